@@ -1,0 +1,122 @@
+"""What a file holds, in memory: one value for all format versions.
+
+Rule: the decoded data of a file is one logical sequence of bytes, tiled by chunks; buffers and the pickle stream are
+ranges of it. Whoever makes a `Contents` (`layout` for version 3, `legacy` for 1 and 2) has checked every number in it;
+nothing downstream checks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+__all__ = ["Checksum", "Contents", "Kind", "Limits", "Spec"]
+
+Spec = Dict[str, Any]
+"""A codec spec: the numcodecs config dict of one codec, `id` and parameters."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a file may ask for before it is refused with `LimitError`.
+
+    The defaults are generous: they stop absurd claims, not large files.
+
+    Attributes:
+        decoded_bytes: sum of the lengths of the pickle stream and of all buffers, each counted when it is listed.
+        stored_bytes: size of the whole file.
+        buffers: number of buffers.
+        index_bytes: size of the index as stored.
+    """
+
+    decoded_bytes: int = 1 << 44
+    stored_bytes: int = 1 << 44
+    buffers: int = 1 << 24
+    index_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the bytes of a buffer are.
+
+    Attributes:
+        nbytes: length of the buffer.
+        dtype: element type of an array, or `None` for plain bytes.
+        shape: shape of the array, or `None` for plain bytes.
+        order: `"C"` or `"F"`, or for other contiguous arrays the tuple of axes, slowest first, that are stored in C order.
+    """
+
+    nbytes: int
+    dtype: Optional[np.dtype] = None
+    shape: Optional[Tuple[int, ...]] = None
+    order: Any = "C"
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """The algorithm of the chunk checksums or digests, and one value a chunk.
+
+    Attributes:
+        name: `"xxh3-128"`, `"sha256"` or `"adler32"`.
+        values: the values of all chunks, joined; `size` bytes each, big-endian as the algorithms' canonical forms are.
+        size: bytes of one value.
+    """
+
+    name: str
+    values: bytes
+    size: int
+
+    def __getitem__(self, chunk: int) -> bytes:
+        return self.values[chunk * self.size : (chunk + 1) * self.size]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """The tables of one file.
+
+    Attributes:
+        version: format version, 1 to 3.
+        flags: the header's flags.
+        length: size of the whole file in bytes.
+        chunk_starts: int64, n + 1 logical positions: chunk `i` holds logical bytes `chunk_starts[i]:chunk_starts[i+1]`.
+        chunk_offsets: int64, n positions of the stored bytes, from the header.
+        chunk_stored: int64, n lengths of the stored bytes.
+        chunk_chains: int64, n indices into `chains`.
+        chains: codec chains as specs in encode order; an empty tuple is "stored raw".
+        checksum: over the stored bytes of each chunk.
+        stream: logical start and stop of the pickle stream, or `None` in a file without an object. It covers whole chunks.
+        buffer_starts: int64, m logical positions of the buffers, in the order in which the pickle stream asks for them.
+        buffer_kinds: int64, m indices into `kinds`.
+        kinds: what the buffers are.
+        index_digest: SHA-256 of the index bytes (version 1, which has none: computed).
+        metadata: the writer's `metadata`.
+        libraries: versions of the libraries whose classes the stream names, by top-level module.
+        root_digest: 32 bytes that identify everything in the file, or `None` where chunks have checksums only.
+        entry_info: versions 1 and 2: what the index says of each buffer, for display (`None` or `["ndarray", dtype, shape]`).
+    """
+
+    version: int
+    flags: int
+    length: int
+    chunk_starts: np.ndarray
+    chunk_offsets: np.ndarray
+    chunk_stored: np.ndarray
+    chunk_chains: np.ndarray
+    chains: Tuple[Tuple[Spec, ...], ...]
+    checksum: Checksum
+    stream: Optional[Tuple[int, int]]
+    buffer_starts: np.ndarray
+    buffer_kinds: np.ndarray
+    kinds: Tuple[Kind, ...]
+    index_digest: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    root_digest: Optional[bytes] = None
+    entry_info: Optional[List[Any]] = None
+
+    @property
+    def buffer_nbytes(self) -> np.ndarray:
+        """Lengths of the buffers, int64."""
+        return np.array([kind.nbytes for kind in self.kinds], np.int64)[self.buffer_kinds]

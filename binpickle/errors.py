@@ -1,0 +1,94 @@
+"""The exceptions and warnings of BinPickle, grouped by what a caller would do about them.
+
+::
+
+    BinPickleError(Exception)
+    ├── FormatError (ValueError)          not a .bpk, truncated, out of bounds, inconsistent: get the file again
+    │   ├── LimitError                    more than `limits` allow: raise them, if the file is known
+    │   └── CodecError                    a chunk does not decode
+    │       └── UnknownCodecError (LookupError)   install or register the codec
+    └── IntegrityError                    a checksum or digest differs: the file was damaged
+    FormatWarning(UserWarning)            the file loads, but not in the way that was asked for
+
+Code that knows no file raises these without a file name; whoever opened the file adds it (`BinPickleError.file`).
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+__all__ = [
+    "BinPickleError",
+    "CodecError",
+    "FormatError",
+    "FormatWarning",
+    "IntegrityError",
+    "LimitError",
+    "UnknownCodecError",
+]
+
+
+class BinPickleError(Exception):
+    """Base of all errors that BinPickle raises about a file.
+
+    Attributes:
+        file: name of the file concerned, or `None` where it has none (bytes, a stream) or is not known yet.
+    """
+
+    file: Optional[str] = None
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.file}: {message}" if self.file else message
+
+
+class FormatError(BinPickleError, ValueError):
+    """The bytes are not a whole and consistent BinPickle file."""
+
+
+class LimitError(FormatError):
+    """The file asks for more than `Limits` allow.
+
+    Attributes:
+        limit: name of the `Limits` field that was exceeded.
+    """
+
+    def __init__(self, message: str, limit: Optional[str] = None):
+        super().__init__(message)
+        self.limit = limit
+
+
+class CodecError(FormatError):
+    """A chunk does not decode to what the index says of it.
+
+    Attributes:
+        chunk: number of the chunk, or `None` where it is not known.
+        codec_id: the numcodecs id of the codec that failed.
+    """
+
+    def __init__(self, message: str, codec_id: Optional[str] = None, chunk: Optional[int] = None):
+        super().__init__(message)
+        self.codec_id = codec_id
+        self.chunk = chunk
+
+
+class UnknownCodecError(CodecError, LookupError):
+    """A codec that the file names is not installed, or is not allowed to be named by files."""
+
+
+class IntegrityError(BinPickleError):
+    """Stored bytes differ from what their checksum or digest was made of.
+
+    Attributes:
+        chunk: number of the damaged chunk, or `None` where another part is damaged (the index).
+        buffers: numbers of the buffers that the chunk holds, empty for the pickle stream.
+    """
+
+    def __init__(self, message: str, chunk: Optional[int] = None, buffers: Sequence[int] = ()):
+        super().__init__(message)
+        self.chunk = chunk
+        self.buffers = tuple(buffers)
+
+
+class FormatWarning(UserWarning):
+    """The file can be read, but not in the way that was asked for."""
