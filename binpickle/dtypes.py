@@ -1,0 +1,98 @@
+"""Element types in the index: a closed grammar for NumPy dtypes.
+
+Rule: what comes out is a dtype of plain bytes. Objects, StringDType and types of other libraries have no form here,
+since an object array made from a file's bytes is an array of forged pointers.
+
+Grammar::
+
+    type   = plain | [type, [length, ...]]                      a subarray
+           | {"fields": [[name, type, offset], ...], "itemsize": n, "aligned": true or absent}
+    plain  = byte order, kind, size as `numpy.dtype.str` writes them: "<f8", "|b1", "<M8[ns]", "|S5"
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Optional
+
+import numpy as np
+
+from .errors import FormatError
+
+__all__ = ["dtype_from_spec", "dtype_spec"]
+
+_PLAIN = re.compile(r"[<>|](?:[biufc](?:1|2|4|8|10|12|16|20|24|32)|[SUV]\d{1,9}|[mM]8(?:\[\d{0,9}[a-zA-Z]{1,2}\])?)")
+_MAX_ITEMSIZE = (1 << 31) - 1  # NumPy's item sizes are C ints
+_MAX_DEPTH = 8
+
+
+def dtype_spec(dtype: np.dtype) -> Optional[Any]:
+    """Return the form of `dtype` in the index, or `None` where the grammar has none."""
+    if dtype.hasobject:
+        return None
+    if dtype.subdtype:
+        base = dtype_spec(dtype.subdtype[0])
+        return None if base is None else [base, list(dtype.subdtype[1])]
+    if dtype.fields:
+        return _struct_spec(dtype)
+    return dtype.str if _PLAIN.fullmatch(dtype.str) and np.dtype(dtype.str) == dtype else None
+
+
+def _struct_spec(dtype: np.dtype) -> Optional[Any]:
+    fields = []
+    for name in dtype.names:
+        field, offset = dtype.fields[name][:2]
+        spec = dtype_spec(field)
+        if spec is None:
+            return None
+        fields.append([name, spec, offset])
+    aligned = {"aligned": True} if dtype.isalignedstruct else {}
+    return {"fields": fields, "itemsize": dtype.itemsize, **aligned}
+
+
+def dtype_from_spec(spec: Any, depth: int = 0) -> np.dtype:
+    """Return the dtype that a spec in an index stands for.
+
+    Raises:
+        FormatError: the spec is not in the grammar.
+    """
+    if depth > _MAX_DEPTH:
+        raise FormatError("index: an element type is nested too deeply")
+    if isinstance(spec, str):
+        return _plain(spec)
+    try:
+        dtype = _struct(spec, depth) if isinstance(spec, dict) else _subarray(spec, depth)
+    except FormatError:
+        raise
+    except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        raise FormatError(f"index: {spec!r} is not an element type: {error}") from None
+    if dtype.itemsize > _MAX_ITEMSIZE:
+        raise FormatError("index: an element type is larger than NumPy allows")
+    return dtype
+
+
+@lru_cache(maxsize=256)
+def _plain(spec: str) -> np.dtype:
+    if not _PLAIN.fullmatch(spec):
+        raise FormatError(f"index: {spec!r} is not an element type that a file may name")
+    try:
+        return np.dtype(spec)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"index: NumPy has no element type {spec!r} here: {error}") from None
+
+
+def _subarray(spec: Any, depth: int) -> np.dtype:
+    base, shape = spec
+    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= _MAX_ITEMSIZE for n in shape):
+        raise FormatError(f"index: {shape!r} is not the shape of a subarray")
+    return np.dtype((dtype_from_spec(base, depth + 1), tuple(shape)))
+
+
+def _struct(spec: Any, depth: int) -> np.dtype:
+    names, types, offsets = zip(*spec["fields"]) if spec["fields"] else ((), (), ())
+    formats = [dtype_from_spec(t, depth + 1) for t in types]
+    if not all(isinstance(name, str) for name in names) or not all(type(n) is int for n in (*offsets, spec["itemsize"])):
+        raise FormatError("index: a structured type needs names, offsets and an item size")
+    layout = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
+    return np.dtype(layout, align=spec.get("aligned") is True)

@@ -1,0 +1,40 @@
+"""The functions that pickle streams may name: frozen, since files written today must load for ever.
+
+Only what no public function of NumPy or of the library concerned can rebuild is here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+__all__ = ["torch_bytes", "torch_storage", "torch_typed_storage"]
+
+
+def torch_bytes(storage: Any) -> np.ndarray:
+    """Return the memory of a torch CPU storage as a uint8 array, without a copy."""
+    torch = sys.modules["torch"]
+    array: np.ndarray = torch.tensor([], dtype=torch.uint8).set_(storage).numpy()
+    return array
+
+
+def torch_storage(data: np.ndarray) -> Any:
+    """Return a torch CPU storage over `data`: over the same memory, or a copy of it where that is read-only.
+
+    torch has no read-only tensors: writing to one over a read-only mapping would end the process.
+
+    Args:
+        data: uint8, 1-d.
+    """
+    import torch
+
+    return torch.from_numpy(data if data.flags.writeable else data.copy()).untyped_storage()
+
+
+def torch_typed_storage(storage: Any, dtype: Any) -> Any:
+    """Return `storage` as torch's tensors refer to it when they are pickled."""
+    import torch
+
+    return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)
