@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-__all__ = ["Checksum", "Contents", "Kind", "Limits", "Spec"]
+__all__ = ["RESTRICTED_LIMITS", "Checksum", "Contents", "Kind", "Limits", "Spec"]
 
 Spec = Dict[str, Any]
 """A codec spec: the numcodecs config dict of one codec, `id` and parameters."""
@@ -33,7 +33,7 @@ class Limits:
 
     decoded_bytes: int = 1 << 44
     stored_bytes: int = 1 << 44
-    buffers: int = 1 << 24
+    buffers: int = 1 << 22
     index_bytes: int = 1 << 30
 
 

@@ -7,7 +7,8 @@
     │   ├── LimitError                    more than `limits` allow: raise them, if the file is known
     │   └── CodecError                    a chunk does not decode
     │       └── UnknownCodecError (LookupError)   install or register the codec
-    └── IntegrityError                    a checksum or digest differs: the file was damaged
+    ├── IntegrityError                    a checksum or digest differs: the file was damaged
+    └── UntrustedError                    restricted loading met a global that is not trusted: trust it, or do not load
     FormatWarning(UserWarning)            the file loads, but not in the way that was asked for
 
 Code that knows no file raises these without a file name; whoever opened the file adds it (`BinPickleError.file`).
@@ -25,6 +26,7 @@ __all__ = [
     "IntegrityError",
     "LimitError",
     "UnknownCodecError",
+    "UntrustedError",
 ]
 
 
@@ -88,6 +90,22 @@ class IntegrityError(BinPickleError):
         super().__init__(message)
         self.chunk = chunk
         self.buffers = tuple(buffers)
+
+
+class UntrustedError(BinPickleError):
+    """Restricted loading met a class or function that the caller did not name.
+
+    Attributes:
+        module: module of the first refused global, as the pickle stream names it.
+        qualname: its qualified name.
+        offset: position in the pickle stream, in bytes, of the opcode that looks it up.
+        refused: all refused globals of the stream as `(module, qualname, offset)`, in stream order.
+    """
+
+    def __init__(self, message: str, refused: Sequence[tuple[str, str, int]] = ()):
+        super().__init__(message)
+        self.refused = list(refused)
+        self.module, self.qualname, self.offset = self.refused[0] if self.refused else ("", "", 0)
 
 
 class FormatWarning(UserWarning):

@@ -7,7 +7,7 @@ not hold comes back as it is. Tables that must list each object once (the safe s
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import Tuple
 
 import numpy as np
 
@@ -49,10 +49,10 @@ _EXCEPTIONS = (
 )
 """What NumPy 1.25 moved from `numpy` to `numpy.exceptions`."""
 
-_MOVED: Dict[str, str] = {f"numpy.core.{name}": f"numpy._core.{name}" for name in _CORE}
+_MOVED: dict[str, str] = {f"numpy.core.{name}": f"numpy._core.{name}" for name in _CORE}
 
 # Where one spelling works in every NumPy it is the canonical one, whatever `__module__` the class has today.
-_RENAMED: Dict[Name, Name] = {
+_RENAMED: dict[Name, Name] = {
     ("numpy", "bool"): ("numpy", "bool_"),
     ("numpy", "chararray"): ("numpy.char", "chararray"),
     ("numpy._core.defchararray", "chararray"): ("numpy.char", "chararray"),
@@ -67,10 +67,10 @@ _RENAMED: Dict[Name, Name] = {
 }
 
 
-def _back(version: Tuple[int, ...]) -> Tuple[Dict[str, str], Dict[Name, Name]]:
+def _back(version: tuple[int, ...]) -> tuple[dict[str, str], dict[Name, Name]]:
     """The modules and names that a NumPy of this version has under an older name than the canonical one."""
-    modules: Dict[str, str] = {}
-    names: Dict[Name, Name] = {}
+    modules: dict[str, str] = {}
+    names: dict[Name, Name] = {}
     if version < (2,):
         modules.update((new, old) for old, new in _MOVED.items())
         # numpy.char is an attribute there, not a module that can be imported.
