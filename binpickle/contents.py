@@ -29,34 +29,29 @@ class Limits:
         stored_bytes: size of the whole file.
         buffers: number of buffers.
         index_bytes: size of the index as stored.
-        opcodes: restricted loading and inspection: number of opcodes in the pickle stream.
-        memo: the same: number of objects that the stream may remember.
-        nesting: the same: depth of containers within containers.
-        int_bytes: the same: size of one integer.
+        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. One of a byte can take
+            200 bytes of memory.
+        memo: likewise, the number of objects that the stream may remember.
+        nesting: likewise, the depth of containers within containers. CPython's pickler writes 1000 by default; some
+            10,000 object arrays in one another end the process when they are freed.
+        int_bytes: likewise, the size of one integer. The time to print it grows with the square.
     """
 
     decoded_bytes: int = 1 << 44
     stored_bytes: int = 1 << 44
     buffers: int = 1 << 22
     index_bytes: int = 1 << 30
-    opcodes: int = 1 << 40
-    memo: int = 1 << 32
-    nesting: int = 1 << 20
-    int_bytes: int = 1 << 30
+    opcodes: int = 1 << 28
+    memo: int = 1 << 26
+    nesting: int = 1000
+    int_bytes: int = 1 << 16
 
 
-# An opcode of one byte can take some 200 bytes of memory, hence a limit of its own. CPython's pickler can by default not
-# write what is nested deeper than 1000, and C code hashes and frees nested objects by recursion: 10,000 object arrays in
-# one another end the process. Integers of 64 KiB print in a second; the time grows with the square of their size.
 RESTRICTED_LIMITS = Limits(
     decoded_bytes=1 << 36,
     stored_bytes=1 << 36,
     buffers=1 << 20,
     index_bytes=1 << 28,
-    opcodes=1 << 28,
-    memo=1 << 26,
-    nesting=1000,
-    int_bytes=1 << 16,
 )
 """What restricted loading and inspection allow where the caller gives no limits."""
 
