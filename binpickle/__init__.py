@@ -1,1 +1,44 @@
+"""One file for any Python object of scientific computing: compressed, memory-mapped, checked.
+
+`dump` and `load` write and read an object; `BinPickleFile` opens a file and looks into it without unpickling.
+"""
+
+from __future__ import annotations
+
+from .codecs import register_codec
+from .contents import Limits
+from .errors import (
+    BinPickleError,
+    CodecError,
+    FormatError,
+    FormatWarning,
+    IntegrityError,
+    LimitError,
+    UnknownCodecError,
+)
+from .info import BPKInfo, FileStatus, file_info
+from .read import BinPickleFile, load, loads
+from .write import BinPickler, dump, dumps
+
 __version__ = "1.0.0.dev0"
+
+__all__ = [
+    "BPKInfo",
+    "BinPickleError",
+    "BinPickleFile",
+    "BinPickler",
+    "CodecError",
+    "FileStatus",
+    "FormatError",
+    "FormatWarning",
+    "IntegrityError",
+    "LimitError",
+    "Limits",
+    "UnknownCodecError",
+    "dump",
+    "dumps",
+    "file_info",
+    "load",
+    "loads",
+    "register_codec",
+]

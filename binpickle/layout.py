@@ -31,8 +31,7 @@ class IndexBuilder:
         position: where the next chunk begins, from the header; behind its padding.
     """
 
-    def __init__(self, header: Header, algorithm: str):
-        self._header = header
+    def __init__(self, algorithm: str):
         self._algorithm = algorithm
         self.position = HEADER.size
         self._rows: List[Tuple[int, int, int, int]] = []  # logical length, stored length, padding, chain

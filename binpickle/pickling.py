@@ -20,7 +20,7 @@ if sys.version_info >= (3, 8):
 else:  # protocol 5 came with 3.8
     import pickle5 as pickle
 
-__all__ = ["Pickling", "check_pickler", "unpickler"]
+__all__ = ["Pickling", "check_pickler", "installed_versions", "pickle", "unpickler"]
 
 
 class Pickling:
@@ -50,13 +50,16 @@ class Pickling:
 
     def libraries(self) -> Dict[str, str]:
         """Return the versions of Python and of the libraries whose classes the stream names, sorted by name."""
-        versions = {"python": platform.python_version()}
-        for name in self._pickler.binpickle_meet.modules | {__name__}:
-            top = name.partition(".")[0]
-            version = getattr(sys.modules.get(top), "__version__", None)
-            if isinstance(version, str):
-                versions[top] = version
-        return dict(sorted(versions.items()))
+        modules = self._pickler.binpickle_meet.modules | {__name__, "python"}
+        return installed_versions(sorted({name.partition(".")[0] for name in modules}))
+
+
+def installed_versions(libraries: Iterable[str]) -> Dict[str, str]:
+    """Return the versions of those libraries that are imported and have one; `python` is Python's own."""
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    if "python" in found:
+        found["python"] = platform.python_version()
+    return {name: version for name, version in found.items() if isinstance(version, str)}
 
 
 def check_pickler(base: Any) -> None:

@@ -5,7 +5,7 @@ Only what no public function of NumPy or of the library concerned can rebuild is
 
 from __future__ import annotations
 
-import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ __all__ = ["torch_bytes", "torch_storage", "torch_typed_storage"]
 
 def torch_bytes(storage: Any) -> np.ndarray:
     """Return the memory of a torch CPU storage as a uint8 array, without a copy."""
-    torch = sys.modules["torch"]
+    torch = import_module("torch")
     array: np.ndarray = torch.tensor([], dtype=torch.uint8).set_(storage).numpy()
     return array
 
@@ -28,13 +28,11 @@ def torch_storage(data: np.ndarray) -> Any:
     Args:
         data: uint8, 1-d.
     """
-    import torch
-
+    torch = import_module("torch")
     return torch.from_numpy(data if data.flags.writeable else data.copy()).untyped_storage()
 
 
 def torch_typed_storage(storage: Any, dtype: Any) -> Any:
     """Return `storage` as torch's tensors refer to it when they are pickled."""
-    import torch
-
+    torch = import_module("torch")
     return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)

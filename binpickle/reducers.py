@@ -114,7 +114,7 @@ class ArrayReducer:
         """
         if array.nbytes == 0:
             return array.shape, array.dtype
-        stored = array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)]
+        stored = array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides) + (...,)]
         axes = sorted(range(array.ndim), key=lambda axis: -abs(stored.strides[axis]))
         flat = stored.transpose(axes)
         if not flat.flags.c_contiguous:

@@ -1,0 +1,228 @@
+"""From an open file to what the unpickler asks for: the buffers in memory or mapped, and the stream as it flows.
+
+Rule: every chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of its
+own, small ones share their chunk's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import Any, Callable, Deque, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .container import Container, allocate
+from .crew import Crew, Job, Pipeline
+from .errors import BinPickleError
+
+__all__ = ["StreamReader", "check_chunks", "load_buffers", "map_buffers", "read_buffer"]
+
+Advance = Callable[[int], None]
+"""Called with the number of bytes that were just done."""
+
+
+class StreamReader:
+    """The pickle stream as a file, decoded as it is read, a few chunks ahead.
+
+    No `peek`: with it the C unpickler would fetch everything twice.
+    """
+
+    def __init__(self, container: Container, crew: Crew, check: bool, advance: Advance, hostile: bool = False):
+        self._container = container
+        self._crew = crew
+        self._check = check
+        self._hostile = hostile
+        self._advance = advance
+        self._chunks = iter(container.stream_chunks)
+        self._ahead: Deque[Job[np.ndarray]] = deque()
+        self._view = memoryview(b"")
+
+    def read(self, nbytes: int = -1) -> Any:
+        """Return that many bytes, or what is left; all that is left if negative."""
+        if 0 <= nbytes <= len(self._view):
+            piece, self._view = self._view[:nbytes], self._view[nbytes:]
+            return piece
+        return b"".join(self._pieces(nbytes))
+
+    def readinto(self, out: Any) -> int:
+        """Fill a writable buffer, and return how many bytes there were."""
+        target = memoryview(out).cast("B")
+        filled = 0
+        for piece in self._pieces(len(target)):
+            target[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        return filled
+
+    def readline(self) -> bytes:
+        """Return the bytes up to a newline, or what is left: older opcodes are ended by one."""
+        line = bytearray()
+        for piece in iter(partial(self.read, 1), b""):
+            line += piece
+            if piece == b"\n":
+                break
+        return bytes(line)
+
+    def _pieces(self, nbytes: int) -> Iterator[memoryview]:
+        while nbytes and (self._view or self._fetch()):
+            piece = self._view[:nbytes] if nbytes > 0 else self._view
+            self._view = self._view[len(piece) :]
+            nbytes -= len(piece) if nbytes > 0 else 0
+            yield piece
+
+    def _fetch(self) -> bool:
+        """Make the next chunk current; return whether there was one."""
+        while len(self._ahead) < 1 + self._crew.threads:
+            i = next(self._chunks, None)
+            if i is None:
+                break
+            job = _read_job(self._container, i, None, self._check, self._hostile)
+            if not job.light:
+                self._crew.submit(job)
+            self._ahead.append(job)
+        if not self._ahead:
+            return False
+        job = self._ahead.popleft()
+        if job.light:
+            self._crew.check()
+            job.run()
+        data = job.take() if job.light else self._crew.finish(job)
+        self._advance(len(data))
+        self._view = memoryview(data)
+        return True
+
+
+def load_buffers(
+    container: Container, which: np.ndarray, crew: Crew, check: bool, advance: Advance, hostile: bool = False
+) -> Generator[None, None, Dict[int, np.ndarray]]:
+    """Read buffers into memory, each byte into memory of its own; yields after each chunk.
+
+    Args:
+        container: the file.
+        which: int64, numbers of the buffers, ascending.
+        crew: does the jobs.
+        check: compare checksums.
+        advance: called as bytes are done.
+        hostile: allow only codecs that are memory-safe on any input.
+
+    Returns:
+        Writable uint8 arrays, by number.
+    """
+    roots = np.unique(container.regions.roots[which])
+    memory = _Memory(container, roots)
+    pipeline: Pipeline[np.ndarray] = Pipeline(crew, lambda data: advance(len(data)))
+    for i, out in memory.targets():
+        pipeline.push(_read_job(container, i, out, check, hostile))
+        yield
+    yield from pipeline.drain()
+    return memory.slices(which)
+
+
+class _Memory:
+    """The allocations that a set of root buffers is read into."""
+
+    def __init__(self, container: Container, roots: np.ndarray):
+        self._container = container
+        regions = container.regions
+        several = regions.first[roots] != regions.last[roots]
+        self._own = {int(i): allocate(int(self._nbytes(i))) for i in roots[several]}
+        chunks = np.unique(regions.first[roots[~several & (self._nbytes(roots) > 0)]])
+        self._shared = {i: allocate(container.chunk_nbytes(i)) for i in chunks.tolist()}
+
+    def _nbytes(self, i: Any) -> Any:
+        return self._container.regions.stops[i] - self._container.contents.buffer_starts[i]
+
+    def targets(self) -> Iterator[Tuple[int, np.ndarray]]:
+        """Yield each chunk to read, and the memory to read it into, in the order of the file."""
+        targets = dict(self._shared)
+        starts, regions = self._container.contents.chunk_starts, self._container.regions
+        for i, memory in self._own.items():
+            first, last = int(regions.first[i]), int(regions.last[i])
+            for chunk in range(first, last + 1):
+                begin = int(starts[chunk] - starts[first])
+                targets[chunk] = memory[begin : begin + self._container.chunk_nbytes(chunk)]
+        for chunk in sorted(targets):
+            yield chunk, targets[chunk]
+
+    def slices(self, which: np.ndarray) -> Dict[int, np.ndarray]:
+        """Return the memory of each buffer; a copy where another buffer holds it."""
+        container, regions = self._container, self._container.regions
+        roots = regions.roots[which]
+        in_chunk = container.contents.chunk_starts[regions.first[roots]]
+        begins = (container.contents.buffer_starts[which] - in_chunk).tolist()
+        ends = (regions.stops[which] - in_chunk).tolist()
+        empty = np.empty(0, np.uint8)
+        slices = {}
+        rows = zip(which.tolist(), roots.tolist(), regions.first[roots].tolist(), begins, ends)
+        for i, root, chunk, begin, end in rows:
+            memory = self._own.get(root)
+            if memory is None:
+                memory = self._shared.get(chunk, empty)
+            slices[i] = memory[begin:end] if i == root else memory[begin:end].copy()
+        return slices
+
+
+def map_buffers(container: Container, mapped: np.ndarray, which: np.ndarray) -> Dict[int, np.ndarray]:
+    """Return slices of a mapped file.
+
+    Args:
+        container: the file.
+        mapped: uint8, the whole file.
+        which: int64, numbers of buffers that are stored raw.
+    """
+    begins = container.regions.offsets[which]
+    ends = begins + container.contents.buffer_nbytes[which]
+    return {i: mapped[a:b] for i, a, b in zip(which.tolist(), begins.tolist(), ends.tolist())}
+
+
+def check_chunks(
+    container: Container, chunks: Sequence[int], crew: Crew, report: Callable[[int, Optional[BinPickleError]], None]
+) -> Iterator[None]:
+    """Check the stored bytes of chunks; yields after each.
+
+    Args:
+        container: the file.
+        chunks: numbers of the chunks.
+        crew: does the jobs.
+        report: called with each chunk's number and its error or `None`.
+    """
+
+    def check(i: int) -> Tuple[int, Optional[BinPickleError]]:
+        try:
+            container.check_chunk(i)
+        except BinPickleError as error:
+            return i, error
+        return i, None
+
+    pipeline: Pipeline[Any] = Pipeline(crew, lambda outcome: report(*outcome))
+    for i in chunks:
+        pipeline.push(Job(partial(check, i)))
+        yield
+    yield from pipeline.drain()
+
+
+def read_buffer(container: Container, i: int, check: bool) -> np.ndarray:
+    """Read one buffer, decoding only the chunks that it touches, with codecs that are safe on any input."""
+    contents, regions = container.contents, container.regions
+    start, stop = int(contents.buffer_starts[i]), int(regions.stops[i])
+    out = allocate(stop - start)
+    for chunk in range(int(regions.first[i]), int(regions.last[i]) + 1):
+        begin, end = (int(n) for n in contents.chunk_starts[chunk : chunk + 2])
+        if begin >= start and end <= stop:
+            container.read_chunk(chunk, out[begin - start : end - start], check, hostile=True)
+        elif start < stop:
+            data = container.read_chunk(chunk, None, check, hostile=True)
+            a, b = max(start, begin), min(stop, end)
+            out[a - start : b - start] = data[a - begin : b - begin]
+    return out
+
+
+def _read_job(
+    container: Container, i: int, out: Optional[np.ndarray], check: bool, hostile: bool
+) -> Job[np.ndarray]:
+    chain = container.chain(i)
+    return Job(
+        partial(container.read_chunk, i, out, check, hostile),
+        off_main=any(step.needs_helper for step in chain),
+        light=out is None and not chain,
+    )

@@ -1,0 +1,223 @@
+"""An open file: its contents, and its chunks read, checked and decoded one at a time.
+
+Rule: one parser for each version, chosen once from the header; behind it nothing knows versions. `read_chunk` and
+`check_chunk` are safe in any thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional
+
+import numpy as np
+
+from . import layout, legacy
+from .checksums import ALGORITHMS
+from .codecs import Chain, chain_from_specs, decode
+from .contents import Contents, Limits
+from .errors import CodecError, FormatError, IntegrityError, LimitError
+from .format import HEADER, TRAILER, VERSION, Header, Trailer
+from .regions import find_regions
+from .source import Source
+
+__all__ = ["Container", "allocate"]
+
+_HUGE_PAGE = 2 << 20
+_CACHE_LINE = 64
+
+
+class Container:
+    """A file whose structure and index have been checked.
+
+    Args:
+        source: its bytes; closed by whoever opened it.
+        limits: what to accept.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent.
+        LimitError: more than `limits` allow.
+        IntegrityError: the index is damaged.
+    """
+
+    def __init__(self, source: Source, limits: Limits):
+        self.source = source
+        self.header, self.contents = _open(source, limits)
+        self.regions = find_regions(self.contents)
+        self._chains: List[Optional[Chain]] = [None] * len(self.contents.chains)
+        self._check_padding()
+
+    @property
+    def stream_chunks(self) -> range:
+        """The numbers of the chunks that hold the pickle stream."""
+        if self.contents.stream is None:
+            return range(0)
+        first, stop = np.searchsorted(self.contents.chunk_starts, self.contents.stream)
+        return range(int(first), int(stop))
+
+    @property
+    def stream_nbytes(self) -> int:
+        """The length of the pickle stream."""
+        start, stop = self.contents.stream or (0, 0)
+        return stop - start
+
+    def nbytes_of(self, chunks: np.ndarray) -> int:
+        """Return the sum of the logical lengths of some chunks."""
+        return int((self.contents.chunk_starts[chunks + 1] - self.contents.chunk_starts[chunks]).sum())
+
+    def chunk_nbytes(self, i: int) -> int:
+        """Return the logical length of a chunk."""
+        return int(self.contents.chunk_starts[i + 1] - self.contents.chunk_starts[i])
+
+    def chain(self, i: int) -> Chain:
+        """Return the codec chain of a chunk.
+
+        Raises:
+            UnknownCodecError: a codec is not installed or not allowed from files.
+        """
+        number = int(self.contents.chunk_chains[i])
+        chain = self._chains[number]
+        if chain is None:
+            legacy_file = self.contents.version < VERSION
+            chain = self._chains[number] = chain_from_specs(self.contents.chains[number], legacy=legacy_file)
+        return chain
+
+    def read_chunk(
+        self, i: int, out: Optional[np.ndarray] = None, check: bool = True, hostile: bool = False
+    ) -> np.ndarray:
+        """Read, check and decode a chunk.
+
+        Args:
+            i: its number.
+            out: where to decode to, uint8, 1-d, of the chunk's logical length; by default fresh memory.
+            check: compare the checksum, and the zeros between buffers.
+            hostile: allow only codecs that are memory-safe on any input.
+
+        Returns:
+            The decoded bytes, uint8, 1-d.
+
+        Raises:
+            IntegrityError: the stored bytes are damaged.
+            CodecError: they do not decode.
+        """
+        if out is None:
+            out = allocate(self.chunk_nbytes(i))
+        try:
+            self._decode(i, out, check, hostile)
+        except CodecError as error:
+            error.chunk = i
+            error.args = (f"{self._describe(i)}: {error.args[0]}",)
+            raise
+        if check:
+            self._check_gaps(i, out)
+        return out
+
+    def check_chunk(self, i: int) -> None:
+        """Compare a chunk's stored bytes with its checksum, decoding nothing.
+
+        Raises:
+            IntegrityError: they are damaged.
+            FormatError: bytes that no buffer holds are not zero.
+        """
+        data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
+        self._check_stored(i, data)
+        if not self.contents.chains[int(self.contents.chunk_chains[i])]:
+            self._check_gaps(i, np.frombuffer(data, np.uint8))
+
+    def _decode(self, i: int, out: np.ndarray, check: bool, hostile: bool) -> None:
+        offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
+        chain = self.chain(i)
+        if not chain:
+            self.source.read_into(offset, out)
+            if check:
+                self._check_stored(i, out)
+            return
+        data = self.source.read(offset, stored)
+        if check or not all(step.hostile_safe for step in chain):  # Blosc is not safe on damaged frames
+            self._check_stored(i, data)
+        decode(chain, memoryview(data), len(out), out, hostile=hostile)
+
+    def _check_stored(self, i: int, data: Any) -> None:
+        checksum = self.contents.checksum
+        if ALGORITHMS[checksum.name].of(data) != checksum[i]:
+            buffers = self.regions.in_chunk(self.contents, i).tolist()
+            raise IntegrityError(f"{self._describe(i)} is damaged: its checksum differs; get the file again", i, buffers)
+
+    def _describe(self, i: int) -> str:
+        """Return words for a chunk and what it holds."""
+        buffers = self.regions.in_chunk(self.contents, i).tolist()
+        if not buffers:
+            return f"chunk {i} (pickle stream)"
+        return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
+
+    def _check_padding(self) -> None:
+        """Refuse a file with anything but zeros between its chunks (version 3; older ones promise nothing)."""
+        if self.contents.version < VERSION:
+            return
+        offsets = self.contents.chunk_offsets
+        before = np.concatenate(([HEADER.size], offsets[:-1] + self.contents.chunk_stored[:-1]))
+        for i in np.flatnonzero(offsets > before).tolist():
+            start, stop = int(before[i]), int(offsets[i])
+            if any(self.source.read(start, stop - start)):
+                raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
+
+    def _check_gaps(self, i: int, data: np.ndarray) -> None:
+        begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
+        regions = self.regions
+        if self.contents.version < VERSION or not len(regions.gap_starts):
+            return
+        first = int(np.searchsorted(regions.gap_stops, begin, "right"))
+        stop = int(np.searchsorted(regions.gap_starts, end, "left"))
+        starts = np.maximum(regions.gap_starts[first:stop], begin) - begin
+        lengths = np.minimum(regions.gap_stops[first:stop], end) - begin - starts
+        if not len(lengths):
+            return
+        where = np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(int(lengths.sum()))
+        if data[where].any():
+            raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
+
+
+def _open(source: Source, limits: Limits) -> tuple[Header, Contents]:
+    if source.size > limits.stored_bytes:
+        raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
+    header = Header.unpack(bytes(source.read(0, min(HEADER.size, source.size))))
+    if header.version < VERSION:
+        return header, _open_legacy(source, header, limits)
+    tail = min(TRAILER.size, source.size - HEADER.size)
+    trailer = Trailer.unpack(bytes(source.read(source.size - tail, tail)))
+    layout.check_trailer(trailer, source.size, limits)
+    index = bytes(source.read(trailer.index_offset, trailer.index_length))
+    return header, layout.parse(header, trailer, index, limits)
+
+
+def _open_legacy(source: Source, header: Header, limits: Limits) -> Contents:
+    if not HEADER.size < header.length <= source.size:
+        raise FormatError(
+            f"the file is truncated: it has {source.size} bytes, its header says {header.length}; get it again"
+        )
+
+    def read(offset: int, nbytes: int) -> bytes:
+        return bytes(source.read(offset, nbytes))
+
+    return legacy.parse(header.version, header.flags, header.length, read, limits)
+
+
+def allocate(nbytes: int) -> np.ndarray:
+    """Return fresh memory, uint8, 1-d: aligned for SIMD, and large ones for huge pages (0.65 of the time to fill)."""
+    align = _HUGE_PAGE if nbytes >= 2 * _HUGE_PAGE else _CACHE_LINE
+    try:
+        memory = np.empty(nbytes + align, np.uint8)
+    except (MemoryError, ValueError):
+        raise LimitError(f"{nbytes} bytes of memory are needed, more than there are", "decoded_bytes") from None
+    skip = -memory.__array_interface__["data"][0] % align
+    return memory[skip : skip + nbytes]
+
+
+def _ranges(numbers: List[int]) -> str:
+    """Return ascending numbers in words, runs shortened: 0-3, 7."""
+    words: List[str] = []
+    start = previous = numbers[0]
+    for n in [*numbers[1:], -1]:
+        if n != previous + 1:
+            words.append(str(start) if start == previous else f"{start}-{previous}")
+            start = n
+        previous = n
+    return ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")

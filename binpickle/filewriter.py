@@ -1,0 +1,225 @@
+"""Writing one file: the way of the data from pickler and buffers to a sink.
+
+The pickler pushes its stream, which is cut into chunks; when it has ended, the buffers are cut, too. Each chunk is
+gathered, encoded and checksummed by one job (`encode_chunk`), in any thread, and written in order by the owner. `dump`,
+`adump` and `repack` all go this way.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
+
+import numpy as np
+
+from .checksums import ALGORITHMS, CHECKSUM, DIGEST
+from .choose import choose
+from .codecs import RAW, Chain, chain_for, encode, parse_codecs, stream_chain
+from .contents import Kind
+from .crew import Crew, Job, Pipeline, exhaust
+from .format import CHUNK_BYTES, MAPPABLE, NATIVE_ORDER, VERSION, Header
+from .layout import IndexBuilder
+from .meter import Meter, Progress
+from .pickling import check_pickler, pickle
+from .plan import AUTO, ChunkPlan, OutOfBand, Plan, buffer_array, is_large, plan_buffers
+from .sink import Sink
+
+__all__ = ["Codecs", "DumpOptions", "EncodedChunk", "FileWriter", "encode_chunk"]
+
+Codecs = Union[str, Sequence[Any], None]
+"""The `codecs` argument: `"auto"`, or a list; `None` is an empty one."""
+
+class DumpOptions:
+    """The arguments of a dump, checked.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a codec that `load` would refuse, or a pickler that it could not undo.
+    """
+
+    def __init__(
+        self,
+        *,
+        mappable: bool = False,
+        codecs: Codecs = "auto",
+        metadata: Optional[Mapping[str, str]] = None,
+        digests: bool = False,
+        pickler: Optional[Type[Any]] = None,
+        align: bool = False,
+    ):
+        self.mappable = mappable
+        self.align = mappable or align
+        self.auto = not mappable and isinstance(codecs, str) and codecs == "auto"
+        self.elements = () if mappable or self.auto else parse_codecs([] if codecs is None else codecs)
+        self.metadata = _checked_metadata(metadata)
+        self.algorithm = DIGEST if digests else CHECKSUM
+        self.pickler = pickle.Pickler if pickler is None else pickler
+        check_pickler(self.pickler)
+
+    @property
+    def header(self) -> Header:
+        """The header of the file."""
+        return Header(VERSION, NATIVE_ORDER | (MAPPABLE if self.mappable else 0))
+
+    @property
+    def stream_chain(self) -> Optional[Chain]:
+        """The codecs of the pickle stream, or `AUTO`."""
+        return AUTO if self.auto else stream_chain(self.elements)
+
+
+class EncodedChunk(NamedTuple):
+    """A chunk as it goes into the file."""
+
+    plan: ChunkPlan
+    chain: Chain
+    data: Any
+    checksum: bytes
+
+
+def encode_chunk(plan: ChunkPlan, algorithm: str) -> EncodedChunk:
+    """Gather, encode and checksum one chunk: a pure function, safe in any thread."""
+    data = plan.gather()
+    chain = choose(data) if plan.chain is AUTO else plan.chain
+    plain = data.view(np.uint8)
+    stored = encode(chain, data) if chain else plain
+    if plan.chain is AUTO and stored.nbytes >= plan.nbytes:
+        chain, stored = RAW, plain
+    return EncodedChunk(plan, chain, stored, ALGORITHMS[algorithm].of(stored))
+
+
+class FileWriter:
+    """Writes one file to a sink.
+
+    Args:
+        sink: takes the bytes.
+        crew: does the jobs.
+        options: what to write.
+        progress: see `dump`.
+    """
+
+    def __init__(self, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress] = None):
+        self._sink = sink
+        self._crew = crew
+        self._options = options
+        self._index = IndexBuilder(options.algorithm)
+        self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, self._write_chunk)
+        self._meter = Meter(progress)
+        self._stream = 0
+        self._rest = bytearray()
+        sink.write(options.header.pack())
+
+    def write_stream(self, piece: Any) -> None:
+        """Take the next piece of the pickle stream, of any length."""
+        self._crew.check()
+        view = memoryview(piece).cast("B")
+        while len(self._rest) + len(view) >= CHUNK_BYTES:
+            room = CHUNK_BYTES - len(self._rest)
+            self._rest += view[:room]
+            view = view[room:]
+            self._flush_stream()
+        self._rest += view
+
+    def plan(self, found: OutOfBand) -> Plan:
+        """Cut the buffers, after the end of the stream."""
+        if self._rest:
+            self._flush_stream()
+        plan = plan_buffers(found, *self._chains(found), self._options.align)
+        self._meter.total = self._stream + sum(chunk.nbytes for chunk in plan.chunks)
+        self._sink.expect(sum(chunk.nbytes for chunk in plan.chunks if chunk.chain == RAW))
+        return plan
+
+    def write_chunks(self, plan: Plan) -> Iterator[None]:
+        """Write all chunks; yields after each."""
+        for chunk in plan.chunks:
+            self._push(chunk)
+            yield
+        yield from self._pipeline.drain()
+
+    def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
+        """Write index and trailer."""
+        starts = plan.starts + self._stream
+        index, trailer = self._index.finish(
+            self._stream, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
+        )
+        self._sink.write(index)
+        self._sink.write(trailer.pack())
+        self._meter.finish()
+
+    def _flush_stream(self) -> None:
+        data, self._rest = self._rest, bytearray()
+        self._stream += len(data)
+        self._push(ChunkPlan([data], len(data), self._options.stream_chain))
+
+    def _chains(self, found: OutOfBand) -> Tuple[List[Optional[Chain]], np.ndarray]:
+        """Return the codec chains in use, and for each buffer an index into them."""
+        table = _ChainTable()
+        if self._options.auto:
+            return table.chains, self._choose_for_large(found, table)
+        elements = self._options.elements
+        if not any(map(callable, elements)):
+            table.id_of(chain_for(elements, memoryview(b"")))
+            return table.chains, np.zeros(len(found.buffers), np.int64)
+        nbytes = found.nbytes.tolist()
+        ids = [
+            table.id_of(chain_for(elements, memoryview(buffer)) if root == i and nbytes[i] else RAW)
+            for i, (buffer, root) in enumerate(zip(found.buffers, found.roots.tolist()))
+        ]
+        return table.chains, np.array(ids, np.int64)
+
+    def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
+        """Choose one chain for each buffer that has chunks of its own; the shared chunks choose for themselves."""
+        ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
+        large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
+        chosen: List[Chain] = []
+        choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
+        for i in large:
+            choosing.push(Job(partial(_choose_for, found.buffers[i], found.kinds[found.kind_ids[i]])))
+        exhaust(choosing.drain())
+        ids[large] = [table.id_of(chain) for chain in chosen]
+        return ids
+
+    def _push(self, chunk: ChunkPlan) -> None:
+        algorithm = self._options.algorithm
+        self._pipeline.push(
+            Job(
+                partial(encode_chunk, chunk, algorithm),
+                off_main=chunk.chain is not AUTO and any(step.needs_helper for step in chunk.chain),
+                light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
+            )
+        )
+
+    def _write_chunk(self, chunk: EncodedChunk) -> None:
+        plan = chunk.plan
+        specs = tuple(step.spec for step in chunk.chain)
+        alignment = 1 if chunk.chain else plan.alignment
+        padding = self._index.place(plan.nbytes, chunk.data.nbytes, specs, chunk.checksum, alignment)
+        if padding:
+            self._sink.write(bytes(padding))
+        self._sink.write(chunk.data)
+        self._meter.advance(plan.nbytes)
+
+
+class _ChainTable:
+    """The distinct chains of one file."""
+
+    def __init__(self) -> None:
+        self.chains: List[Optional[Chain]] = []
+        self._ids: Dict[str, int] = {}
+
+    def id_of(self, chain: Optional[Chain]) -> int:
+        key = repr(chain if chain is AUTO else [step.spec for step in chain])
+        if key not in self._ids:
+            self._ids[key] = len(self.chains)
+            self.chains.append(chain)
+        return self._ids[key]
+
+
+def _choose_for(buffer: Any, kind: Kind) -> Chain:
+    return choose(buffer_array(buffer, kind))
+
+
+def _checked_metadata(metadata: Optional[Mapping[str, str]]) -> Dict[str, str]:
+    checked = dict(metadata or {})
+    if not all(isinstance(text, str) for pair in checked.items() for text in pair):
+        raise TypeError("metadata must map strings to strings")
+    return checked

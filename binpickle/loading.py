@@ -1,0 +1,154 @@
+"""Loading the object of an open file: mapping, decoding, unpickling.
+
+Rule: the buffers are there before unpickling begins; the stream is decoded while the unpickler reads it.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any, Dict, Generator, List, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from .assemble import StreamReader, check_chunks, load_buffers, map_buffers
+from .container import Container
+from .contents import Limits
+from .crew import Crew
+from .errors import BinPickleError, FormatError, FormatWarning
+from .meter import Meter, Progress
+from .pickling import installed_versions, pickle, unpickler
+
+__all__ = ["LoadSettings", "Loading"]
+
+
+class LoadSettings(NamedTuple):
+    """How a file is opened.
+
+    Attributes:
+        mmap_mode: `None`, `"r"` or `"c"`.
+        verify: see `load`.
+        limits: what to accept.
+        warn: if mapping is asked for, but nothing can be mapped.
+    """
+
+    mmap_mode: Optional[str]
+    verify: Optional[bool]
+    limits: Limits
+    warn: bool = True
+
+    @property
+    def checks(self) -> bool:
+        """Whether checksums are compared when chunks are read."""
+        return self.verify is not False
+
+
+class Loading:
+    """One run of `load`.
+
+    Args:
+        container: the open file.
+        mapped: uint8, the file's memory, if it is to be mapped and can be.
+        settings: how it was opened.
+        crew: does the jobs.
+        progress: see `load`.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        mapped: Optional[np.ndarray],
+        settings: LoadSettings,
+        crew: Crew,
+        progress: Optional[Progress],
+    ):
+        self._container = container
+        self._mapped = mapped
+        self._settings = settings
+        self._crew = crew
+        nbytes = container.contents.buffer_nbytes
+        self._in_place = container.regions.mappable & (nbytes > 0) & (mapped is not None)
+        self._meter = Meter(progress, container.nbytes_of(self._chunks(~self._in_place)) + container.stream_nbytes)
+
+    def steps(self) -> Generator[None, None, Any]:
+        """Return the object; yields after each chunk until unpickling begins, and may be continued in another thread."""
+        if self._container.contents.stream is None:
+            raise FormatError("the file holds no object: nothing was dumped into it")
+        if self._settings.mmap_mode and self._settings.warn:
+            self._warn_unmapped()
+        if self._settings.verify:
+            yield from check_chunks(self._container, self._chunks(self._in_place).tolist(), self._crew, _raise)
+        buffers = yield from self._buffers()
+        stream = StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance)
+        obj = _unpickle(stream, buffers, self._container.contents.libraries)
+        if stream.read(1):
+            raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
+        self._meter.finish()
+        return obj
+
+    def _chunks(self, which: np.ndarray) -> np.ndarray:
+        """Return the numbers of the chunks that hold the buffers of a mask."""
+        regions = self._container.regions
+        return _spans(regions.first[which], regions.last[which])
+
+    def _buffers(self) -> Generator[None, None, List[Any]]:
+        """Return what to hand to the unpickler, in the order in which it asks."""
+        loaded = yield from load_buffers(
+            self._container, np.flatnonzero(~self._in_place), self._crew, self._settings.checks, self._meter.advance
+        )
+        if self._settings.mmap_mode == "r":
+            for data in loaded.values():
+                data.flags.writeable = False
+        if self._mapped is not None:
+            loaded.update(map_buffers(self._container, self._mapped, np.flatnonzero(self._in_place)))
+        contents = self._container.contents
+        # Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
+        plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds].tolist()
+        return [memoryview(loaded[i]) if plain[i] else loaded[i] for i in range(len(plain))]
+
+    def _warn_unmapped(self) -> None:
+        if len(self._in_place) and not self._in_place.any():
+            why = "its arrays are stored encoded" if self._mapped is not None else "its source is not a regular file"
+            message = f"nothing of the file could be mapped: {why}; it is read into memory (dump with mappable=True)"
+            warnings.warn(message, FormatWarning, stacklevel=5)
+
+
+def _raise(_: int, error: Optional[BinPickleError]) -> None:
+    if error is not None:
+        raise error
+
+
+def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return all numbers from each of `first` to its `last`, each once, ascending."""
+    if not len(first):
+        return first
+    edges = np.zeros(int(last.max()) + 2, np.int64)
+    np.add.at(edges, first, 1)
+    np.add.at(edges, last + 1, -1)
+    return np.flatnonzero(edges.cumsum()[:-1])
+
+
+def _unpickle(stream: StreamReader, buffers: List[Any], libraries: Mapping[str, str]) -> Any:
+    try:
+        return unpickler(stream, buffers).load()
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise FormatError(f"the pickle stream is malformed: {error}") from error
+    except BinPickleError:
+        raise
+    except Exception as error:
+        _tell_versions(error, libraries)
+        raise
+
+
+def _tell_versions(error: Exception, libraries: Mapping[str, str]) -> None:
+    """Say beside an error which libraries have another version than the writer's: mostly its reason."""
+    here: Dict[str, str] = installed_versions(libraries)
+    differ = [f"{name} {version} (here {here[name]})" for name, version in libraries.items()
+              if here.get(name, version) != version]
+    if not differ:
+        return
+    note = f"the file was written with {', '.join(differ)}, which may be why it does not load"
+    if sys.version_info >= (3, 11):
+        error.add_note(note)
+    else:
+        warnings.warn(note, FormatWarning, stacklevel=2)

@@ -1,0 +1,305 @@
+"""Reading: `load`, `loads`, `BinPickleFile`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Generator, Iterator, List, Mapping, Optional, Union
+
+import numpy as np
+
+from .assemble import StreamReader, check_chunks, read_buffer
+from .container import Container
+from .contents import Kind, Limits
+from .cpus import check_threads
+from .crew import Crew, exhaust
+from .errors import BinPickleError, IntegrityError
+from .format import Header
+from .info import Buffers, Entry, list_entries
+from .loading import Loading, LoadSettings
+from .meter import Meter, Progress
+from .source import BytesSource, Source, open_source
+
+__all__ = ["BinPickleFile", "load", "load_steps", "loads"]
+
+MmapMode = Optional[str]
+
+
+def load(
+    file: Any,
+    *,
+    mmap_mode: MmapMode = None,
+    verify: Optional[bool] = None,
+    limits: Optional[Limits] = None,
+    threads: Optional[int] = None,
+    progress: Optional[Progress] = None,
+) -> Any:
+    """Load the object that a file holds.
+
+    **Loading runs code that the file names**, as pickle does: load only what you trust.
+
+    Args:
+        file: path, or binary file object with `read`, read from its position to its end; unseekable ones are copied
+            to memory, or from 16 MiB on to an unnamed temporary file.
+        mmap_mode: `None` reads into fresh memory, where arrays are as writable as those that were dumped; `"r"` maps
+            what is stored raw, all arrays are read-only; `"c"` maps copy-on-write: arrays are writable, changes stay
+            private. Mapped arrays outlive the file: it may be replaced or unlinked (POSIX), not truncated.
+        verify: `None` compares the checksums of what is read into memory; `True` of all; `False` of nothing.
+        limits: what to accept; generous by default.
+        threads: that decode at the same time; by default as many as CPUs may be used.
+        progress: called in this thread with the bytes done and in total, at most some 20 times a second and at the
+            end. What it raises aborts.
+
+    Warns:
+        FormatWarning: mapping was asked for, but nothing could be mapped.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent; a malformed pickle stream.
+        LimitError: it asks for more than `limits` allow.
+        IntegrityError: it is damaged.
+        UnknownCodecError: a codec is not installed, or not allowed from files (see `register_codec`).
+        OSError: from the operating system, unchanged.
+        Exception: what the object's classes raise; with a note on library versions that differ.
+    """
+    threads = check_threads(threads)
+    with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, limits=limits) as opened:
+        return opened.load(threads=threads, progress=progress)
+
+
+def loads(
+    data: Any,
+    *,
+    copy: bool = True,
+    verify: Optional[bool] = None,
+    limits: Optional[Limits] = None,
+    threads: Optional[int] = None,
+    progress: Optional[Progress] = None,
+) -> Any:
+    """Load the object that bytes hold. See `load`.
+
+    Args:
+        data: a contiguous bytes-like object.
+        copy: `False` lets arrays that are stored raw share the memory of `data`, read-only.
+        verify: see `load`, as for the others.
+    """
+    threads = check_threads(threads)
+    source = BytesSource(data, shared=not copy)
+    with BinPickleFile(source, direct=False if copy else "nowarn", verify=verify, limits=limits) as opened:
+        return opened.load(threads=threads, progress=progress)
+
+
+class BinPickleFile:
+    """An open file: its object, its buffers one by one, and what it says of itself.
+
+    Opening checks the structure and the index, and unpickles nothing. The file may be closed at any time: arrays that
+    were loaded or mapped live on. An open file of a path can be pickled; it is opened again on arrival, and refused if
+    it has changed.
+
+    Args:
+        file: see `load`.
+        mmap_mode: see `load`.
+        direct: as releases before 1.0 spell `mmap_mode="r"`; `"nowarn"` maps without a warning if nothing can be.
+        verify: see `load`.
+        limits: see `load`.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent.
+        LimitError: it asks for more than `limits` allow.
+        IntegrityError: its index is damaged.
+        OSError: from the operating system, unchanged.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        *,
+        mmap_mode: MmapMode = None,
+        direct: Union[bool, str] = False,
+        verify: Optional[bool] = None,
+        limits: Optional[Limits] = None,
+    ):
+        if mmap_mode not in (None, "r", "c"):
+            raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
+        if direct not in (False, True, "nowarn"):
+            raise ValueError(f"direct must be False, True or 'nowarn', not {direct!r}")
+        mmap_mode = mmap_mode or ("r" if direct else None)
+        limits = Limits() if limits is None else limits
+        self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
+        self._source = file if isinstance(file, Source) else open_source(file)
+        try:
+            with self._naming():
+                self._container = Container(self._source, limits)
+                self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __enter__(self) -> BinPickleFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        contents = self._container.contents
+        name = self._source.name or "bytes"
+        return f"<BinPickleFile {name!r}: {len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}>"
+
+    def __reduce__(self) -> Any:
+        if self._source.path is None:
+            raise TypeError("only a BinPickleFile that was opened by its path can be pickled")
+        digest = self._container.contents.index_digest
+        return _reopen, (self._source.path, digest, self._settings)
+
+    def close(self) -> None:
+        """Close the file; twice is fine. Arrays that came from it live on."""
+        self._source.close()
+
+    @property
+    def header(self) -> Header:
+        """The header."""
+        return self._container.header
+
+    @property
+    def version(self) -> int:
+        """The format version, 1 to 3."""
+        return self._container.contents.version
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the writer gave as `metadata`."""
+        return MappingProxyType(dict(self._container.contents.metadata))
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """The writer's versions of Python, BinPickle and the libraries whose classes the object needs."""
+        return MappingProxyType(dict(self._container.contents.libraries))
+
+    @property
+    def root_digest(self) -> Optional[bytes]:
+        """32 bytes that identify all that is in the file; `None` if it was written without digests."""
+        return self._container.contents.root_digest
+
+    @property
+    def is_mappable(self) -> bool:
+        """Whether every buffer is stored raw, so that all could be mapped."""
+        nonempty = self._container.contents.buffer_nbytes > 0
+        return bool(self._container.regions.mappable[nonempty].all())
+
+    @property
+    def buffers(self) -> Buffers:
+        """The out-of-band buffers, in the order in which the pickle stream asks for them."""
+        return Buffers(self._container, self._mapped is not None)
+
+    @property
+    def entries(self) -> List[Entry]:
+        """The stored pieces in the order of the file, the pickle stream last, as releases before 1.0 listed them."""
+        return list_entries(self._container, self.buffers)
+
+    def load(self, *, threads: Optional[int] = None, progress: Optional[Progress] = None) -> Any:
+        """Load the object: see `load` for the arguments and what it raises."""
+        with Crew(check_threads(threads)) as crew:
+            return exhaust(load_steps(self, crew, progress))
+
+    def array(self, i: int) -> np.ndarray:
+        """Return one buffer as an array, alone: nothing is unpickled, and only the chunks it touches are decoded.
+
+        Safe on files of unknown origin: only codecs are used that are memory-safe on any input.
+
+        Args:
+            i: number of the buffer, as in `buffers`; negative ones count from the end.
+
+        Returns:
+            The array as it was dumped, where the file says what it was, else uint8, 1-d. Mapped if the file is mapped
+            and stores it raw, else in fresh, writable memory.
+
+        Raises:
+            IndexError: there is no such buffer.
+            IntegrityError: a chunk is damaged.
+            CodecError: a chunk does not decode; its codec is not allowed here (Blosc: `load` decodes it).
+        """
+        n = range(len(self.buffers))[i]
+        contents, regions = self._container.contents, self._container.regions
+        with self._naming():
+            if self._mapped is not None and regions.mappable[n]:
+                start = int(regions.offsets[n])
+                data = self._mapped[start : start + int(contents.buffer_nbytes[n])]
+            else:
+                data = read_buffer(self._container, n, self._settings.checks)
+        return _as_array(data, contents.kinds[contents.buffer_kinds[n]])
+
+    def stream(self) -> bytes:
+        """Return the pickle stream, for scanners; empty in a file without an object.
+
+        Raises:
+            IntegrityError: a chunk of it is damaged.
+            CodecError: a chunk of it does not decode, or its codec is not allowed here (see `array`).
+        """
+        with self._naming(), Crew(1) as crew:
+            reader = StreamReader(self._container, crew, self._settings.checks, _ignore, hostile=True)
+            return bytes(reader.read())
+
+    def find_errors(self, *, threads: Optional[int] = None, progress: Optional[Progress] = None) -> List[str]:
+        """Compare all stored bytes with their checksums, decoding nothing; return what is wrong, in words.
+
+        Args:
+            threads: see `load`.
+            progress: see `load`; counts stored bytes.
+        """
+        errors: List[str] = []
+        stored = self._container.contents.chunk_stored.tolist()
+        meter = Meter(progress, sum(stored))
+
+        def report(i: int, error: Optional[BinPickleError]) -> None:
+            if error is not None:
+                errors.append(str(error))
+            meter.advance(stored[i])
+
+        with self._naming(), Crew(check_threads(threads)) as crew:
+            exhaust(check_chunks(self._container, range(len(stored)), crew, report))
+        meter.finish()
+        return errors
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Add the file's name to errors."""
+        try:
+            yield
+        except BinPickleError as error:
+            error.file = error.file or self._source.name
+            raise
+
+
+def load_steps(opened: BinPickleFile, crew: Crew, progress: Optional[Progress]) -> Generator[None, None, Any]:
+    """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
+    with opened._naming():
+        loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress)
+        return (yield from loading.steps())
+
+
+def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
+    """Open a file again that was pickled as an open one."""
+    direct = False if settings.warn else "nowarn"
+    opened = BinPickleFile(
+        path, mmap_mode=settings.mmap_mode, direct=direct, verify=settings.verify, limits=settings.limits
+    )
+    if opened._container.contents.index_digest != digest:
+        opened.close()
+        error = IntegrityError("the file is not the one that was open when this was pickled: it has been replaced")
+        error.file = path
+        raise error
+    return opened
+
+
+def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return bytes as the array that the index says they are."""
+    if kind.dtype is None or kind.shape is None:
+        return data
+    if isinstance(kind.order, str):
+        return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
+    stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
+    return stored.transpose(np.argsort(kind.order))
+
+
+def _ignore(_: int) -> None:
+    pass

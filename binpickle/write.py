@@ -1,0 +1,186 @@
+"""Writing objects: `dump`, `dumps`, `BinPickler`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Dict, Iterator, Mapping, Optional, Type
+
+from .cpus import check_threads
+from .crew import Crew, exhaust
+from .filewriter import Codecs, DumpOptions, FileWriter
+from .meter import Progress
+from .pickling import Pickling
+from .reducers import IN_BAND_BELOW
+from .sink import BytesSink, Sink, open_sink
+
+__all__ = ["BinPickler", "dump", "dumps", "write_steps"]
+
+_NOT_GIVEN: Any = object()
+
+
+def write_steps(
+    obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress] = None
+) -> Iterator[None]:
+    """Write one object to an open sink: what `dump` and `adump` share.
+
+    Yields once pickling has ended, and after each further chunk; may be continued in another thread.
+    """
+    writer = FileWriter(sink, crew, options, progress)
+    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # who maps wants every array mapped
+    pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
+    pickling.dump(obj)
+    found = pickling.out_of_band()
+    plan = writer.plan(found)
+    yield
+    yield from writer.write_chunks(plan)
+    writer.finish(plan, found, pickling.libraries())
+
+
+def dump(
+    obj: Any,
+    file: Any,
+    *,
+    mappable: bool = False,
+    codecs: Codecs = "auto",
+    threads: Optional[int] = None,
+    metadata: Optional[Mapping[str, str]] = None,
+    digests: bool = False,
+    durable: Optional[bool] = None,
+    exclusive: bool = False,
+    pickler: Optional[Type[Any]] = None,
+    progress: Optional[Progress] = None,
+    codec: Any = _NOT_GIVEN,
+) -> None:
+    """Write an object to a file.
+
+    A path is replaced only when the new file is complete: whatever fails or interrupts, Ctrl-C included, leaves the
+    old file as it was, and no other. A failure while writing to a file object leaves a partial file there, which
+    `load` refuses.
+
+    Args:
+        obj: what to write: anything that pickle can. Must not be changed meanwhile.
+        file: path, or binary file object with `write`; unseekable ones will do. Writing begins at its position.
+        mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
+        codecs: `"auto"` chooses for each buffer; a list holds numcodecs codecs, config dicts, ids, or functions that
+            are given a whole buffer and return any of these or `None`. The list is applied to every buffer.
+        threads: that encode at the same time; by default as many as CPUs may be used.
+        metadata: strings by name, to be read without unpickling.
+        digests: store SHA-256 digests instead of checksums; the file then has a `root_digest`.
+        durable: `True` syncs the new file and its folder to the disk, `None` the file only if an existing one is
+            replaced, `False` nothing.
+        exclusive: refuse to replace a file.
+        pickler: pickler class to build on, such as `cloudpickle.Pickler`.
+        progress: called in this thread with the bytes done and in total (`None` until pickling has ended), at most
+            some 20 times a second and at the end. What it raises aborts.
+        codec: deprecated: one codec, as releases before 0.4 had it.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a codec that `load` would refuse; a codec that can not encode a buffer.
+        FileExistsError: the path exists, and `exclusive` is given.
+        OSError: from the operating system, unchanged.
+        Exception: what the object's classes raise when they are pickled.
+    """
+    if codec is not _NOT_GIVEN:
+        codecs = _codecs_from(codec)
+    options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
+    crew = Crew(check_threads(threads))
+    with open_sink(file, durable, exclusive) as sink, crew:
+        exhaust(write_steps(obj, sink, crew, options, progress))
+
+
+def dumps(
+    obj: Any,
+    *,
+    mappable: bool = False,
+    codecs: Codecs = "auto",
+    threads: Optional[int] = None,
+    metadata: Optional[Mapping[str, str]] = None,
+    digests: bool = False,
+    pickler: Optional[Type[Any]] = None,
+    progress: Optional[Progress] = None,
+) -> bytes:
+    """Return the bytes that `dump` writes for the same arguments."""
+    options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
+    sink = BytesSink()
+    with Crew(check_threads(threads)) as crew:
+        exhaust(write_steps(obj, sink, crew, options, progress))
+    return sink.getvalue()
+
+
+class BinPickler:
+    """Writes one object to one file: the class that users of earlier releases know; `dump` does the same.
+
+    Args:
+        file: see `dump`.
+        align: align every buffer, large ones at a page, whatever the codecs.
+        codecs: see `dump`; `None` means no codecs.
+        mappable: see `dump`, as are the other arguments.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        *,
+        align: bool = False,
+        codecs: Codecs = None,
+        mappable: bool = False,
+        threads: Optional[int] = None,
+        metadata: Optional[Mapping[str, str]] = None,
+        digests: bool = False,
+        durable: Optional[bool] = None,
+        exclusive: bool = False,
+        pickler: Optional[Type[Any]] = None,
+        progress: Optional[Progress] = None,
+        codec: Any = _NOT_GIVEN,
+    ):
+        if codec is not _NOT_GIVEN:
+            codecs = _codecs_from(codec)
+        self._file, self._durable, self._exclusive, self._progress = file, durable, exclusive, progress
+        self._options = DumpOptions(
+            mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler, align=align
+        )
+        self._threads = check_threads(threads)
+        self._closed = False
+
+    @classmethod
+    def mappable(cls, file: Any) -> BinPickler:
+        """Return a pickler whose file can be mapped."""
+        return cls(file, mappable=True)
+
+    @classmethod
+    def compressed(cls, file: Any, codec: Any = "gzip") -> BinPickler:
+        """Return a pickler that applies one codec to every buffer."""
+        return cls(file, codecs=[codec])
+
+    def __enter__(self) -> BinPickler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def dump(self, obj: Any) -> None:
+        """Write the object; the file is complete when this returns. See `dump` for what it raises.
+
+        Raises:
+            ValueError: an object was written before (a file holds one), or the pickler is closed.
+        """
+        if self._closed:
+            raise ValueError("a BinPickler writes one object: put several into a list or a dict")
+        self._closed = True
+        crew = Crew(self._threads)
+        with open_sink(self._file, self._durable, self._exclusive) as sink, crew:
+            exhaust(write_steps(obj, sink, crew, self._options, self._progress))
+
+    def close(self) -> None:
+        """Allow no further `dump`; without one before, no file is made. Closing twice is fine."""
+        self._closed = True
+
+
+def _codecs_from(codec: Any) -> Codecs:
+    """Return `codecs` for what releases before 0.4 called `codec`."""
+    warnings.warn("codec= is deprecated: use codecs=[...]", DeprecationWarning, stacklevel=3)
+    names: Dict[Any, Codecs] = {None: [], "null": [], "gz": ["zlib"]}
+    if codec is None or isinstance(codec, str):
+        return names.get(codec, [codec])
+    return codec if isinstance(codec, (list, tuple)) else [codec]
