@@ -1,0 +1,125 @@
+"""The interface as users type it: checked by mypy in strict mode, never run.
+
+Rule: whatever the documentation promises about a call stands here once, so that a change of types is seen.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import BinaryIO, Mapping, Sequence
+
+import anyio
+import anyio.abc
+import numpy as np
+
+import binpickle
+from binpickle import errors
+
+
+class Ridge:
+    """Something that only its owner knows."""
+
+
+class Pickler(pickle.Pickler):
+    """A pickler of the caller's own."""
+
+
+def show(done: int, total: int | None) -> None:
+    """What reports progress."""
+
+
+def choose(buffer: memoryview) -> str | None:
+    """What chooses a codec, or none, for each buffer."""
+    return "zstd" if buffer.nbytes > 4096 else None
+
+
+def newest_first() -> Sequence[bytes]:
+    """Where keys come from."""
+    return [bytes(32), bytes(32)]
+
+
+def dumping(obj: object, path: Path, stream: BinaryIO) -> None:
+    binpickle.dump(obj, "model.bpk")
+    binpickle.dump(obj, path, mappable=True, threads=1, durable=True, exclusive=True)
+    binpickle.dump(obj, stream, codecs=[], digests=True)
+    binpickle.dump(obj, io.BytesIO(), codecs=["shuffle", {"id": "zstd", "level": 3}, choose], progress=show)
+    binpickle.dump(obj, path, metadata={"author": "me"}, key=bytes(32), context=b"model/7", pickler=Pickler)
+    data: bytes = binpickle.dumps(obj, mappable=True, key=newest_first, digests=True, threads=2)
+    binpickle.loads(data)
+
+
+def loading(path: Path, stream: BinaryIO, data: bytearray) -> None:
+    anything = binpickle.load("model.bpk")
+    array = np.asarray(anything)
+    array.sum()
+    binpickle.load(path, mmap_mode="r", verify=True)
+    binpickle.load(path, mmap_mode="c", verify=False, limits=binpickle.Limits(decoded_bytes=1 << 30))
+    binpickle.load(stream, trusted=(), threads=4, progress=show)
+    binpickle.load(path, trusted=[Ridge, "sklearn.linear_model._ridge:Ridge"])
+    binpickle.load(path, key=[bytes(32)], context=b"model/7")
+    binpickle.loads(data, copy=False, verify=None)
+    binpickle.loads(memoryview(data), trusted={Ridge})
+
+
+async def in_an_event_loop(obj: object, path: Path, sink: anyio.abc.ByteSendStream) -> None:
+    await binpickle.adump(obj, path, mappable=True)
+    await binpickle.adump(obj, anyio.Path("model.bpk"), limiter=anyio.CapacityLimiter(2), progress=show)
+    await binpickle.adump(obj, sink, codecs=["lz4"])
+    anything = await binpickle.aload(path, mmap_mode="r", limiter=anyio.CapacityLimiter(2))
+    print(anything)
+
+
+def looking_inside(path: Path) -> None:
+    with binpickle.BinPickleFile(path, mmap_mode="r", verify=True) as file:
+        metadata: Mapping[str, str] = file.metadata
+        libraries: Mapping[str, str] = file.libraries
+        version: int = file.version
+        damaged: list[str] = file.find_errors()
+        mappable: bool = file.is_mappable
+        digest: bytes | None = file.root_digest
+        for number, buffer in enumerate(file.buffers):
+            print(buffer.dtype, buffer.shape, buffer.nbytes, buffer.stored_nbytes, buffer.codecs, buffer.mapped)
+            array: np.ndarray = file.array(number)
+            print(array.mean(), buffer.offset)
+        file.load()
+        print(metadata, libraries, version, damaged, mappable, digest, len(file.stream()))
+    file.close()
+    info = binpickle.file_info(path)
+    if info.status is binpickle.FileStatus.BINPICKLE:
+        print(info.size, info.is_valid, info.version)
+    inspection: binpickle.Inspection = binpickle.inspect(path)
+    print(inspection)
+
+
+def as_before(path: Path) -> None:
+    with binpickle.BinPickler.mappable(path) as pickler:
+        pickler.dump([1, 2, 3])
+    with binpickle.BinPickler.compressed(path, "gzip") as pickler:
+        pickler.dump([1, 2, 3])
+    with binpickle.BinPickler(path, align=True, codecs=["lz4"]) as pickler:
+        pickler.dump([1, 2, 3])
+    with binpickle.BinPickleFile(path, direct=True) as file:
+        file.load()
+
+
+def changing(path: Path) -> None:
+    binpickle.repack(path, "served.bpk", mappable=True)
+    binpickle.repack(path, "shipped.bpk", codecs=["zstd"], key=bytes(32), new_key=None, threads=2, progress=show)
+
+
+def failing(path: Path) -> None:
+    try:
+        binpickle.load(path, trusted=())
+    except errors.UntrustedError as error:
+        refused: Sequence[object] = error.refused
+        print(error.module, error.qualname, error.offset, refused)
+    except errors.LimitError as error:
+        print(error.limit)
+    except errors.CodecError as error:
+        print(error.chunk, error.codec_id)
+    except errors.IntegrityError as error:
+        print(error.chunk, error.buffers)
+    except (errors.FormatError, errors.AuthenticationError, errors.BinPickleError) as error:
+        print(error.file)
