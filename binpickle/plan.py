@@ -177,7 +177,8 @@ def _share(
         length = int(ends[stop - 1] - begins[at])
         if length:
             pieces = [found.buffers[i] for i in group[at:stop].tolist()]
-            gaps = padded[at:stop] - sizes[at:stop]
+            gaps = (padded - sizes)[at:stop]
+            gaps[-1] = 0
             chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, gaps.tolist() if gaps.any() else None))
         position += length
         at = stop
