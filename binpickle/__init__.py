@@ -18,6 +18,7 @@ from .errors import (
 )
 from .info import BPKInfo, FileStatus, file_info
 from .read import BinPickleFile, load, loads
+from .repack import repack
 from .write import BinPickler, dump, dumps
 
 __version__ = "1.0.0.dev0"
@@ -41,4 +42,5 @@ __all__ = [
     "load",
     "loads",
     "register_codec",
+    "repack",
 ]

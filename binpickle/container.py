@@ -59,6 +59,15 @@ class Container:
         start, stop = self.contents.stream or (0, 0)
         return stop - start
 
+    def require_object(self) -> None:
+        """Refuse a file without an object, which earlier releases could write.
+
+        Raises:
+            FormatError: the file has no pickle stream.
+        """
+        if self.contents.stream is None:
+            raise FormatError("the file holds no object: nothing was dumped into it")
+
     def nbytes_of(self, chunks: np.ndarray) -> int:
         """Return the sum of the logical lengths of some chunks."""
         return int((self.contents.chunk_starts[chunks + 1] - self.contents.chunk_starts[chunks]).sum())

@@ -160,8 +160,9 @@ class FileWriter:
             table.id_of(chain_for(elements, memoryview(b"")))
             return table.chains, np.zeros(len(found.buffers), np.int64)
         nbytes = found.nbytes.tolist()
+        fetch = found.fetch or _as_it_is
         ids = [
-            table.id_of(chain_for(elements, memoryview(buffer)) if root == i and nbytes[i] else RAW)
+            table.id_of(chain_for(elements, memoryview(fetch(buffer))) if root == i and nbytes[i] else RAW)
             for i, (buffer, root) in enumerate(zip(found.buffers, found.roots.tolist()))
         ]
         return table.chains, np.array(ids, np.int64)
@@ -169,6 +170,8 @@ class FileWriter:
     def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
         """Choose one chain for each buffer that has chunks of its own; the shared chunks choose for themselves."""
         ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
+        if found.fetch is not None:  # a sample of the whole would have to be read: let each chunk choose for itself
+            return ids
         large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
         chosen: List[Chain] = []
         choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
@@ -212,6 +215,10 @@ class _ChainTable:
             self._ids[key] = len(self.chains)
             self.chains.append(chain)
         return self._ids[key]
+
+
+def _as_it_is(buffer: Any) -> Any:
+    return buffer
 
 
 def _choose_for(buffer: Any, kind: Kind) -> Chain:

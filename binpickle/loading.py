@@ -72,8 +72,7 @@ class Loading:
 
     def steps(self) -> Generator[None, None, Any]:
         """Return the object; yields after each chunk until unpickling begins, and may be continued in another thread."""
-        if self._container.contents.stream is None:
-            raise FormatError("the file holds no object: nothing was dumped into it")
+        self._container.require_object()
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
         if self._settings.verify:

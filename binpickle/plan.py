@@ -6,7 +6,7 @@ whatever the number of threads. Large buffers get chunks of their own; small one
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class OutOfBand(NamedTuple):
         kind_ids: int64, for each buffer an index into `kinds`.
         roots: int64, for each buffer the number of the buffer whose memory holds it: mostly its own.
         shifts: int64, for each buffer where in its root it begins, in bytes.
+        fetch: `None` where `buffers` are memory; else what makes memory of one, or of a slice of its `raw()`.
     """
 
     buffers: Sequence[Any]
@@ -40,6 +41,7 @@ class OutOfBand(NamedTuple):
     kind_ids: np.ndarray
     roots: np.ndarray
     shifts: np.ndarray
+    fetch: Optional[Callable[[Any], Any]] = None
 
     @property
     def nbytes(self) -> np.ndarray:
@@ -57,7 +59,7 @@ class ChunkPlan:
         dtype: the type of its elements, as codecs shall see them.
     """
 
-    __slots__ = ("_gaps", "_pieces", "alignment", "chain", "dtype", "nbytes")
+    __slots__ = ("_fetch", "_gaps", "_pieces", "alignment", "chain", "dtype", "nbytes")
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class ChunkPlan:
         dtype: np.dtype = _BYTES,
         alignment: int = 1,
         gaps: Optional[Sequence[int]] = None,
+        fetch: Optional[Callable[[Any], Any]] = None,
     ):
         self.nbytes = nbytes
         self.chain = chain
@@ -74,15 +77,17 @@ class ChunkPlan:
         self.alignment = alignment
         self._pieces = pieces
         self._gaps = gaps
+        self._fetch = fetch
 
     def gather(self) -> np.ndarray:
         """Return the chunk's data, 1-d, of its element type; a view of the caller's memory unless pieces are joined."""
-        if len(self._pieces) == 1:
-            data = self._pieces[0]
+        pieces = self._pieces if self._fetch is None else list(map(self._fetch, self._pieces))
+        if len(pieces) == 1:
+            data = pieces[0]
         elif self._gaps is None:
-            data = b"".join(self._pieces)
+            data = b"".join(pieces)
         else:
-            data = b"".join(_interleave(self._pieces, self._gaps))
+            data = b"".join(_interleave(pieces, self._gaps))
         return np.frombuffer(data, self.dtype if self.nbytes % self.dtype.itemsize == 0 else _BYTES)
 
 
@@ -179,7 +184,8 @@ def _share(
             pieces = [found.buffers[i] for i in group[at:stop].tolist()]
             gaps = (padded - sizes)[at:stop]
             gaps[-1] = 0
-            chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, gaps.tolist() if gaps.any() else None))
+            between = gaps.tolist() if gaps.any() else None
+            chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, found.fetch))
         position += length
         at = stop
     return position
@@ -194,7 +200,7 @@ def _own_chunks(found: OutOfBand, i: int, chain: Optional[Chain], mappable: bool
     for start in range(0, kind.nbytes, step):
         piece = data[start : start + step]
         alignment = 1 if start else _alignment(kind, kind.nbytes, mappable)
-        yield ChunkPlan([piece], len(piece), chain, dtype, alignment)
+        yield ChunkPlan([piece], len(piece), chain, dtype, alignment, fetch=found.fetch)
 
 
 def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:

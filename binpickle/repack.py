@@ -1,0 +1,145 @@
+"""Changing how a file is stored, without unpickling anything: compressed for shipping, mappable for serving.
+
+The stream and the buffers of the source are decoded chunk by chunk as the chunks of the target ask for them, so that
+memory stays bounded whatever the size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any, Optional
+
+import numpy as np
+
+from .container import Container
+from .contents import Limits
+from .cpus import check_threads
+from .crew import Crew, exhaust
+from .errors import BinPickleError
+from .filewriter import Codecs, DumpOptions, FileWriter
+from .format import VERSION
+from .meter import Progress
+from .plan import OutOfBand
+from .sink import Sink, open_sink
+from .source import open_source
+
+__all__ = ["repack"]
+
+
+def repack(
+    source: Any,
+    target: Any,
+    *,
+    mappable: bool = False,
+    codecs: Codecs = "auto",
+    threads: Optional[int] = None,
+    progress: Optional[Progress] = None,
+) -> None:
+    """Write the object of one file to another, stored differently; in the current format, whatever the source's.
+
+    Nothing is unpickled, and only codecs are used that are memory-safe on any input, so the source may be of unknown
+    origin. Metadata and library versions are kept, digests if the source has them.
+
+    Args:
+        source: path, or binary file object with `read`.
+        target: path, or binary file object with `write`; may be the source's path.
+        mappable: see `dump`.
+        codecs: see `dump`.
+        threads: see `dump`.
+        progress: see `dump`.
+
+    Raises:
+        FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
+        IntegrityError: a chunk of the source is damaged.
+        CodecError: a chunk of it does not decode; its codec is not allowed here (Blosc: load and dump it instead).
+        OSError: from the operating system, unchanged.
+    """
+    crew = Crew(check_threads(threads))
+    opened = open_source(source)
+    try:
+        container = Container(opened, Limits())
+        container.require_object()
+        options = DumpOptions(
+            mappable=mappable,
+            codecs=codecs,
+            metadata=container.contents.metadata,
+            digests=container.contents.version == VERSION and container.contents.root_digest is not None,
+        )
+        with open_sink(target) as sink, crew:
+            _copy(container, sink, crew, options, progress)
+    except BinPickleError as error:
+        error.file = error.file or opened.name
+        raise
+    finally:
+        opened.close()
+
+
+def _copy(container: Container, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress]) -> None:
+    writer = FileWriter(sink, crew, options, progress)
+    for i in container.stream_chunks:
+        writer.write_stream(container.read_chunk(i, hostile=True))
+    contents, regions = container.contents, container.regions
+    starts, stops = contents.buffer_starts.tolist(), regions.stops.tolist()
+    found = OutOfBand(
+        buffers=[_Range(start, stop) for start, stop in zip(starts, stops)],
+        kinds=contents.kinds,
+        kind_ids=contents.buffer_kinds,
+        roots=regions.roots,
+        shifts=contents.buffer_starts - contents.buffer_starts[regions.roots],
+        fetch=_Fetcher(container, 2 * crew.threads),
+    )
+    plan = writer.plan(found)
+    exhaust(writer.write_chunks(plan))
+    writer.finish(plan, found, contents.libraries)
+
+
+class _Range:
+    """Logical bytes of the source, standing in for the memory of a buffer; slices are ranges, too."""
+
+    __slots__ = ("start", "stop")
+
+    def __init__(self, start: int, stop: int):
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, part: slice) -> _Range:
+        start, stop, _ = part.indices(len(self))
+        return _Range(self.start + start, self.start + stop)
+
+    def raw(self) -> _Range:
+        return self
+
+
+class _Fetcher:
+    """Reads ranges, from any thread, and keeps the chunks last decoded: neighbours mostly lie in the same ones."""
+
+    def __init__(self, container: Container, keep: int):
+        self._container = container
+        self._keep = keep
+        self._chunks: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, wanted: _Range) -> np.ndarray:
+        starts = self._container.contents.chunk_starts
+        first = int(np.searchsorted(starts, wanted.start, "right")) - 1
+        pieces = []
+        for i in range(first, int(np.searchsorted(starts, wanted.stop, "left"))):
+            begin = int(starts[i])
+            pieces.append(self._chunk(i)[max(wanted.start - begin, 0) : wanted.stop - begin])
+        return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
+
+    def _chunk(self, i: int) -> np.ndarray:
+        with self._lock:
+            data = self._chunks.get(i)
+        if data is None:  # two threads may decode the same chunk, which only costs time
+            data = self._container.read_chunk(i, hostile=True)
+        with self._lock:
+            self._chunks[i] = data
+            self._chunks.move_to_end(i)
+            while len(self._chunks) > self._keep:
+                self._chunks.popitem(last=False)
+        return data
