@@ -1,0 +1,11 @@
+"""Loading and looking into pickle streams whose author need not be trusted.
+
+Rule: everything here is pure: the bytes of a stream and its buffers come in, an object or a list of names goes out.
+"""
+
+from __future__ import annotations
+
+from .loading import load, scan, untrusted
+from .tokens import GlobalUse
+
+__all__ = ["GlobalUse", "load", "scan", "untrusted"]

@@ -1,0 +1,168 @@
+"""How the strict machine rebuilds dtypes: from checked strings and sizes, never by `dtype.__setstate__`.
+
+A stream calls `numpy.dtype("f8", False, True)` and gives the result a state: byte order, fields, size and so on. The
+call makes something pending here, the state a new dtype, by the constructor that checks what it is given.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any, Callable
+
+import numpy as np
+
+from ..errors import FormatError, LimitError
+from .checks import expect, expect_int, expect_ints
+from .nesting import ATOMS
+from .tokens import Global, Pending
+
+__all__ = ["CALLS", "MENTIONED"]
+
+_PLAIN = re.compile(r"[biufcOmM][0-9]{1,2}|[SUV][0-9]{1,9}")
+_UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
+_ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
+_MAX_ITEMSIZE = (1 << 31) - 1
+# NumPy compares and hashes dtypes by recursion, and does not notice that a field occurred before.
+_MAX_DEPTH = 8
+_MAX_FIELDS = 1 << 16
+
+
+def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Pending:
+    """Begin a dtype."""
+    expect(align, "numpy.dtype", bool)
+    expect(copy, "numpy.dtype", bool)
+    if isinstance(spec, Global) and spec.name == ("numpy", "record"):
+        return Pending(lambda state: _finish("V", state, record=True))
+    if not _PLAIN.fullmatch(expect(spec, "numpy.dtype", str)):
+        raise FormatError(f"numpy.dtype: {spec!r} is not an element type that a stream may name")
+    return Pending(lambda state: _finish(spec, state))
+
+
+def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
+    expect(state, "the state of a dtype", tuple)
+    if len(state) not in (8, 9):
+        raise FormatError(f"the state of a dtype has {len(state)} parts")
+    order, subarray, names, fields, itemsize, _, flags = state[1:8]
+    if order not in ("<", ">", "=", "|"):
+        raise FormatError(f"a dtype has the byte order {order!r}")
+    metadata = state[8] if len(state) == 9 else None
+    if fields is not None:
+        dtype = _structured(names, fields, itemsize, flags)
+    elif subarray is not None:
+        dtype = _subarray(subarray, itemsize)
+    elif spec[0] in "mM":
+        dtype, metadata = _date(spec, order, metadata)
+    else:
+        dtype = _plain(spec, order, itemsize)
+    dtype = np.dtype((np.record, dtype)) if record else dtype
+    return _with_metadata(dtype, metadata) if metadata else dtype
+
+
+def _plain(spec: str, order: str, itemsize: Any) -> np.dtype[Any]:
+    dtype = np.dtype(spec) if spec[0] in "OSV" else np.dtype(order + spec)
+    if spec[0] in "SUV" and dtype.itemsize != itemsize:
+        raise FormatError(f"the dtype {spec} has an item size of {itemsize!r}")
+    return dtype
+
+
+def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
+    """Return a dtype of dates or time spans, and other metadata."""
+    metadata, date = expect(metadata, "the unit of a date", tuple)
+    unit, count, divisor, _ = expect(date, "the unit of a date", tuple)
+    name = expect(unit, "the unit of a date", bytes).decode("utf-8")
+    expect_int(count, "the unit of a date", 1, (1 << 31) - 1)
+    if not _UNIT.fullmatch(name) or divisor != 1:
+        raise FormatError(f"{name!r} is not a unit of dates")
+    return np.dtype(f"{order}{spec}" if name == "generic" else f"{order}{spec}[{count}{name}]"), metadata
+
+
+def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
+    base, shape = expect(subarray, "a subarray", tuple)
+    shape = (shape,) if type(shape) is int else expect_ints(shape, "a subarray")
+    _check_size([_expect_dtype(base)])
+    dtype = np.dtype((base, shape))
+    if dtype.itemsize != itemsize or dtype.itemsize > _MAX_ITEMSIZE:
+        raise FormatError("a subarray has a wrong size")
+    return dtype
+
+
+def _structured(names: Any, fields: Any, itemsize: Any, flags: Any) -> np.dtype[Any]:
+    expect(names, "the names of a structured dtype", tuple)
+    expect(fields, "the fields of a structured dtype", dict)
+    columns = [_field(name, fields) for name in names]
+    if fields.keys() != set(names) | {title for _, _, title in columns if title is not None}:
+        raise FormatError("a structured dtype has fields without a name")
+    formats = [dtype for dtype, _, _ in columns]
+    _check_size(formats)
+    layout: dict[str, Any] = {
+        "names": list(names),
+        "formats": formats,
+        "offsets": [offset for _, offset, _ in columns],
+        "itemsize": expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE),
+    }
+    if any(title is not None for _, _, title in columns):
+        layout["titles"] = [title for _, _, title in columns]
+    make: Any = np.dtype
+    return make(layout, align=bool(expect(flags, "the flags of a dtype", int) & _ALIGNED))  # type: ignore[no-any-return]
+
+
+def _field(name: Any, fields: dict[Any, Any]) -> tuple[np.dtype[Any], int, Any]:
+    """Return dtype, offset and title of a field."""
+    parts = expect(fields[expect(name, "the name of a field", str)], "a field", tuple)
+    dtype, offset, title = parts if len(parts) == 3 else (*parts, None)
+    if type(title) not in ATOMS:
+        raise FormatError(f"the field {name!r} has a {type(title).__name__} as its title")
+    return _expect_dtype(dtype), expect_int(offset, "the offset of a field", 0, _MAX_ITEMSIZE), title
+
+
+def _expect_dtype(value: Any) -> np.dtype[Any]:
+    if not isinstance(value, np.dtype):
+        raise FormatError(f"the type of a field is a {type(value).__name__}")
+    return value
+
+
+def _check_size(parts: list[np.dtype[Any]]) -> None:
+    """Refuse what has too many fields, counted with repetitions, or too deep ones."""
+    left = _MAX_FIELDS
+    for _ in range(_MAX_DEPTH):
+        left -= len(parts)
+        if left < 0 or not parts:
+            break
+        parts = list(islice((inner for part in parts for inner in _inner(part)), left + 1))
+    if parts:
+        raise LimitError("pickle stream: a dtype has too many fields, or too deep ones", "nesting")
+
+
+def _inner(dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
+    if dtype.subdtype:
+        return [dtype.subdtype[0]]
+    return [dtype.fields[name][0] for name in dtype.names or ()] if dtype.fields else []
+
+
+def _with_metadata(dtype: np.dtype[Any], metadata: Any) -> np.dtype[Any]:
+    return np.dtype(dtype, metadata=expect(metadata, "the metadata of a dtype", dict))
+
+
+def _string_dtype(coerce: Any, na_object: Any = ...) -> np.dtype[Any]:
+    """Make a dtype of strings of variable length (NumPy 2)."""
+    coerced = bool(expect(coerce, "StringDType", bool, int))
+    if na_object is ...:
+        return np.dtypes.StringDType(coerce=coerced)
+    if isinstance(na_object, Global):
+        if na_object.load is None:
+            raise FormatError(f"StringDType has {na_object} for missing strings")
+        na_object = na_object.load()
+    elif type(na_object) not in ATOMS:
+        raise FormatError(f"StringDType has a {type(na_object).__name__} for missing strings")
+    return np.dtypes.StringDType(coerce=coerced, na_object=na_object)
+
+
+CALLS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): _dtype,
+    ("numpy._core._internal", "_convert_to_stringdtype_kwargs"): _string_dtype,
+}
+"""What makes dtypes, by canonical name."""
+
+MENTIONED = frozenset({("numpy", "record")})
+"""What these take as an argument."""

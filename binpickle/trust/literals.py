@@ -1,0 +1,170 @@
+"""The machine's stack and memo, and the opcodes that need no more: numbers, strings, marks, and what is remembered.
+
+Rule: a handler takes the window and the position after its opcode, and returns the position after its operand. It need
+not check that the operand is whole: the machine sees by the position when it is not.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from ..contents import Limits
+from ..errors import FormatError, LimitError
+
+__all__ = ["Literals", "text"]
+
+_INT4 = struct.Struct("<i")
+_SIZE2 = struct.Struct("<H")
+_SIZE4 = struct.Struct("<I")
+_SIZE8 = struct.Struct("<Q")
+_FLOAT = struct.Struct(">d")
+
+
+def text(data: bytes) -> str:
+    """Return a string from its bytes in the stream.
+
+    Raises:
+        FormatError: they are not UTF-8.
+    """
+    try:
+        return str(data, "utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"pickle stream: a string is not UTF-8: {error.reason}") from None
+
+
+class Literals:
+    """Stack, memo, and the handlers of the opcodes that push what stands in the stream.
+
+    Args:
+        limits: what the stream may ask for.
+    """
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self._stack: list[Any] = []
+        self._outer: list[list[Any]] = []  # the stacks below each mark
+        self._memo: list[Any] = []
+
+    def _none(self, data: bytes, pos: int) -> int:
+        self._stack.append(None)
+        return pos
+
+    def _newtrue(self, data: bytes, pos: int) -> int:
+        self._stack.append(True)
+        return pos
+
+    def _newfalse(self, data: bytes, pos: int) -> int:
+        self._stack.append(False)
+        return pos
+
+    def _binint(self, data: bytes, pos: int) -> int:
+        self._stack.append(_INT4.unpack_from(data, pos)[0])
+        return pos + 4
+
+    def _binint1(self, data: bytes, pos: int) -> int:
+        self._stack.append(data[pos])
+        return pos + 1
+
+    def _binint2(self, data: bytes, pos: int) -> int:
+        self._stack.append(_SIZE2.unpack_from(data, pos)[0])
+        return pos + 2
+
+    def _long1(self, data: bytes, pos: int) -> int:
+        return self._long(data, pos + 1, data[pos])
+
+    def _long4(self, data: bytes, pos: int) -> int:
+        return self._long(data, pos + 4, _SIZE4.unpack_from(data, pos)[0])
+
+    def _long(self, data: bytes, pos: int, size: int) -> int:
+        if size > self._limits.int_bytes:
+            raise LimitError(f"pickle stream: an integer has more than {self._limits.int_bytes} bytes", "int_bytes")
+        self._stack.append(int.from_bytes(data[pos : pos + size], "little", signed=True))
+        return pos + size
+
+    def _binfloat(self, data: bytes, pos: int) -> int:
+        self._stack.append(_FLOAT.unpack_from(data, pos)[0])
+        return pos + 8
+
+    def _short_binbytes(self, data: bytes, pos: int) -> int:
+        end = pos + 1 + data[pos]
+        self._stack.append(data[pos + 1 : end])
+        return end
+
+    def _binbytes(self, data: bytes, pos: int) -> int:
+        end: int = pos + 4 + _SIZE4.unpack_from(data, pos)[0]
+        self._stack.append(data[pos + 4 : end])
+        return end
+
+    def _binbytes8(self, data: bytes, pos: int) -> int:
+        end: int = pos + 8 + _SIZE8.unpack_from(data, pos)[0]
+        self._stack.append(data[pos + 8 : end])
+        return end
+
+    def _bytearray8(self, data: bytes, pos: int) -> int:
+        end: int = pos + 8 + _SIZE8.unpack_from(data, pos)[0]
+        self._stack.append(bytearray(data[pos + 8 : end]))
+        return end
+
+    def _short_binunicode(self, data: bytes, pos: int) -> int:
+        end = pos + 1 + data[pos]
+        self._stack.append(text(data[pos + 1 : end]))
+        return end
+
+    def _binunicode(self, data: bytes, pos: int) -> int:
+        end: int = pos + 4 + _SIZE4.unpack_from(data, pos)[0]
+        self._stack.append(text(data[pos + 4 : end]))
+        return end
+
+    def _binunicode8(self, data: bytes, pos: int) -> int:
+        end: int = pos + 8 + _SIZE8.unpack_from(data, pos)[0]
+        self._stack.append(text(data[pos + 8 : end]))
+        return end
+
+    def _empty_tuple(self, data: bytes, pos: int) -> int:
+        self._stack.append(())
+        return pos
+
+    def _empty_list(self, data: bytes, pos: int) -> int:
+        self._stack.append([])
+        return pos
+
+    def _empty_dict(self, data: bytes, pos: int) -> int:
+        self._stack.append({})
+        return pos
+
+    def _empty_set(self, data: bytes, pos: int) -> int:
+        self._stack.append(set())
+        return pos
+
+    def _mark(self, data: bytes, pos: int) -> int:
+        if len(self._outer) >= self._limits.nesting:
+            raise LimitError(f"pickle stream: objects are nested more than {self._limits.nesting} deep", "nesting")
+        self._outer.append(self._stack)
+        self._stack = []
+        return pos
+
+    def _since_mark(self) -> list[Any]:
+        """Take off the stack what was pushed since the last mark, and the mark."""
+        items, self._stack = self._stack, self._outer.pop()
+        return items
+
+    def _pop(self, data: bytes, pos: int) -> int:
+        self._stack.pop()
+        return pos
+
+    def _pop_mark(self, data: bytes, pos: int) -> int:
+        self._since_mark()
+        return pos
+
+    def _memoize(self, data: bytes, pos: int) -> int:
+        self._memo.append(self._stack[-1])
+        return pos
+
+    def _binget(self, data: bytes, pos: int) -> int:
+        self._stack.append(self._memo[data[pos]])
+        return pos + 1
+
+    def _long_binget(self, data: bytes, pos: int) -> int:
+        self._stack.append(self._memo[_SIZE4.unpack_from(data, pos)[0]])
+        return pos + 4

@@ -1,0 +1,94 @@
+"""Restricted loading of a pickle stream, and the list of what it would use: one machine, two ways.
+
+Rule: `untrusted(scan(...), trusted)` is empty just when `load(..., trusted)` does not raise `UntrustedError`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Iterable
+
+from ..contents import RESTRICTED_LIMITS, Limits
+from ..errors import BinPickleError, FormatError, UntrustedError
+from .inert import Inert
+from .machine import Machine
+from .tokens import GlobalUse
+from .trusted import Trusted
+from .values import Values
+
+__all__ = ["load", "scan", "untrusted"]
+
+
+def load(
+    read: Callable[[int], bytes],
+    buffers: Iterable[Any],
+    nbuffers: int,
+    trusted: Iterable[Any] = (),
+    limits: Limits = RESTRICTED_LIMITS,
+) -> Any:
+    """Load an object from a pickle stream whose author need not be trusted.
+
+    Args:
+        read: gives the stream: at most as many bytes as asked for, and none at the end only.
+        buffers: the out-of-band buffers in their order, as 1-d uint8 arrays, `memoryview`, `bytes` or `bytearray`. Each
+            is taken when the stream asks for it, and not after a global was refused.
+        nbuffers: their number.
+        trusted: classes and functions, or their names as `"module:qualname"`, whose code may run.
+        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`).
+
+    Raises:
+        UntrustedError: the stream uses globals that are neither built-in and safe nor in `trusted`; it names them all.
+        FormatError: the stream is malformed, or an object in it is, or a trusted type fails.
+        LimitError: it asks for more than `limits` allow.
+        TypeError, ValueError: `trusted` is not what it should be.
+    """
+    known = Trusted(trusted)
+    machine = Machine(read, nbuffers, limits, Values(known, buffers, limits.nesting))
+    loaded = machine.run()
+    refused = known.refused(machine.globals())
+    if refused:
+        raise UntrustedError(_advice(refused), [(use.module, use.qualname, use.offset) for use in refused])
+    if machine.failure is not None:
+        _fail(machine.failure)
+    return loaded
+
+
+def scan(read: Callable[[int], bytes], nbuffers: int, limits: Limits = RESTRICTED_LIMITS) -> list[GlobalUse]:
+    """List the globals that a pickle stream uses. Nothing is imported, called or made.
+
+    Args:
+        read: gives the stream, as for `load`.
+        nbuffers: number of out-of-band buffers that belong to it.
+        limits: as for `load`.
+
+    Returns:
+        Each global once, in the order of the stream, those of the built-in safe set too.
+
+    Raises:
+        FormatError: the stream is malformed.
+        LimitError: it asks for more than `limits` allow.
+    """
+    machine = Machine(read, nbuffers, limits, Inert())
+    machine.run()
+    return machine.globals()
+
+
+def untrusted(uses: Iterable[GlobalUse], trusted: Iterable[Any] = ()) -> list[GlobalUse]:
+    """Return the globals that are neither in the built-in safe set nor in `trusted`.
+
+    Raises:
+        TypeError, ValueError: `trusted` is not what it should be.
+    """
+    return Trusted(trusted).refused(uses)
+
+
+def _advice(refused: list[GlobalUse]) -> str:
+    where = ", ".join(f"{ascii(use.name)[1:-1]} at {use.offset}" for use in refused)
+    example = json.dumps([use.name for use in refused])
+    return f"pickle stream: it uses {where}: pass trusted={example} if you trust its code and this file"
+
+
+def _fail(failure: Exception) -> None:
+    if isinstance(failure, BinPickleError):
+        raise failure
+    raise FormatError(f"pickle stream: {type(failure).__name__}: {failure}") from failure

@@ -1,0 +1,268 @@
+"""The strict protocol-5 machine: it reads a pickle stream and hands values to `Values`, or stand-ins to `Inert`.
+
+Strategy: a stream is frames, and between them single opcodes. Each is a window of bytes that handlers, found by opcode,
+walk through. What the bytes say (opcodes, stack, memo, frames, sizes) is checked here, the same whoever takes the
+values, so that `scan` sees what `load` does. What the values say is checked by `Values`: when that fails, or a global
+is refused, the machine goes on with stand-ins, to learn of all globals that the stream names.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable
+
+from ..contents import Limits
+from ..errors import FormatError, LimitError
+from ..renames import canonical
+from .inert import Inert
+from .literals import Literals, text
+from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
+from .source import Source
+from .tokens import STAND_IN, Global, GlobalUse, Pending
+
+__all__ = ["Machine"]
+
+# CPython's pickler ends a frame after 64 KiB and leaves larger strings outside, so none is larger than some 130 KiB.
+# This bounds how far the machine runs before it counts opcodes.
+_MAX_FRAME = 1 << 20
+
+# Opcodes outside of frames that have a length and as many bytes, few enough to be a window.
+_SHORT = frozenset({"long1", "long4", "short_binbytes", "short_binunicode"})
+
+
+class Machine(Literals):
+    """One run over one stream.
+
+    Args:
+        read: gives the stream: at most as many bytes as asked for, and none at the end only.
+        nbuffers: number of out-of-band buffers that belong to the stream.
+        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`).
+        values: who makes the objects, `Values` or `Inert`.
+
+    Attributes:
+        failure: what stopped `values` from making objects, or `None`.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], nbuffers: int, limits: Limits, values: Any):
+        super().__init__(limits)
+        self._source = Source(read)
+        self._buffers_left = nbuffers
+        self._values = values
+        self._globals: dict[tuple[str, str], tuple[Global, int]] = {}
+        self._base = 0  # where in the stream the window begins
+        self._opcodes = 0
+        self._stopped = False
+        self.failure: Exception | None = None
+        self._handlers: list[Callable[[bytes, int], int]] = [self._refuse] * 256
+        for code, (name, _) in OPERANDS.items():
+            self._handlers[code] = getattr(self, f"_{name}")
+
+    def run(self) -> Any:
+        """Follow the stream to its end and return its object, or a stand-in after a failure.
+
+        Raises:
+            FormatError: it is not what a protocol-5 pickler writes.
+            LimitError: it asks for more than the limits allow.
+        """
+        if self._source.take(2) != bytes([PROTO, 5]):
+            raise FormatError("pickle stream: it is not of protocol 5")
+        while not self._stopped:
+            self._step()
+        if not self._source.at_end():
+            raise FormatError(f"pickle stream: something follows its end at {self._source.offset}")
+        if self._outer or len(self._stack) != 1:
+            raise FormatError("pickle stream: it does not end with exactly one object")
+        return self._attempt(self._values.result, self._stack.pop())
+
+    def globals(self) -> list[GlobalUse]:
+        """Return the globals that the stream looked up, in the order of their first lookup."""
+        return [
+            GlobalUse(module, qualname, offset, tuple(sorted(found.uses)))
+            for (module, qualname), (found, offset) in self._globals.items()
+        ]
+
+    def _step(self) -> None:
+        """Run one frame, or one opcode that has none."""
+        self._base = self._source.offset
+        code = self._source.take(1)[0]
+        if code == FRAME:
+            self._frame()
+        elif code in LARGE:
+            self._large(code)
+        else:
+            self._single(code)
+        self._opcodes += 1
+        if self._opcodes > self._limits.opcodes:
+            raise LimitError(f"pickle stream: more than {self._limits.opcodes} opcodes", "opcodes")
+        if len(self._memo) > self._limits.memo:
+            raise LimitError(f"pickle stream: more than {self._limits.memo} remembered objects", "memo")
+
+    def _frame(self) -> None:
+        size = int.from_bytes(self._source.take(8), "little")
+        self._base = self._source.offset
+        if size > _MAX_FRAME:
+            raise FormatError(f"pickle stream: a frame at {self._base} is larger than picklers write")
+        self._window(self._source.take(size))
+
+    def _large(self, code: int) -> None:
+        """Push a string that lies outside of frames, without holding it twice."""
+        name, width = OPERANDS[code]
+        size = int.from_bytes(self._source.take(width), "little")
+        if name == "bytearray8":
+            self._stack.append(self._source.take_bytearray(size))
+        else:
+            data = self._source.take(size)
+            self._stack.append(text(data) if "unicode" in name else data)
+
+    def _single(self, code: int) -> None:
+        """Run an opcode outside of frames."""
+        name, width = OPERANDS.get(code, ("", 0))
+        operand = self._source.take(width)
+        if name in _SHORT:
+            operand += self._source.take(int.from_bytes(operand, "little"))
+        self._window(bytes([code]) + operand)
+
+    def _window(self, data: bytes) -> None:
+        """Run whole opcodes: a frame, or one."""
+        pos, end, count = 0, len(data), 0
+        handlers = self._handlers
+        try:
+            while pos < end:
+                pos = handlers[data[pos]](data, pos + 1)
+                count += 1
+        except (IndexError, struct.error):
+            raise FormatError(f"pickle stream: malformed at {self._base + pos}") from None
+        if pos != end:
+            raise FormatError(f"pickle stream: an opcode crosses the end of its frame at {self._base + end}")
+        self._opcodes += count
+
+    def _attempt(self, operation: Callable[..., Any], *arguments: Any) -> Any:
+        """Let `values` do something; if it fails, go on with stand-ins."""
+        try:
+            return operation(*arguments)
+        except Exception as error:  # whatever the types that the caller named raise
+            self.failure = error
+            self._values = Inert()
+            return STAND_IN
+
+    def _refuse(self, data: bytes, pos: int) -> int:
+        opcode = describe(data[pos - 1])
+        raise FormatError(f"pickle stream: opcode {opcode} at {self._base + pos - 1} is none that picklers write here")
+
+    def _stop(self, data: bytes, pos: int) -> int:
+        if pos != len(data):
+            raise FormatError(f"pickle stream: something follows its end at {self._base + pos}")
+        self._stopped = True
+        return pos
+
+    def _stack_global(self, data: bytes, pos: int) -> int:
+        qualname, module = self._stack.pop(), self._stack.pop()
+        if type(module) is not str or type(qualname) is not str or not module or not qualname:
+            raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has no name")
+        found = self._globals.get((module, qualname))
+        if found is None:
+            found = self._globals[module, qualname] = Global(canonical(module, qualname)), self._base + pos - 1
+            self._attempt(self._values.admit, found[0])
+        self._stack.append(found[0])
+        return pos
+
+    def _reduce(self, data: bytes, pos: int) -> int:
+        arguments, function = self._stack.pop(), self._stack.pop()
+        self._push_call(self._attempt(self._values.call, function, arguments))
+        return pos
+
+    def _newobj(self, data: bytes, pos: int) -> int:
+        arguments, cls = self._stack.pop(), self._stack.pop()
+        self._push_call(self._attempt(self._values.new, cls, arguments, {}))
+        return pos
+
+    def _newobj_ex(self, data: bytes, pos: int) -> int:
+        keywords, arguments, cls = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        self._push_call(self._attempt(self._values.new, cls, arguments, keywords))
+        return pos
+
+    def _push_call(self, made: Any) -> None:
+        if type(made) is Pending:
+            made.memo_index = len(self._memo)
+        self._stack.append(made)
+
+    def _build(self, data: bytes, pos: int) -> int:
+        state, target = self._stack.pop(), self._stack.pop()
+        built = self._attempt(self._values.build, target, state)
+        if type(target) is Pending:
+            self._remember(target, built)
+        self._stack.append(built)
+        return pos
+
+    def _remember(self, pending: Pending, built: Any) -> None:
+        """Put a finished object in the memo, in place of what it was made from."""
+        index = pending.memo_index
+        if index < len(self._memo) and self._memo[index] is pending:
+            self._memo[index] = built
+
+    def _tuple(self, data: bytes, pos: int) -> int:
+        items = self._since_mark()
+        self._stack.append(self._attempt(self._values.tuple_of, items))
+        return pos
+
+    def _tuple1(self, data: bytes, pos: int) -> int:
+        return self._last(1, pos)
+
+    def _tuple2(self, data: bytes, pos: int) -> int:
+        return self._last(2, pos)
+
+    def _tuple3(self, data: bytes, pos: int) -> int:
+        return self._last(3, pos)
+
+    def _last(self, count: int, pos: int) -> int:
+        """Make a tuple of the last items of the stack."""
+        stack = self._stack
+        if len(stack) < count:
+            raise IndexError
+        items = stack[-count:]
+        stack[-count:] = [self._attempt(self._values.tuple_of, items)]
+        return pos
+
+    def _frozenset(self, data: bytes, pos: int) -> int:
+        items = self._since_mark()
+        self._stack.append(self._attempt(self._values.frozenset_of, items))
+        return pos
+
+    def _append(self, data: bytes, pos: int) -> int:
+        item = self._stack.pop()
+        self._attempt(self._values.extend, self._stack[-1], [item])
+        return pos
+
+    def _appends(self, data: bytes, pos: int) -> int:
+        items = self._since_mark()
+        self._attempt(self._values.extend, self._stack[-1], items)
+        return pos
+
+    def _setitem(self, data: bytes, pos: int) -> int:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._attempt(self._values.set_items, self._stack[-1], [key, value])
+        return pos
+
+    def _setitems(self, data: bytes, pos: int) -> int:
+        items = self._since_mark()
+        if len(items) % 2:
+            raise FormatError(f"pickle stream: a key without a value at {self._base + pos - 1}")
+        self._attempt(self._values.set_items, self._stack[-1], items)
+        return pos
+
+    def _additems(self, data: bytes, pos: int) -> int:
+        items = self._since_mark()
+        self._attempt(self._values.add_items, self._stack[-1], items)
+        return pos
+
+    def _next_buffer(self, data: bytes, pos: int) -> int:
+        if not self._buffers_left:
+            raise FormatError(f"pickle stream: it asks at {self._base + pos - 1} for a buffer that the file has not")
+        self._buffers_left -= 1
+        self._stack.append(self._values.next_buffer())
+        return pos
+
+    def _readonly_buffer(self, data: bytes, pos: int) -> int:
+        buffer = self._stack.pop()
+        self._stack.append(self._attempt(self._values.read_only, buffer))
+        return pos
