@@ -8,7 +8,12 @@
     │   └── CodecError                    a chunk does not decode
     │       └── UnknownCodecError (LookupError)   install or register the codec
     ├── IntegrityError                    a checksum or digest differs: the file was damaged
-    └── UntrustedError                    restricted loading met a global that is not trusted: trust it, or do not load
+    ├── UntrustedError                    restricted loading met a global that is not trusted: trust it, or do not load
+    └── StoreError                        folders of binpickle_dask
+        ├── NotCommittedError             no save into the folder has ended: wait for it, or resume it
+        ├── SnapshotGoneError             the snapshot was vacuumed, or never was: open the folder again
+        ├── NotSharedError                a worker does not see the folder: save where all workers do
+        └── PartError                     a part is missing, changed or damaged: save it again
     FormatWarning(UserWarning)            the file loads, but not in the way that was asked for
 
 Code that knows no file raises these without a file name; whoever opened the file adds it (`BinPickleError.file`).
@@ -25,6 +30,11 @@ __all__ = [
     "FormatWarning",
     "IntegrityError",
     "LimitError",
+    "NotCommittedError",
+    "NotSharedError",
+    "PartError",
+    "SnapshotGoneError",
+    "StoreError",
     "UnknownCodecError",
     "UntrustedError",
 ]
@@ -106,6 +116,36 @@ class UntrustedError(BinPickleError):
         super().__init__(message)
         self.refused = list(refused)
         self.module, self.qualname, self.offset = self.refused[0] if self.refused else ("", "", 0)
+
+
+class StoreError(BinPickleError):
+    """A folder that `binpickle_dask` writes can not be used as asked.
+
+    Attributes:
+        path: the folder, or the file in it that is concerned.
+        host: name of the machine on which this was found; a worker's is seldom the caller's.
+    """
+
+    def __init__(self, message: str, path: Optional[str] = None, host: Optional[str] = None):
+        super().__init__(message)
+        self.path = path
+        self.host = host
+
+
+class NotCommittedError(StoreError):
+    """The folder holds no snapshot: nothing was saved there, or no save has ended."""
+
+
+class SnapshotGoneError(StoreError):
+    """The folder does not hold this snapshot, or no longer does."""
+
+
+class NotSharedError(StoreError):
+    """A worker does not see the folder that its client sees."""
+
+
+class PartError(StoreError):
+    """A part of a snapshot is missing, or is not what was saved."""
 
 
 class FormatWarning(UserWarning):
