@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .codecs import register_codec
 from .contents import Limits
 from .errors import (
@@ -21,6 +23,9 @@ from .read import BinPickleFile, load, loads
 from .repack import repack
 from .write import BinPickler, dump, dumps
 
+if TYPE_CHECKING:
+    from .aio import adump, aload
+
 __version__ = "1.0.0.dev0"
 
 __all__ = [
@@ -36,6 +41,8 @@ __all__ = [
     "LimitError",
     "Limits",
     "UnknownCodecError",
+    "adump",
+    "aload",
     "dump",
     "dumps",
     "file_info",
@@ -44,3 +51,13 @@ __all__ = [
     "register_codec",
     "repack",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the async functions, and with them anyio, when they are first used."""
+    if name not in ("adump", "aload"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import aio
+
+    globals()[name] = function = getattr(aio, name)
+    return function

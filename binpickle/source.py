@@ -14,13 +14,13 @@ import stat
 import sys
 import tempfile
 import threading
-from typing import Any, Optional
+from typing import IO, Any, List, Optional
 
 import numpy as np
 
 from .errors import FormatError
 
-__all__ = ["BytesSource", "Source", "open_source"]
+__all__ = ["BytesSource", "Source", "Spool", "open_source"]
 
 # Unseekable sources stay in memory up to here, as most messages do; beyond it they go to an unnamed temporary file.
 _SPOOL_BYTES = 16 << 20
@@ -228,28 +228,58 @@ def _seekable(file: Any) -> bool:
         return False
 
 
+class Spool:
+    """Collects what can be read only once: in memory, and from some size on in an unnamed temporary file."""
+
+    def __init__(self, name: Optional[str] = None):
+        self._name = name
+        self._pieces: List[bytes] = []
+        self._size = 0
+        self._file: Optional[IO[bytes]] = None
+
+    def fits(self, nbytes: int) -> bool:
+        """Return whether that many more bytes would go to memory, so that adding them does no I/O."""
+        return self._file is None and self._size + nbytes <= _SPOOL_BYTES
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        if self._file is None and not self.fits(len(piece)):
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish or close
+            self._file.writelines(self._pieces)
+            self._pieces.clear()
+        self._size += len(piece)
+        if self._file is None:
+            self._pieces.append(piece)
+        else:
+            self._file.write(piece)
+
+    def finish(self) -> Source:
+        """Return a source of all that was added."""
+        if self._file is None:
+            source: Source = BytesSource(b"".join(self._pieces))
+            source.name = self._name
+            return source
+        self._file.flush()
+        source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name, owned=True)
+        self.close()
+        return source
+
+    def close(self) -> None:
+        """Drop everything."""
+        if self._file is not None:
+            self._file.close()
+        self._pieces.clear()
+
+
 def _spool(file: Any) -> Source:
     """Copy what is left of an unseekable file object to where it can be read from."""
-    pieces, size = [], 0
-    while size < _SPOOL_BYTES:
-        piece = file.read(_PIECE)
-        if not piece:
-            source: Source = BytesSource(b"".join(pieces))
-            source.name = _name_of(file)
-            return source
-        pieces.append(piece)
-        size += len(piece)
-    return _spool_to_disk(file, pieces)
-
-
-def _spool_to_disk(file: Any, pieces: list) -> Source:
-    with tempfile.TemporaryFile() as spool:
-        spool.writelines(pieces)
-        pieces.clear()
+    spool = Spool(_name_of(file))
+    try:
         for piece in iter(lambda: file.read(_PIECE), b""):
-            spool.write(piece)
-        spool.flush()
-        return DescriptorSource(os.dup(spool.fileno()), 0, _name_of(file), owned=True)
+            spool.add(piece)
+        return spool.finish()
+    finally:
+        spool.close()
 
 
 def _name_of(file: Any) -> Optional[str]:
