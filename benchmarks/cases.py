@@ -1,0 +1,157 @@
+"""The vocabulary of a benchmark: a case, its contenders, and the targets to reach.
+
+Rule: plain data. A case is looked up by its key in every process, so nothing here needs to be pickled.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+__all__ = [
+    "KIB",
+    "MIB",
+    "GIB",
+    "ROWS",
+    "Case",
+    "Contender",
+    "Measured",
+    "Scale",
+    "Target",
+    "amount",
+    "cases_of",
+    "difference",
+    "find_case",
+    "ratio",
+    "worst",
+]
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+# The module under `rows` that declares each row; imported on demand, so that no worker imports another row's needs.
+ROWS = {
+    "1": "arrays",
+    "2": "arrays",
+    "3": "arrays",
+    "4": "mixed",
+    "5": "codecs",
+    "6": "many",
+    "7": "many",
+    "8": "plain",
+    "9": "models",
+    "10": "sharing",
+    "11": "loop",
+    "12": "concurrent",
+    "13": "huge",
+    "14": "imports",
+    "growth": "growth",
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large and how often: `full` takes the sizes of the claims, otherwise about a quarter of them."""
+
+    full: bool
+
+    def pick(self, full: int, quick: int) -> int:
+        """Give the first number at full scale, else the second."""
+        return full if self.full else quick
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a call gives that reports more than its time: its value, and further metrics that replace the usual ones."""
+
+    value: Any = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work of a case.
+
+    `dump(obj, path)` and `load(path)` are what is timed; either may give a `Measured`. `rounds` caps the repeats of
+    a slow peer, and `steps` names what is timed at all (the first writing, which gives the size, always happens).
+    """
+
+    name: str
+    dump: Callable[[Any, str], Any]
+    load: Callable[[str], Any]
+    rounds: int = 1000
+    steps: tuple[str, ...] = ("dump", "load")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A claim: `metric` of `ours`, set against `peer` in the way `kind` says, is `at_most` (`None`: only shown).
+
+    Kinds: "ratio" and "difference" of medians, "amount" (the median itself), "worst" (the largest value).
+    """
+
+    kind: str
+    metric: str
+    ours: str
+    peer: str = ""
+    at_most: float | None = None
+
+
+def ratio(metric: str, ours: str, peer: str, at_most: float | None = None) -> Target:
+    """Claim the ratio of the medians of two contenders."""
+    return Target("ratio", metric, ours, peer, at_most)
+
+
+def difference(metric: str, ours: str, peer: str, at_most: float | None = None) -> Target:
+    """Claim how far the median of one contender is above the other's."""
+    return Target("difference", metric, ours, peer, at_most)
+
+
+def amount(metric: str, ours: str, at_most: float | None = None) -> Target:
+    """Claim a median in its own unit: seconds, bytes, or a count."""
+    return Target("amount", metric, ours, "", at_most)
+
+
+def worst(metric: str, ours: str, at_most: float | None = None) -> Target:
+    """Claim the largest value ever seen."""
+    return Target("worst", metric, ours, "", at_most)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of work: `make(size)` builds the object, the contenders take turns, the targets judge.
+
+    `check(build, loaded)` says whether a load gave the object back, where `build()` makes another such object. A
+    `cached` object is made once and handed on as a protocol-4 pickle; its arrays own their memory as made ones do.
+    """
+
+    row: str
+    name: str
+    make: Callable[[int], Any]
+    size: int
+    contenders: tuple[Contender, ...]
+    targets: tuple[Target, ...] = ()
+    steps: tuple[str, ...] = ("dump", "load")
+    rounds: int = 5
+    check: Callable[[Callable[[], Any], Any], bool] | None = None
+    cached: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name the case uniquely."""
+        return f"{self.row}: {self.name}"
+
+    def contender(self, name: str) -> Contender:
+        """Give the contender of that name."""
+        return next(contender for contender in self.contenders if contender.name == name)
+
+
+def cases_of(row: str, scale: Scale) -> list[Case]:
+    """Give the cases of one row at a scale."""
+    module = importlib.import_module(f"benchmarks.rows.{ROWS[row]}")
+    return [case for case in module.cases(scale) if case.row == row]
+
+
+def find_case(key: str, scale: Scale) -> Case:
+    """Give the case with this key."""
+    return next(case for case in cases_of(key.split(":")[0], scale) if case.key == key)

@@ -1,0 +1,120 @@
+"""Runs cases: contenders take turns (A B A B ...), each measurement in a process of its own, one after another.
+
+Rule: the runner measures nothing itself. A contender that fails is recorded with its last words and never hides a row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, List
+
+from .cases import Case, Contender, Scale
+
+__all__ = ["Failed", "Measurements", "run_case"]
+
+# Longer than the slowest call of a full run (lzma on 5 GiB), so that a hang ends some time.
+TIMEOUT = 1800.0
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# For each contender, for each metric, the values round by round.
+Values = Dict[str, Dict[str, List[float]]]
+
+
+class Failed(Exception):
+    """A worker ended without metrics; the message is the last line it wrote."""
+
+
+@dataclass
+class Measurements:
+    """What was measured in one case."""
+
+    case: Case
+    values: Values = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def add(self, contender: str, metrics: dict[str, float]) -> None:
+        """Append one round of a contender."""
+        kept = self.values.setdefault(contender, {})
+        for metric, value in metrics.items():
+            kept.setdefault(metric, []).append(value)
+
+
+def run_case(case: Case, scale: Scale, folder: Path, tell: Callable[[str], None]) -> Measurements:
+    """Run all rounds of a case in a scratch folder below `folder`."""
+    done = Measurements(case)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="binpickle-bench-") as scratch:
+        session = Session(case, scale, Path(scratch), done)
+        for contender in case.contenders:
+            tell(f"{case.key}: first {contender.name}")
+            session.attempt(contender, "prepare", session.kept(contender))
+        for step in case.steps:
+            for number in range(case.rounds):
+                for contender in session.due(step, number):
+                    tell(f"{case.key}: {step} {number + 1}/{case.rounds} {contender.name}")
+                    fresh = str(Path(scratch, "fresh"))
+                    session.attempt(contender, step, fresh if step == "dump" else session.kept(contender))
+    return done
+
+
+@dataclass
+class Session:
+    """One case being run: where its files lie, and what has come in."""
+
+    case: Case
+    scale: Scale
+    folder: Path
+    done: Measurements
+
+    def kept(self, contender: Contender) -> str:
+        """Name the prepared file that a contender's loads read."""
+        return str(self.folder / f"kept{self.case.contenders.index(contender)}")
+
+    def due(self, step: str, number: int) -> list[Contender]:
+        """Give the contenders that take part in this round."""
+        return [
+            contender
+            for contender in self.case.contenders
+            if step in contender.steps and number < contender.rounds and contender.name not in self.done.failures
+        ]
+
+    def attempt(self, contender: Contender, step: str, path: str) -> None:
+        """Run one worker and keep its metrics, or why there are none."""
+        job = {
+            "case": self.case.key,
+            "full": self.scale.full,
+            "contender": contender.name,
+            "step": step,
+            "folder": str(self.folder),
+            "path": path,
+        }
+        try:
+            self.done.add(contender.name, _work(job))
+        except Failed as error:
+            self.done.failures[contender.name] = f"{step}: {error}"
+
+
+def _work(job: dict[str, object]) -> dict[str, float]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.worker"],
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no end within {TIMEOUT:.0f} s") from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise Failed(lines[-1] if lines else f"exit status {done.returncode}")
+    metrics: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return metrics

@@ -1,0 +1,71 @@
+"""Runs async work beside tasks that watch it: how late a 1 ms ticker is, and how many threads there are.
+
+Rule: the ticker is an ordinary task of the loop; its delay is what any other task of a server would have felt.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Callable, Coroutine
+
+import anyio
+import numpy as np
+
+from .cases import Measured
+
+__all__ = ["run_ticking", "run_watching_threads"]
+
+TICK = 0.001
+LOOK = 0.002
+
+Work = Callable[[], Coroutine[Any, Any, Any]]
+
+
+def run_ticking(backend: str, step: str, work: Work) -> Measured:
+    """Run work on a fresh loop beside the ticker; give its value, its time, and the ticker's worst and median delay."""
+    delays: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            due = time.perf_counter() + TICK
+            await anyio.sleep(TICK)
+            delays.append(time.perf_counter() - due)
+
+    value, seconds = anyio.run(_beside, work, tick, backend=backend)
+    metrics: dict[str, float] = {
+        step: seconds,
+        f"{step} worst delay": max(delays, default=0.0),
+        f"{step} median delay": float(np.median(delays or [0.0])),
+    }
+    return Measured(value, metrics)
+
+
+def run_watching_threads(backend: str, step: str, work: Work) -> Measured:
+    """Run work on a fresh loop; give its value, its time, and the most threads there were beyond those before it."""
+    before = _threads()
+    most = [before]
+
+    async def look() -> None:
+        while True:
+            most.append(_threads())
+            await anyio.sleep(LOOK)
+
+    value, seconds = anyio.run(_beside, work, look, backend=backend)
+    return Measured(value, {step: seconds, "threads": float(max(most) - before)})
+
+
+async def _beside(work: Work, watcher: Callable[[], Coroutine[Any, Any, None]]) -> tuple[Any, float]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(watcher)
+        # The watcher must be under way, and past the loop's own start-up, when the clock starts.
+        await anyio.sleep(20 * TICK)
+        start = time.perf_counter()
+        value = await work()
+        seconds = time.perf_counter() - start
+        group.cancel_scope.cancel()
+    return value, seconds
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))

@@ -1,0 +1,131 @@
+"""The process that measures one call: `python -m benchmarks.worker`, a job as JSON on stdin, metrics as JSON on stdout.
+
+Rule: the object is in memory and everything imported before the clock starts; the target does not exist yet, the source
+lies in the page cache; exactly one call is timed. What was written is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from .cases import Case, Contender, Measured, Scale, find_case
+from .memory import HighWater
+
+__all__ = ["main", "same"]
+
+
+def main() -> None:
+    """Do the job described on stdin."""
+    job = json.load(sys.stdin)
+    case = find_case(job["case"], Scale(job["full"]))
+    contender = case.contender(job["contender"])
+    build = Builder(case, Path(job["folder"]))
+    metrics = STEPS[job["step"]](case, contender, build, job["path"])
+    sys.stdout.write("\n" + json.dumps(metrics))
+
+
+class Builder:
+    """Gives the object of a case: made anew, or received from a file where making it takes long."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self.file = folder / "object.pickle"
+
+    def __call__(self) -> Any:
+        if not self.case.cached:
+            return self.case.make(self.case.size)
+        if not self.file.exists():
+            self.file.write_bytes(pickle.dumps(self.case.make(self.case.size), protocol=4))
+        return pickle.loads(self.file.read_bytes())
+
+
+def prepare(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+    """Write the file that later loads read, take its size, and prove that the object comes back equal."""
+    contender.dump(build(), path)
+    size = _stored(path)
+    loaded = contender.load(path)
+    if not (case.check or _equal)(build, loaded.value if isinstance(loaded, Measured) else loaded):
+        raise ValueError(f"{contender.name} did not give the object back")
+    return {"size": size}
+
+
+def dump(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+    """Time one dump to a fresh target."""
+    obj = build()
+    _warm_up(case, contender, path + ".warm")
+    try:
+        return _timed("dump", partial(contender.dump, obj, path))
+    finally:
+        _remove(path)
+
+
+def load(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+    """Time one load of the prepared file."""
+    _warm_up(case, contender, f"{path}.{os.getpid()}.warm")
+    return _timed("load", partial(contender.load, path))
+
+
+STEPS = {"prepare": prepare, "dump": dump, "load": load}
+
+
+def _timed(step: str, call: Callable[[], Any]) -> dict[str, float]:
+    water = HighWater()
+    start = time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - start
+    metrics = {step: seconds, f"{step} memory": float(water.rise())}
+    if isinstance(result, Measured):
+        metrics.update(result.metrics)
+    return metrics
+
+
+def _warm_up(case: Case, contender: Contender, path: str) -> None:
+    """Run both ways once on a small object of the same kind, so that all imports and first-call costs are paid."""
+    contender.dump(case.make(max(1, case.size // 512)), path)
+    contender.load(path)
+    _remove(path)
+
+
+def _stored(path: str) -> float:
+    """Give the bytes of a file, or of all files in a folder."""
+    place = Path(path)
+    files = place.iterdir() if place.is_dir() else [place]
+    return float(sum(file.stat().st_size for file in files if file.exists()))
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.unlink(path)
+
+
+def _equal(build: Callable[[], Any], loaded: Any) -> bool:
+    return same(build(), loaded)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two objects made of arrays, lists, dicts and plain values are equal, in types too."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one.equals(other) if hasattr(one, "equals") else one == other)
+
+
+if __name__ == "__main__":
+    main()
