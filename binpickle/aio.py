@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import Any, Awaitable, Callable, Deque, Dict, Generator, Generic, List, Mapping, Optional, Type, TypeVar
+from typing import Any, Awaitable, Callable, Generator, Generic, Mapping, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -43,7 +43,7 @@ _HOP_SECONDS = 0.01
 _RECEIVE_BYTES = 1 << 20
 
 # anyio 4 has another name for it.
-_ABANDON: Dict[str, Any] = (
+_ABANDON: dict[str, Any] = (
     {"abandon_on_cancel": True}
     if "abandon_on_cancel" in inspect.signature(to_thread.run_sync).parameters
     else {"cancellable": True}
@@ -57,15 +57,15 @@ async def adump(
     obj: Any,
     file: Any,
     *,
-    limiter: Optional[CapacityLimiter] = None,
+    limiter: CapacityLimiter | None = None,
     mappable: bool = False,
     codecs: Codecs = "auto",
-    metadata: Optional[Mapping[str, str]] = None,
+    metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    durable: Optional[bool] = None,
+    durable: bool | None = None,
     exclusive: bool = False,
-    pickler: Optional[Type[Any]] = None,
-    progress: Optional[Progress] = None,
+    pickler: type[Any] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write an object to a file without blocking the event loop: byte for byte the file that `dump` writes.
 
@@ -110,11 +110,11 @@ async def adump(
 async def aload(
     file: Any,
     *,
-    limiter: Optional[CapacityLimiter] = None,
-    mmap_mode: Optional[str] = None,
-    verify: Optional[bool] = None,
-    limits: Optional[Limits] = None,
-    progress: Optional[Progress] = None,
+    limiter: CapacityLimiter | None = None,
+    mmap_mode: str | None = None,
+    verify: bool | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Load the object that a file holds without blocking the event loop.
 
@@ -144,13 +144,13 @@ async def aload(
 
 
 def _dump_steps(
-    obj: Any, open_file: Callable[[], Sink], crew: Crew, options: DumpOptions, progress: Optional[Progress]
+    obj: Any, open_file: Callable[[], Sink], crew: Crew, options: DumpOptions, progress: Progress | None
 ) -> Steps[None]:
     with open_file() as sink, crew:
         yield from write_steps(obj, sink, crew, options, progress)
 
 
-def _load_steps(open_file: Callable[[], BinPickleFile], crew: Crew, progress: Optional[Progress]) -> Steps[Any]:
+def _load_steps(open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None) -> Steps[Any]:
     with open_file() as opened, crew:
         return (yield from load_steps(opened, crew, progress))
 
@@ -163,7 +163,7 @@ class _AsyncCrew(Crew):
         self._limiter = limiter
         self._call_soon = _loop_caller()
         self._holding = False
-        self._tickets: List[object] = []  # what helpers borrow tokens on behalf of
+        self._tickets: list[object] = []  # what helpers borrow tokens on behalf of
 
     def crowded(self) -> bool:
         """Return whether others wait for a token; from any thread."""
@@ -215,7 +215,7 @@ class _SendSink(Sink):
     def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: _AsyncCrew):
         self._send = send
         self._crew = crew
-        self._pieces: Deque[bytes] = deque()
+        self._pieces: deque[bytes] = deque()
         self._nbytes = 0
         self._scope = CancelScope()
 
@@ -250,7 +250,7 @@ class _SendSink(Sink):
         self._scope = CancelScope()
 
 
-async def _run(steps: Steps[T], crew: _AsyncCrew, sink: Optional[_SendSink] = None) -> T:
+async def _run(steps: Steps[T], crew: _AsyncCrew, sink: _SendSink | None = None) -> T:
     """Run steps in hops, each in a worker thread and with a token."""
     try:
         while True:
@@ -275,7 +275,7 @@ class _Result(Generic[T]):
         self.value = value
 
 
-def _hop(steps: Steps[T], crew: _AsyncCrew, sink: Optional[_SendSink]) -> Optional[_Result[T]]:
+def _hop(steps: Steps[T], crew: _AsyncCrew, sink: _SendSink | None) -> _Result[T] | None:
     """Go on with the steps for a while; return their result if that was the end."""
     enough = time.monotonic() + _HOP_SECONDS
     while True:
@@ -287,7 +287,7 @@ def _hop(steps: Steps[T], crew: _AsyncCrew, sink: Optional[_SendSink]) -> Option
             return None
 
 
-def _stop(crew: _AsyncCrew, sink: Optional[_SendSink]) -> None:
+def _stop(crew: _AsyncCrew, sink: _SendSink | None) -> None:
     crew.cancel()
     if sink is not None:
         sink.interrupt()
@@ -304,7 +304,7 @@ class _Call(Generic[T]):
         self._function = function
         self._lock = threading.Lock()
         self._claimed = False
-        self._error: Optional[BaseException] = None
+        self._error: BaseException | None = None
         self._value: Any = None
         self.ended = threading.Event()
 
@@ -366,7 +366,7 @@ async def _wait(ended: threading.Event, limiter: CapacityLimiter) -> None:
 def _loop_caller() -> Callable[[Callable[[], None]], Any]:
     """Return what makes the event loop call a function soon, from any thread."""
     token = anyio.lowlevel.current_token()
-    native = getattr(token, "native_token", token)
+    native: Any = getattr(token, "native_token", token)
     caller: Callable[[Callable[[], None]], Any] = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
     return caller
 
@@ -381,9 +381,9 @@ def _shared(variable: anyio.lowlevel.RunVar[CapacityLimiter], tokens: float) -> 
         return limiter
 
 
-def _on_loop(progress: Optional[Progress]) -> Optional[Progress]:
+def _on_loop(progress: Progress | None) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
-    return None if progress is None else partial(from_thread.run_sync, progress)
+    return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)
 
 
 def _unwrapped(file: Any) -> Any:
@@ -395,12 +395,12 @@ def _is_plain(file: Any) -> bool:
     return isinstance(file, (str, os.PathLike, anyio.AsyncFile))
 
 
-def _sender(file: Any) -> Optional[Callable[[bytes], Awaitable[Any]]]:
+def _sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     """Return the coroutine function that takes the bytes of a file, if it is one that does."""
     if _is_plain(file):
         return None
     if inspect.iscoroutinefunction(getattr(file, "drain", None)):
-        raise TypeError("an asyncio.StreamWriter can not be written from threads: wrap it in an object with async write")
+        raise TypeError("an asyncio.StreamWriter can not be used from threads: wrap it in an object with async write")
     write, send = getattr(file, "write", None), getattr(file, "send", None)
     if inspect.iscoroutinefunction(write):
         return partial(_write_all, write)
@@ -414,7 +414,7 @@ async def _write_all(write: Callable[[Any], Awaitable[Any]], data: bytes) -> Non
         view = view[written:] if isinstance(written, int) and 0 < written < len(view) else view[:0]
 
 
-def _receiver(file: Any) -> Optional[Callable[[], Awaitable[bytes]]]:
+def _receiver(file: Any) -> Callable[[], Awaitable[bytes]] | None:
     """Return the coroutine function that gives the next bytes of a file (none at its end), if it has one."""
     if _is_plain(file):
         return None
@@ -428,7 +428,7 @@ def _receiver(file: Any) -> Optional[Callable[[], Awaitable[bytes]]]:
     return None
 
 
-async def _until_end(receive: Callable[[], Awaitable[bytes]], end: Type[Exception]) -> bytes:
+async def _until_end(receive: Callable[[], Awaitable[bytes]], end: type[Exception]) -> bytes:
     try:
         return await receive()
     except end:

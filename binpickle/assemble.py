@@ -1,14 +1,14 @@
 """From an open file to what the unpickler asks for: the buffers in memory or mapped, and the stream as it flows.
 
-Rule: every chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of its
-own, small ones share their chunk's.
+Rule: every chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of
+its own, small ones share their chunk's.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import Any, Callable, Deque, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class StreamReader:
         self._hostile = hostile
         self._advance = advance
         self._chunks = iter(container.stream_chunks)
-        self._ahead: Deque[Job[np.ndarray]] = deque()
+        self._ahead: deque[Job[np.ndarray]] = deque()
         self._view = memoryview(b"")
 
     def read(self, nbytes: int = -1) -> Any:
@@ -88,13 +88,13 @@ class StreamReader:
             job.run()
         data = job.take() if job.light else self._crew.finish(job)
         self._advance(len(data))
-        self._view = memoryview(data)
+        self._view = data.data
         return True
 
 
 def load_buffers(
     container: Container, which: np.ndarray, crew: Crew, check: bool, advance: Advance, hostile: bool = False
-) -> Generator[None, None, Dict[int, np.ndarray]]:
+) -> Generator[None, None, dict[int, np.ndarray]]:
     """Read buffers into memory, each byte into memory of its own; yields after each chunk.
 
     Args:
@@ -132,7 +132,7 @@ class _Memory:
     def _nbytes(self, i: Any) -> Any:
         return self._container.regions.stops[i] - self._container.contents.buffer_starts[i]
 
-    def targets(self) -> Iterator[Tuple[int, np.ndarray]]:
+    def targets(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each chunk to read, and the memory to read it into, in the order of the file."""
         targets = dict(self._shared)
         starts, regions = self._container.contents.chunk_starts, self._container.regions
@@ -144,7 +144,7 @@ class _Memory:
         for chunk in sorted(targets):
             yield chunk, targets[chunk]
 
-    def slices(self, which: np.ndarray) -> Dict[int, np.ndarray]:
+    def slices(self, which: np.ndarray) -> dict[int, np.ndarray]:
         """Return the memory of each buffer; a copy where another buffer holds it."""
         container, regions = self._container, self._container.regions
         roots = regions.roots[which]
@@ -162,7 +162,7 @@ class _Memory:
         return slices
 
 
-def map_buffers(container: Container, mapped: np.ndarray, which: np.ndarray) -> Dict[int, np.ndarray]:
+def map_buffers(container: Container, mapped: np.ndarray, which: np.ndarray) -> dict[int, np.ndarray]:
     """Return slices of a mapped file.
 
     Args:
@@ -176,7 +176,7 @@ def map_buffers(container: Container, mapped: np.ndarray, which: np.ndarray) -> 
 
 
 def check_chunks(
-    container: Container, chunks: Sequence[int], crew: Crew, report: Callable[[int, Optional[BinPickleError]], None]
+    container: Container, chunks: Sequence[int], crew: Crew, report: Callable[[int, BinPickleError | None], None]
 ) -> Iterator[None]:
     """Check the stored bytes of chunks; yields after each.
 
@@ -187,7 +187,7 @@ def check_chunks(
         report: called with each chunk's number and its error or `None`.
     """
 
-    def check(i: int) -> Tuple[int, Optional[BinPickleError]]:
+    def check(i: int) -> tuple[int, BinPickleError | None]:
         try:
             container.check_chunk(i)
         except BinPickleError as error:
@@ -217,9 +217,7 @@ def read_buffer(container: Container, i: int, check: bool) -> np.ndarray:
     return out
 
 
-def _read_job(
-    container: Container, i: int, out: Optional[np.ndarray], check: bool, hostile: bool
-) -> Job[np.ndarray]:
+def _read_job(container: Container, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
     chain = container.chain(i)
     return Job(
         partial(container.read_chunk, i, out, check, hostile),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import xxhash
 
@@ -37,7 +37,7 @@ def _adler32(data: Any) -> bytes:
 
 
 # XXH3-128 runs at memory speed; SHA-256 at some 1.8 GB/s a core. Version 1 has Adler-32.
-ALGORITHMS: Dict[str, Algorithm] = {
+ALGORITHMS: dict[str, Algorithm] = {
     "xxh3-128": Algorithm(16, True, xxhash.xxh3_128_digest),
     "sha256": Algorithm(32, False, _sha256),
     "adler32": Algorithm(4, False, _adler32),

@@ -6,7 +6,7 @@ Rule: one parser for each version, chosen once from the header; behind it nothin
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Container:
         self.source = source
         self.header, self.contents = _open(source, limits)
         self.regions = find_regions(self.contents)
-        self._chains: List[Optional[Chain]] = [None] * len(self.contents.chains)
+        self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         self._check_padding()
 
     @property
@@ -90,7 +90,7 @@ class Container:
         return chain
 
     def read_chunk(
-        self, i: int, out: Optional[np.ndarray] = None, check: bool = True, hostile: bool = False
+        self, i: int, out: np.ndarray | None = None, check: bool = True, hostile: bool = False
     ) -> np.ndarray:
         """Read, check and decode a chunk.
 
@@ -148,7 +148,8 @@ class Container:
         checksum = self.contents.checksum
         if ALGORITHMS[checksum.name].of(data) != checksum[i]:
             buffers = self.regions.in_chunk(self.contents, i).tolist()
-            raise IntegrityError(f"{self._describe(i)} is damaged: its checksum differs; get the file again", i, buffers)
+            message = f"{self._describe(i)} is damaged: its checksum differs; get the file again"
+            raise IntegrityError(message, i, buffers)
 
     def _describe(self, i: int) -> str:
         """Return words for a chunk and what it holds."""
@@ -220,9 +221,9 @@ def allocate(nbytes: int) -> np.ndarray:
     return memory[skip : skip + nbytes]
 
 
-def _ranges(numbers: List[int]) -> str:
+def _ranges(numbers: list[int]) -> str:
     """Return ascending numbers in words, runs shortened: 0-3, 7."""
-    words: List[str] = []
+    words: list[str] = []
     start = previous = numbers[0]
     for n in [*numbers[1:], -1]:
         if n != previous + 1:

@@ -8,7 +8,7 @@ nothing downstream checks again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class Limits:
         stored_bytes: size of the whole file.
         buffers: number of buffers.
         index_bytes: size of the index as stored.
-        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. One of a byte can take
-            200 bytes of memory.
+        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. One of a byte can
+            take 200 bytes of memory.
         memo: likewise, the number of objects that the stream may remember.
         nesting: likewise, the depth of containers within containers. CPython's pickler writes 1000 by default; some
             10,000 object arrays in one another end the process when they are freed.
@@ -64,12 +64,12 @@ class Kind:
         nbytes: length of the buffer.
         dtype: element type of an array, or `None` for plain bytes.
         shape: shape of the array, or `None` for plain bytes.
-        order: `"C"` or `"F"`, or for other contiguous arrays the tuple of axes, slowest first, that are stored in C order.
+        order: `"C"`, `"F"`, or the tuple of axes, slowest first, in which the elements lie.
     """
 
     nbytes: int
-    dtype: Optional[np.dtype] = None
-    shape: Optional[Tuple[int, ...]] = None
+    dtype: np.dtype | None = None
+    shape: tuple[int, ...] | None = None
     order: Any = "C"
 
 
@@ -105,15 +105,15 @@ class Contents:
         chunk_chains: int64, n indices into `chains`.
         chains: codec chains as specs in encode order; an empty tuple is "stored raw".
         checksum: over the stored bytes of each chunk.
-        stream: logical start and stop of the pickle stream, or `None` in a file without an object. It covers whole chunks.
-        buffer_starts: int64, m logical positions of the buffers, in the order in which the pickle stream asks for them.
+        stream: logical start and stop of the pickle stream, which covers whole chunks; `None` without an object.
+        buffer_starts: int64, m logical positions of the buffers, in the order in which the stream asks for them.
         buffer_kinds: int64, m indices into `kinds`.
         kinds: what the buffers are.
         index_digest: SHA-256 of the index bytes (version 1, which has none: computed).
         metadata: the writer's `metadata`.
         libraries: versions of the libraries whose classes the stream names, by top-level module.
         root_digest: 32 bytes that identify everything in the file, or `None` where chunks have checksums only.
-        entry_info: versions 1 and 2: what the index says of each buffer, for display (`None` or `["ndarray", dtype, shape]`).
+        entry_info: versions 1 and 2: what the index says of each entry, for display.
     """
 
     version: int
@@ -123,19 +123,20 @@ class Contents:
     chunk_offsets: np.ndarray
     chunk_stored: np.ndarray
     chunk_chains: np.ndarray
-    chains: Tuple[Tuple[Spec, ...], ...]
+    chains: tuple[tuple[Spec, ...], ...]
     checksum: Checksum
-    stream: Optional[Tuple[int, int]]
+    stream: tuple[int, int] | None
     buffer_starts: np.ndarray
     buffer_kinds: np.ndarray
-    kinds: Tuple[Kind, ...]
+    kinds: tuple[Kind, ...]
     index_digest: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
-    root_digest: Optional[bytes] = None
-    entry_info: Optional[List[Any]] = None
+    root_digest: bytes | None = None
+    entry_info: list[Any] | None = None
 
     @property
     def buffer_nbytes(self) -> np.ndarray:
         """Lengths of the buffers, int64."""
-        return np.array([kind.nbytes for kind in self.kinds], np.int64)[self.buffer_kinds]
+        nbytes: np.ndarray = np.array([kind.nbytes for kind in self.kinds], np.int64)[self.buffer_kinds]
+        return nbytes

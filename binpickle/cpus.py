@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from functools import lru_cache
-from typing import List, Optional
 
 __all__ = ["check_threads", "usable_cpus"]
 
@@ -20,7 +19,7 @@ def usable_cpus() -> int:
     return count if quota is None else max(1, min(count, math.ceil(quota)))
 
 
-def check_threads(threads: Optional[int]) -> int:
+def check_threads(threads: int | None) -> int:
     """Return the number of threads to use.
 
     Raises:
@@ -37,7 +36,7 @@ def check_threads(threads: Optional[int]) -> int:
 
 
 @lru_cache(maxsize=None)
-def _quota() -> Optional[float]:
+def _quota() -> float | None:
     """Return the CPUs that the control group grants: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max)."""
     limits = _numbers("/sys/fs/cgroup/cpu.max") or (
         _numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") + _numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
@@ -45,7 +44,7 @@ def _quota() -> Optional[float]:
     return limits[0] / limits[1] if len(limits) == 2 and limits[0] > 0 and limits[1] > 0 else None
 
 
-def _numbers(path: str) -> List[float]:
+def _numbers(path: str) -> list[float]:
     try:
         with open(path) as file:
             return [float(word) for word in file.read().split()]

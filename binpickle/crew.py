@@ -1,15 +1,15 @@
 """Chunk jobs on several threads: a bounded window of them, results in order, on the owner's thread.
 
-Strategy: the owner (the thread that dumps or loads) submits jobs and takes part in the work. Helpers come when there are
-jobs and leave when there are none, so that no helper ever waits for anything; the owner waits only for a job that a
-helper is running at that moment. When a helper may come is the one thing in which sync and async differ.
+Strategy: the owner (the thread that dumps or loads) submits jobs and takes part in the work. Helpers come when there
+are jobs and leave when there are none, so that no helper ever waits for anything; the owner waits only for a job that
+a helper is running at that moment. When a helper may come is the one thing in which sync and async differ.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Callable, Deque, Generic, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, Generic, Iterator, TypeVar
 
 __all__ = ["Cancelled", "Crew", "Job", "Pipeline", "exhaust"]
 
@@ -32,9 +32,9 @@ class Job(Generic[T]):
     __slots__ = ("_error", "_function", "_result", "done", "light", "off_main")
 
     def __init__(self, function: Callable[[], T], off_main: bool = False, light: bool = False):
-        self._function: Optional[Callable[[], T]] = function
-        self._result: Optional[T] = None
-        self._error: Optional[BaseException] = None
+        self._function: Callable[[], T] | None = function
+        self._result: T | None = None
+        self._error: BaseException | None = None
         self.off_main = off_main
         self.light = light and not off_main
         self.done = False
@@ -72,8 +72,8 @@ class Crew:
     def __init__(self, threads: int):
         self.threads = threads
         self._changed = threading.Condition()
-        self._waiting: Deque[Job[Any]] = deque()
-        self._helpers: List[threading.Thread] = []
+        self._waiting: deque[Job[Any]] = deque()
+        self._helpers: list[threading.Thread] = []
         self._coming = 0  # invited or at work
         self._cancelled = False
         self._closed = False
@@ -153,8 +153,8 @@ class Crew:
         for helper in self._helpers:
             helper.join()
 
-    def _next_for_owner(self, wanted: Job[Any]) -> Optional[Job[Any]]:
-        """Return a job that the owner may run now, or `None` after waiting for a change."""
+    def _next_for_owner(self, wanted: Job[Any]) -> Job[Any] | None:
+        """Return a job that the owner may run now, or `None` after waiting for a change or inviting a helper."""
         with self._changed:
             if wanted.done:
                 return None
@@ -162,7 +162,11 @@ class Crew:
                 if not _needs_other_thread(job):
                     self._waiting.remove(job)
                     return job
-            self._changed.wait()
+            if self._coming or not self._waiting:
+                self._changed.wait()
+                return None
+            self._coming += 1  # the helper that was to do it had found nothing and was leaving
+        self.invite()
         return None
 
     def _help(self) -> None:
@@ -180,7 +184,7 @@ class Crew:
                 self._coming -= 1
                 self._changed.notify_all()
 
-    def _next_for_helper(self) -> Optional[Job[Any]]:
+    def _next_for_helper(self) -> Job[Any] | None:
         with self._changed:
             return self._waiting.popleft() if self._waiting and not self._cancelled else None
 
@@ -200,7 +204,7 @@ class Pipeline(Generic[T]):
     def __init__(self, crew: Crew, consume: Callable[[T], Any]):
         self._crew = crew
         self._consume = consume
-        self._jobs: Deque[Job[T]] = deque()
+        self._jobs: deque[Job[T]] = deque()
         # One job in each thread's hands, one ready for each to take; finished ones count, too: they hold memory.
         self._window = 2 * crew.threads if crew.threads > 1 else 0
 

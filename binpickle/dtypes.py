@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _MAX_ITEMSIZE = (1 << 31) - 1  # NumPy's item sizes are C ints
 _MAX_DEPTH = 8
 
 
-def dtype_spec(dtype: np.dtype) -> Optional[Any]:
+def dtype_spec(dtype: np.dtype) -> Any | None:
     """Return the form of `dtype` in the index, or `None` where the grammar has none."""
     if dtype.hasobject:
         return None
@@ -39,10 +39,10 @@ def dtype_spec(dtype: np.dtype) -> Optional[Any]:
     return dtype.str if _PLAIN.fullmatch(dtype.str) and np.dtype(dtype.str) == dtype else None
 
 
-def _struct_spec(dtype: np.dtype) -> Optional[Any]:
+def _struct_spec(dtype: np.dtype) -> Any | None:
     fields = []
-    for name in dtype.names:
-        field, offset = dtype.fields[name][:2]
+    for name in dtype.names or ():
+        field, offset = (dtype.fields or {})[name][:2]
         spec = dtype_spec(field)
         if spec is None:
             return None
@@ -92,7 +92,9 @@ def _subarray(spec: Any, depth: int) -> np.dtype:
 def _struct(spec: Any, depth: int) -> np.dtype:
     names, types, offsets = zip(*spec["fields"]) if spec["fields"] else ((), (), ())
     formats = [dtype_from_spec(t, depth + 1) for t in types]
-    if not all(isinstance(name, str) for name in names) or not all(type(n) is int for n in (*offsets, spec["itemsize"])):
+    numbers = (*offsets, spec["itemsize"])
+    if not all(isinstance(name, str) for name in names) or not all(type(n) is int for n in numbers):
         raise FormatError("index: a structured type needs names, offsets and an item size")
-    layout = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
-    return np.dtype(layout, align=spec.get("aligned") is True)
+    layout: Any = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
+    dtype: np.dtype = np.dtype(layout, align=spec.get("aligned") is True)
+    return dtype

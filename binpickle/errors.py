@@ -21,7 +21,7 @@ Code that knows no file raises these without a file name; whoever opened the fil
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Sequence
 
 __all__ = [
     "BinPickleError",
@@ -47,7 +47,7 @@ class BinPickleError(Exception):
         file: name of the file concerned, or `None` where it has none (bytes, a stream) or is not known yet.
     """
 
-    file: Optional[str] = None
+    file: str | None = None
 
     def __str__(self) -> str:
         message = super().__str__()
@@ -65,7 +65,7 @@ class LimitError(FormatError):
         limit: name of the `Limits` field that was exceeded.
     """
 
-    def __init__(self, message: str, limit: Optional[str] = None):
+    def __init__(self, message: str, limit: str | None = None):
         super().__init__(message)
         self.limit = limit
 
@@ -78,7 +78,7 @@ class CodecError(FormatError):
         codec_id: the numcodecs id of the codec that failed.
     """
 
-    def __init__(self, message: str, codec_id: Optional[str] = None, chunk: Optional[int] = None):
+    def __init__(self, message: str, codec_id: str | None = None, chunk: int | None = None):
         super().__init__(message)
         self.codec_id = codec_id
         self.chunk = chunk
@@ -96,7 +96,7 @@ class IntegrityError(BinPickleError):
         buffers: numbers of the buffers that the chunk holds, empty for the pickle stream.
     """
 
-    def __init__(self, message: str, chunk: Optional[int] = None, buffers: Sequence[int] = ()):
+    def __init__(self, message: str, chunk: int | None = None, buffers: Sequence[int] = ()):
         super().__init__(message)
         self.chunk = chunk
         self.buffers = tuple(buffers)
@@ -126,7 +126,7 @@ class StoreError(BinPickleError):
         host: name of the machine on which this was found; a worker's is seldom the caller's.
     """
 
-    def __init__(self, message: str, path: Optional[str] = None, host: Optional[str] = None):
+    def __init__(self, message: str, path: str | None = None, host: str | None = None):
         super().__init__(message)
         self.path = path
         self.host = host

@@ -8,7 +8,7 @@ gathered, encoded and checksummed by one job (`encode_chunk`), in any thread, an
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
 
@@ -29,6 +29,7 @@ __all__ = ["Codecs", "DumpOptions", "EncodedChunk", "FileWriter", "encode_chunk"
 Codecs = Union[str, Sequence[Any], None]
 """The `codecs` argument: `"auto"`, or a list; `None` is an empty one."""
 
+
 class DumpOptions:
     """The arguments of a dump, checked.
 
@@ -42,9 +43,9 @@ class DumpOptions:
         *,
         mappable: bool = False,
         codecs: Codecs = "auto",
-        metadata: Optional[Mapping[str, str]] = None,
+        metadata: Mapping[str, str] | None = None,
         digests: bool = False,
-        pickler: Optional[Type[Any]] = None,
+        pickler: type[Any] | None = None,
         align: bool = False,
     ):
         self.mappable = mappable
@@ -62,7 +63,7 @@ class DumpOptions:
         return Header(VERSION, NATIVE_ORDER | (MAPPABLE if self.mappable else 0))
 
     @property
-    def stream_chain(self) -> Optional[Chain]:
+    def stream_chain(self) -> Chain | None:
         """The codecs of the pickle stream, or `AUTO`."""
         return AUTO if self.auto else stream_chain(self.elements)
 
@@ -79,7 +80,7 @@ class EncodedChunk(NamedTuple):
 def encode_chunk(plan: ChunkPlan, algorithm: str) -> EncodedChunk:
     """Gather, encode and checksum one chunk: a pure function, safe in any thread."""
     data = plan.gather()
-    chain = choose(data) if plan.chain is AUTO else plan.chain
+    chain = choose(data) if plan.chain is None else plan.chain
     plain = data.view(np.uint8)
     stored = encode(chain, data) if chain else plain
     if plan.chain is AUTO and stored.nbytes >= plan.nbytes:
@@ -97,7 +98,7 @@ class FileWriter:
         progress: see `dump`.
     """
 
-    def __init__(self, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress] = None):
+    def __init__(self, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None):
         self._sink = sink
         self._crew = crew
         self._options = options
@@ -150,7 +151,7 @@ class FileWriter:
         self._stream += len(data)
         self._push(ChunkPlan([data], len(data), self._options.stream_chain))
 
-    def _chains(self, found: OutOfBand) -> Tuple[List[Optional[Chain]], np.ndarray]:
+    def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
         """Return the codec chains in use, and for each buffer an index into them."""
         table = _ChainTable()
         if self._options.auto:
@@ -173,7 +174,7 @@ class FileWriter:
         if found.fetch is not None:  # a sample of the whole would have to be read: let each chunk choose for itself
             return ids
         large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
-        chosen: List[Chain] = []
+        chosen: list[Chain] = []
         choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
         for i in large:
             choosing.push(Job(partial(_choose_for, found.buffers[i], found.kinds[found.kind_ids[i]])))
@@ -186,7 +187,7 @@ class FileWriter:
         self._pipeline.push(
             Job(
                 partial(encode_chunk, chunk, algorithm),
-                off_main=chunk.chain is not AUTO and any(step.needs_helper for step in chunk.chain),
+                off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
             )
         )
@@ -206,11 +207,11 @@ class _ChainTable:
     """The distinct chains of one file."""
 
     def __init__(self) -> None:
-        self.chains: List[Optional[Chain]] = []
-        self._ids: Dict[str, int] = {}
+        self.chains: list[Chain | None] = []
+        self._ids: dict[str, int] = {}
 
-    def id_of(self, chain: Optional[Chain]) -> int:
-        key = repr(chain if chain is AUTO else [step.spec for step in chain])
+    def id_of(self, chain: Chain | None) -> int:
+        key = repr(chain if chain is None else [step.spec for step in chain])
         if key not in self._ids:
             self._ids[key] = len(self.chains)
             self.chains.append(chain)
@@ -225,7 +226,7 @@ def _choose_for(buffer: Any, kind: Kind) -> Chain:
     return choose(buffer_array(buffer, kind))
 
 
-def _checked_metadata(metadata: Optional[Mapping[str, str]]) -> Dict[str, str]:
+def _checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     checked = dict(metadata or {})
     if not all(isinstance(text, str) for pair in checked.items() for text in pair):
         raise TypeError("metadata must map strings to strings")

@@ -152,10 +152,10 @@ class Trailer:
         """
         if len(data) != TRAILER.size:
             raise FormatError("the file is truncated: it has no trailer; get it again, or dump it again")
-        *numbers, digest, seal, magic = TRAILER.unpack(data)
+        offset, length, file_length, digest, seal, magic = TRAILER.unpack(data)
         if magic != CLOSING_MAGIC:
             raise FormatError("the file is truncated or followed by other bytes: no trailer at its end; get it again")
-        return cls(*numbers, index_digest=digest, seal=seal)
+        return cls(offset, length, file_length, digest, seal)
 
     def root_digest(self, header: Header) -> bytes:
         """Return the SHA-256 over header and trailer without seal, which through the index digest covers the file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Iterator, Sequence, overload
 
 import numpy as np
 
@@ -32,13 +32,13 @@ class Buffer:
         mapped: whether this open file maps it.
     """
 
-    dtype: Optional[np.dtype]
-    shape: Optional[Tuple[int, ...]]
+    dtype: np.dtype | None
+    shape: tuple[int, ...] | None
     order: Any
     nbytes: int
     stored_nbytes: int
-    codecs: Tuple[Spec, ...]
-    offset: Optional[int]
+    codecs: tuple[Spec, ...]
+    offset: int | None
     mapped: bool
 
 
@@ -61,9 +61,9 @@ class Buffers(Sequence[Buffer]):
     def __getitem__(self, i: int) -> Buffer: ...
 
     @overload
-    def __getitem__(self, i: slice) -> List[Buffer]: ...
+    def __getitem__(self, i: slice) -> list[Buffer]: ...
 
-    def __getitem__(self, i: Union[int, slice]) -> Union[Buffer, List[Buffer]]:
+    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
         if isinstance(i, slice):
             return [self[n] for n in range(*i.indices(len(self)))]
         n = range(len(self))[i]
@@ -104,16 +104,16 @@ class Entry:
         info: `("ndarray", dtype, shape)` or `None`.
     """
 
-    offset: Optional[int]
+    offset: int | None
     enc_length: int
     dec_length: int
-    codecs: Tuple[Spec, ...]
+    codecs: tuple[Spec, ...]
     info: Any
 
 
-def list_entries(container: Container, buffers: Buffers) -> List[Entry]:
+def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
     """Return the entries of a file: buffers in the order of the file, then the pickle stream."""
-    contents, regions = container.contents, container.regions
+    contents, _regions = container.contents, container.regions
     order = np.argsort(contents.buffer_starts, kind="stable").tolist()
     entries = [_buffer_entry(container, buffers[i], i) for i in order]
     if contents.stream is not None:
@@ -129,7 +129,8 @@ def list_entries(container: Container, buffers: Buffers) -> List[Entry]:
 def _buffer_entry(container: Container, buffer: Buffer, i: int) -> Entry:
     contents, regions = container.contents, container.regions
     first, last = int(regions.first[i]), int(regions.last[i])
-    alone = contents.chunk_starts[first] == contents.buffer_starts[i] and contents.chunk_starts[last + 1] == regions.stops[i]
+    chunks = contents.chunk_starts
+    alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == regions.stops[i]
     info = contents.entry_info[i] if contents.entry_info is not None else None
     if info is None and buffer.dtype is not None:
         info = ("ndarray", str(buffer.dtype), buffer.shape)
@@ -157,7 +158,7 @@ class BPKInfo:
 
     status: FileStatus
     size: int
-    version: Optional[int] = None
+    version: int | None = None
 
     @property
     def is_valid(self) -> bool:

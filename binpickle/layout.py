@@ -7,7 +7,7 @@ that only lengths are recorded and no position can lie outside or overlap. The p
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Mapping, NamedTuple, Sequence, Tuple
 
 import msgpack
 import numpy as np
@@ -34,10 +34,10 @@ class IndexBuilder:
     def __init__(self, algorithm: str):
         self._algorithm = algorithm
         self.position = HEADER.size
-        self._rows: List[Tuple[int, int, int, int]] = []  # logical length, stored length, padding, chain
-        self._values: List[bytes] = []
-        self._chains: Dict[str, int] = {}
-        self._specs: List[Specs] = []
+        self._rows: list[tuple[int, int, int, int]] = []  # logical length, stored length, padding, chain
+        self._values: list[bytes] = []
+        self._chains: dict[str, int] = {}
+        self._specs: list[Specs] = []
 
     def place(self, nbytes: int, stored: int, specs: Specs, checksum: bytes, alignment: int = 1) -> int:
         """Add the next chunk and return how many zeros go before it.
@@ -70,7 +70,7 @@ class IndexBuilder:
         kind_ids: np.ndarray,
         metadata: Mapping[str, str],
         libraries: Mapping[str, str],
-    ) -> Tuple[bytes, Trailer]:
+    ) -> tuple[bytes, Trailer]:
         """Return the index and the trailer, which follow the last chunk.
 
         Args:
@@ -111,7 +111,7 @@ def _pack_kind(kind: Kind) -> Any:
     return [spec, list(kind.shape or ()), order]
 
 
-def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> Dict[str, Any]:
+def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> dict[str, Any]:
     # Buffers mostly follow one another: the distance from the end of one to the start of the next is a column of zeros.
     ends = starts + np.array([kind.nbytes for kind in kinds], np.int64)[kind_ids]
     return {
@@ -166,7 +166,7 @@ def check_trailer(trailer: Trailer, size: int, limits: Limits) -> None:
         raise LimitError(f"the index has {trailer.index_length} bytes, more than {limits.index_bytes}", "index_bytes")
 
 
-def _unpack_index(data: bytes) -> Dict[str, Any]:
+def _unpack_index(data: bytes) -> dict[str, Any]:
     size = len(data)
     try:
         index = msgpack.unpackb(
@@ -189,7 +189,7 @@ def _unpack_index(data: bytes) -> Dict[str, Any]:
     return index
 
 
-def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         raise FormatError("index: a key stands twice in one map")
@@ -204,7 +204,7 @@ class _Chunks(NamedTuple):
     checksum: Checksum
 
 
-def _contents(header: Header, trailer: Trailer, index: Dict[str, Any], limits: Limits) -> Contents:
+def _contents(header: Header, trailer: Trailer, index: dict[str, Any], limits: Limits) -> Contents:
     chains = tuple(_check_chain(chain) for chain in _list(index["chains"], "chains"))
     chunks = _parse_chunks(index["chunks"], chains, trailer)
     stream = _parse_stream(index["stream"], chunks)
@@ -231,7 +231,7 @@ def _contents(header: Header, trailer: Trailer, index: Dict[str, Any], limits: L
     )
 
 
-def _parse_chunks(table: Dict[str, Any], chains: Tuple[Specs, ...], trailer: Trailer) -> _Chunks:
+def _parse_chunks(table: dict[str, Any], chains: tuple[Specs, ...], trailer: Trailer) -> _Chunks:
     checksum = _parse_checksum(table)
     count = len(checksum.values) // checksum.size
     lengths, stored, padding, chain = (
@@ -254,14 +254,14 @@ def _parse_chunks(table: Dict[str, Any], chains: Tuple[Specs, ...], trailer: Tra
 def _check_lengths(lengths: np.ndarray, stored: np.ndarray, raw: np.ndarray) -> None:
     for wrong, why in (
         (raw & (lengths != stored), "is stored raw, but in another number of bytes than it has"),
-        (~raw & (lengths > MAX_ENCODED_CHUNK), f"is larger than {MAX_ENCODED_CHUNK} bytes, which encoded chunks may be"),
+        (~raw & (lengths > MAX_ENCODED_CHUNK), f"is encoded and larger than {MAX_ENCODED_CHUNK} bytes"),
         (lengths == 0, "is empty"),
     ):
         if wrong.any():
             raise FormatError(f"chunk {int(np.argmax(wrong))} {why}")
 
 
-def _parse_checksum(table: Dict[str, Any]) -> Checksum:
+def _parse_checksum(table: dict[str, Any]) -> Checksum:
     name, values, count = table["checksum"], table["values"], table["count"]
     if name not in ("xxh3-128", "sha256"):
         raise FormatError(f"index: checksum {name!r} is not known; use a newer binpickle")
@@ -271,7 +271,7 @@ def _parse_checksum(table: Dict[str, Any]) -> Checksum:
     return Checksum(name, values, size)
 
 
-def _parse_stream(length: Any, chunks: _Chunks) -> Tuple[int, int]:
+def _parse_stream(length: Any, chunks: _Chunks) -> tuple[int, int]:
     if type(length) is not int or not 0 < length < 1 << 62 or length not in chunks.starts:
         raise FormatError("index: the pickle stream does not end where a chunk does")
     return 0, length
@@ -297,8 +297,8 @@ def _parse_kind(kind: Any) -> Kind:
 
 
 def _parse_buffers(
-    table: Dict[str, Any], kinds: Tuple[Kind, ...], begin: int, end: int, limits: Limits
-) -> Tuple[np.ndarray, np.ndarray]:
+    table: dict[str, Any], kinds: tuple[Kind, ...], begin: int, end: int, limits: Limits
+) -> tuple[np.ndarray, np.ndarray]:
     count, first = table["count"], table["first"]
     if type(count) is not int or type(first) is not int or count < 0 or not 0 <= first < 1 << 62:
         raise FormatError("index: the table of buffers has no proper count and first position")
@@ -318,7 +318,7 @@ def _parse_buffers(
     return starts, kind_ids
 
 
-def _limit_decoded(kinds: Tuple[Kind, ...], kind_ids: np.ndarray, stream: int, limits: Limits) -> None:
+def _limit_decoded(kinds: tuple[Kind, ...], kind_ids: np.ndarray, stream: int, limits: Limits) -> None:
     counts = np.bincount(kind_ids, minlength=len(kinds)).tolist()
     total = stream + sum(count * kind.nbytes for count, kind in zip(counts, kinds))
     if total > limits.decoded_bytes:
@@ -346,7 +346,7 @@ def _natural(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _list(value: Any, name: str) -> List[Any]:
+def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
         raise FormatError(f"index: {name} is not a list")
     return value

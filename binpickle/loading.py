@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, Dict, Generator, List, Mapping, NamedTuple, Optional
+from typing import Any, Generator, Mapping, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,8 @@ class LoadSettings(NamedTuple):
         warn: if mapping is asked for, but nothing can be mapped.
     """
 
-    mmap_mode: Optional[str]
-    verify: Optional[bool]
+    mmap_mode: str | None
+    verify: bool | None
     limits: Limits
     warn: bool = True
 
@@ -57,10 +57,10 @@ class Loading:
     def __init__(
         self,
         container: Container,
-        mapped: Optional[np.ndarray],
+        mapped: np.ndarray | None,
         settings: LoadSettings,
         crew: Crew,
-        progress: Optional[Progress],
+        progress: Progress | None,
     ):
         self._container = container
         self._mapped = mapped
@@ -71,7 +71,7 @@ class Loading:
         self._meter = Meter(progress, container.nbytes_of(self._chunks(~self._in_place)) + container.stream_nbytes)
 
     def steps(self) -> Generator[None, None, Any]:
-        """Return the object; yields after each chunk until unpickling begins, and may be continued in another thread."""
+        """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
         self._container.require_object()
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
@@ -90,7 +90,7 @@ class Loading:
         regions = self._container.regions
         return _spans(regions.first[which], regions.last[which])
 
-    def _buffers(self) -> Generator[None, None, List[Any]]:
+    def _buffers(self) -> Generator[None, None, list[Any]]:
         """Return what to hand to the unpickler, in the order in which it asks."""
         loaded = yield from load_buffers(
             self._container, np.flatnonzero(~self._in_place), self._crew, self._settings.checks, self._meter.advance
@@ -103,7 +103,7 @@ class Loading:
         contents = self._container.contents
         # Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
         plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds].tolist()
-        return [memoryview(loaded[i]) if plain[i] else loaded[i] for i in range(len(plain))]
+        return [loaded[i].data if plain[i] else loaded[i] for i in range(len(plain))]
 
     def _warn_unmapped(self) -> None:
         if len(self._in_place) and not self._in_place.any():
@@ -112,7 +112,7 @@ class Loading:
             warnings.warn(message, FormatWarning, stacklevel=5)
 
 
-def _raise(_: int, error: Optional[BinPickleError]) -> None:
+def _raise(_: int, error: BinPickleError | None) -> None:
     if error is not None:
         raise error
 
@@ -127,7 +127,7 @@ def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edges.cumsum()[:-1])
 
 
-def _unpickle(stream: StreamReader, buffers: List[Any], libraries: Mapping[str, str]) -> Any:
+def _unpickle(stream: StreamReader, buffers: list[Any], libraries: Mapping[str, str]) -> Any:
     try:
         return unpickler(stream, buffers).load()
     except (pickle.UnpicklingError, EOFError) as error:
@@ -141,9 +141,12 @@ def _unpickle(stream: StreamReader, buffers: List[Any], libraries: Mapping[str, 
 
 def _tell_versions(error: Exception, libraries: Mapping[str, str]) -> None:
     """Say beside an error which libraries have another version than the writer's: mostly its reason."""
-    here: Dict[str, str] = installed_versions(libraries)
-    differ = [f"{name} {version} (here {here[name]})" for name, version in libraries.items()
-              if here.get(name, version) != version]
+    here: dict[str, str] = installed_versions(libraries)
+    differ = [
+        f"{name} {version} (here {here[name]})"
+        for name, version in libraries.items()
+        if here.get(name, version) != version
+    ]
     if not differ:
         return
     note = f"the file was written with {', '.join(differ)}, which may be why it does not load"

@@ -20,7 +20,7 @@ class Meter:
         total: bytes in total, once they are known.
     """
 
-    def __init__(self, progress: Optional[Progress], total: Optional[int] = None):
+    def __init__(self, progress: Progress | None, total: int | None = None):
         self.total = total
         self._progress = progress
         self._done = 0

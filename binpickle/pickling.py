@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterable, List, Set, Type
+from typing import Any, Callable, Dict, Iterable
 
 from .plan import OutOfBand
 from .reducers import IN_BAND_BELOW, ArrayReducer, Reduced
@@ -33,11 +33,11 @@ class Pickling:
     """
 
     def __init__(
-        self, write: Callable[[Any], Any], base: Type[Any] = pickle.Pickler, in_band_below: int = IN_BAND_BELOW
+        self, write: Callable[[Any], Any], base: type[Any] = pickle.Pickler, in_band_below: int = IN_BAND_BELOW
     ):
-        self._found: List[Any] = []
+        self._found: list[Any] = []
         self._arrays = ArrayReducer(in_band_below)
-        self._pickler = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)
+        self._pickler: Any = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)
         self._pickler.binpickle_meet = _Acquaintances(self._arrays)
 
     def dump(self, obj: Any) -> None:
@@ -48,13 +48,13 @@ class Pickling:
         """Return the buffers that the stream refers to."""
         return self._arrays.out_of_band(self._found)
 
-    def libraries(self) -> Dict[str, str]:
+    def libraries(self) -> dict[str, str]:
         """Return the versions of Python and of the libraries whose classes the stream names, sorted by name."""
         modules = self._pickler.binpickle_meet.modules | {__name__, "python"}
         return installed_versions(sorted({name.partition(".")[0] for name in modules}))
 
 
-def installed_versions(libraries: Iterable[str]) -> Dict[str, str]:
+def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
     """Return the versions of those libraries that are imported and have one; `python` is Python's own."""
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
     if "python" in found:
@@ -96,7 +96,7 @@ class _Acquaintances(Dict[type, Any]):
 
     def __init__(self, arrays: ArrayReducer):
         super().__init__()
-        self.modules: Set[str] = set()
+        self.modules: set[str] = set()
         self._arrays = arrays
 
     def __missing__(self, cls: type) -> Any:
@@ -114,7 +114,7 @@ class _Acquaintances(Dict[type, Any]):
 
 
 @lru_cache(maxsize=32)
-def _pickler_class(base: Type[Any]) -> Type[Any]:
+def _pickler_class(base: Any) -> Any:
     inherited = getattr(base, "reducer_override", None)
 
     class Pickler(base):  # type: ignore[misc]

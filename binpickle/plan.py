@@ -6,7 +6,7 @@ whatever the number of threads. Large buffers get chunks of their own; small one
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .format import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, PAGE, SHARE_BELOW
 __all__ = ["AUTO", "ChunkPlan", "OutOfBand", "Plan", "buffer_array", "is_large", "plan_buffers"]
 
 # In place of a chain: each chunk chooses for itself when it is encoded.
-AUTO: Optional[Chain] = None
+AUTO: Chain | None = None
 
 _BYTES = np.dtype(np.uint8)
 # Plain bytes are mostly Arrow buffers; it asks for 8, and 16 is what compilers' vector loads like.
@@ -41,12 +41,13 @@ class OutOfBand(NamedTuple):
     kind_ids: np.ndarray
     roots: np.ndarray
     shifts: np.ndarray
-    fetch: Optional[Callable[[Any], Any]] = None
+    fetch: Callable[[Any], Any] | None = None
 
     @property
     def nbytes(self) -> np.ndarray:
         """Lengths of the buffers, int64."""
-        return np.array([kind.nbytes for kind in self.kinds], np.int64)[self.kind_ids]
+        nbytes: np.ndarray = np.array([kind.nbytes for kind in self.kinds], np.int64)[self.kind_ids]
+        return nbytes
 
 
 class ChunkPlan:
@@ -65,11 +66,11 @@ class ChunkPlan:
         self,
         pieces: Sequence[Any],
         nbytes: int,
-        chain: Optional[Chain],
+        chain: Chain | None,
         dtype: np.dtype = _BYTES,
         alignment: int = 1,
-        gaps: Optional[Sequence[int]] = None,
-        fetch: Optional[Callable[[Any], Any]] = None,
+        gaps: Sequence[int] | None = None,
+        fetch: Callable[[Any], Any] | None = None,
     ):
         self.nbytes = nbytes
         self.chain = chain
@@ -99,7 +100,7 @@ class Plan(NamedTuple):
         starts: int64, logical position of each buffer, counted from the first chunk's.
     """
 
-    chunks: List[ChunkPlan]
+    chunks: list[ChunkPlan]
     starts: np.ndarray
 
 
@@ -113,7 +114,7 @@ def is_large(nbytes: Any) -> Any:
     return nbytes >= SHARE_BELOW
 
 
-def plan_buffers(found: OutOfBand, chains: Sequence[Optional[Chain]], chain_ids: np.ndarray, mappable: bool) -> Plan:
+def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool) -> Plan:
     """Cut the buffers of an object into chunks.
 
     Args:
@@ -127,7 +128,7 @@ def plan_buffers(found: OutOfBand, chains: Sequence[Optional[Chain]], chain_ids:
     sharing = np.array([_may_share(chain) for chain in chains], bool)[chain_ids]
     small = is_root & sharing & ~is_large(nbytes) | (nbytes == 0)
     starts = np.zeros(len(nbytes), np.int64)
-    chunks: List[ChunkPlan] = []
+    chunks: list[ChunkPlan] = []
     position = 0
     for group in _groups(found, chains, chain_ids, nbytes, np.flatnonzero(small)):
         position = _share(found, group, chains[chain_ids[group[0]]], nbytes, mappable, chunks, starts, position)
@@ -138,12 +139,12 @@ def plan_buffers(found: OutOfBand, chains: Sequence[Optional[Chain]], chain_ids:
     return Plan(chunks, np.where(is_root, starts, starts[found.roots] + found.shifts))
 
 
-def _may_share(chain: Optional[Chain]) -> bool:
-    return chain is AUTO or all(step.takes_bytes for step in chain)
+def _may_share(chain: Chain | None) -> bool:
+    return chain is None or all(step.takes_bytes for step in chain)
 
 
 def _groups(
-    found: OutOfBand, chains: Sequence[Optional[Chain]], chain_ids: np.ndarray, nbytes: np.ndarray, small: np.ndarray
+    found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, nbytes: np.ndarray, small: np.ndarray
 ) -> Iterator[np.ndarray]:
     """Yield the numbers of the buffers that may share chunks: one chain, one element type, aligned alike."""
     if not len(small):
@@ -160,10 +161,10 @@ def _groups(
 def _share(
     found: OutOfBand,
     group: np.ndarray,
-    chain: Optional[Chain],
+    chain: Chain | None,
     nbytes: np.ndarray,
     mappable: bool,
-    chunks: List[ChunkPlan],
+    chunks: list[ChunkPlan],
     starts: np.ndarray,
     position: int,
 ) -> int:
@@ -191,7 +192,7 @@ def _share(
     return position
 
 
-def _own_chunks(found: OutOfBand, i: int, chain: Optional[Chain], mappable: bool) -> Iterator[ChunkPlan]:
+def _own_chunks(found: OutOfBand, i: int, chain: Chain | None, mappable: bool) -> Iterator[ChunkPlan]:
     """Cut one buffer into chunks of its own; only the first has to be aligned, the others follow it."""
     kind = found.kinds[found.kind_ids[i]]
     dtype = _element_type(kind.dtype)
@@ -211,7 +212,7 @@ def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
     return kind.dtype.alignment if kind.dtype is not None else _BYTES_ALIGNMENT
 
 
-def _element_type(dtype: Optional[np.dtype]) -> np.dtype:
+def _element_type(dtype: np.dtype | None) -> np.dtype:
     """Return the type that codecs see: numbers as they are, dates as the integers they are, all else as bytes."""
     if dtype is None or dtype.kind not in "biufcmM":
         return _BYTES

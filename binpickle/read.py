@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Generator, Iterator, List, Mapping, Optional, Union
+from typing import Any, Generator, Iterator, Mapping, Optional
 
 import numpy as np
 
@@ -29,10 +29,10 @@ def load(
     file: Any,
     *,
     mmap_mode: MmapMode = None,
-    verify: Optional[bool] = None,
-    limits: Optional[Limits] = None,
-    threads: Optional[int] = None,
-    progress: Optional[Progress] = None,
+    verify: bool | None = None,
+    limits: Limits | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Load the object that a file holds.
 
@@ -70,10 +70,10 @@ def loads(
     data: Any,
     *,
     copy: bool = True,
-    verify: Optional[bool] = None,
-    limits: Optional[Limits] = None,
-    threads: Optional[int] = None,
-    progress: Optional[Progress] = None,
+    verify: bool | None = None,
+    limits: Limits | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Load the object that bytes hold. See `load`.
 
@@ -114,9 +114,9 @@ class BinPickleFile:
         file: Any,
         *,
         mmap_mode: MmapMode = None,
-        direct: Union[bool, str] = False,
-        verify: Optional[bool] = None,
-        limits: Optional[Limits] = None,
+        direct: bool | str = False,
+        verify: bool | None = None,
+        limits: Limits | None = None,
     ):
         if mmap_mode not in (None, "r", "c"):
             raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
@@ -142,8 +142,8 @@ class BinPickleFile:
 
     def __repr__(self) -> str:
         contents = self._container.contents
-        name = self._source.name or "bytes"
-        return f"<BinPickleFile {name!r}: {len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}>"
+        of = f"{len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}"
+        return f"<BinPickleFile {self._source.name or 'bytes'!r}: {of}>"
 
     def __reduce__(self) -> Any:
         if self._source.path is None:
@@ -176,7 +176,7 @@ class BinPickleFile:
         return MappingProxyType(dict(self._container.contents.libraries))
 
     @property
-    def root_digest(self) -> Optional[bytes]:
+    def root_digest(self) -> bytes | None:
         """32 bytes that identify all that is in the file; `None` if it was written without digests."""
         return self._container.contents.root_digest
 
@@ -192,11 +192,11 @@ class BinPickleFile:
         return Buffers(self._container, self._mapped is not None)
 
     @property
-    def entries(self) -> List[Entry]:
+    def entries(self) -> list[Entry]:
         """The stored pieces in the order of the file, the pickle stream last, as releases before 1.0 listed them."""
         return list_entries(self._container, self.buffers)
 
-    def load(self, *, threads: Optional[int] = None, progress: Optional[Progress] = None) -> Any:
+    def load(self, *, threads: int | None = None, progress: Progress | None = None) -> Any:
         """Load the object: see `load` for the arguments and what it raises."""
         with Crew(check_threads(threads)) as crew:
             return exhaust(load_steps(self, crew, progress))
@@ -239,18 +239,18 @@ class BinPickleFile:
             reader = StreamReader(self._container, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(reader.read())
 
-    def find_errors(self, *, threads: Optional[int] = None, progress: Optional[Progress] = None) -> List[str]:
+    def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, decoding nothing; return what is wrong, in words.
 
         Args:
             threads: see `load`.
             progress: see `load`; counts stored bytes.
         """
-        errors: List[str] = []
+        errors: list[str] = []
         stored = self._container.contents.chunk_stored.tolist()
         meter = Meter(progress, sum(stored))
 
-        def report(i: int, error: Optional[BinPickleError]) -> None:
+        def report(i: int, error: BinPickleError | None) -> None:
             if error is not None:
                 errors.append(str(error))
             meter.advance(stored[i])
@@ -270,7 +270,7 @@ class BinPickleFile:
             raise
 
 
-def load_steps(opened: BinPickleFile, crew: Crew, progress: Optional[Progress]) -> Generator[None, None, Any]:
+def load_steps(opened: BinPickleFile, crew: Crew, progress: Progress | None) -> Generator[None, None, Any]:
     """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
     with opened._naming():
         loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress)
@@ -295,7 +295,7 @@ def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
     """Return bytes as the array that the index says they are."""
     if kind.dtype is None or kind.shape is None:
         return data
-    if isinstance(kind.order, str):
+    if kind.order in ("C", "F"):
         return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
     stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
     return stored.transpose(np.argsort(kind.order))

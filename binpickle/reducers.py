@@ -8,7 +8,7 @@ make, need `binpickle.rebuild`. No reducer may emit `getattr`, as a bound method
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from .contents import Kind
 from .plan import OutOfBand
 
 if sys.version_info >= (3, 8):
-    from pickle import PickleBuffer
+    import pickle
 else:
-    from pickle5 import PickleBuffer
+    import pickle5 as pickle
 
 __all__ = ["IN_BAND_BELOW", "ArrayReducer", "Reduced"]
 
@@ -28,6 +28,9 @@ IN_BAND_BELOW = 512
 
 Reduced = Any
 """What `__reduce_ex__` may return, or `NotImplemented` for pickle's own way."""
+
+# The type checker knows arrays as buffers from Python 3.12 on only.
+PickleBuffer: Any = pickle.PickleBuffer
 
 # Of these, `PickleBuffer` takes the array as it is; dates are no buffers, and structures may hold dates.
 _PLAIN_KINDS = frozenset("biufcSUV")
@@ -42,27 +45,28 @@ class ArrayReducer:
 
     def __init__(self, in_band_below: int = IN_BAND_BELOW):
         self._in_band_below = in_band_below
-        self._buffers: List[Any] = []
-        self._kind_ids: List[int] = []
-        self._kinds: Dict[Any, int] = {}
+        self._buffers: list[Any] = []
+        self._kind_ids: list[int] = []
+        self._kinds: dict[Any, int] = {}
         self._views = False
-        self._storages: Dict[Tuple[int, int], Any] = {}
+        self._storages: dict[tuple[int, int], Any] = {}
 
-    def reducer_for(self, cls: type) -> Optional[Callable[[Any], Reduced]]:
+    def reducer_for(self, cls: type) -> Callable[[Any], Reduced] | None:
         """Return the function that reduces instances of exactly `cls`, or `None` for pickle's own way."""
         if cls is np.ndarray:
             return self._ndarray
         if cls.__module__.startswith("torch"):
             return {"UntypedStorage": self._untyped_storage, "TypedStorage": self._typed_storage}.get(cls.__name__)
-        return {
+        reducers: dict[type, Callable[[Any], Reduced]] = {
             np.memmap: self._memmap,
             np.matrix: self._matrix,
             np.recarray: self._recarray,
             np.ma.MaskedArray: self._masked,
-        }.get(cls)
+        }
+        return reducers.get(cls)
 
     def out_of_band(self, found: Sequence[Any]) -> OutOfBand:
-        """Describe the buffers that the pickler found, among them those of objects that make `PickleBuffer`s themselves.
+        """Describe the buffers that the pickler found, those of objects that make `PickleBuffer`s themselves included.
 
         Args:
             found: `PickleBuffer`s in the order of the stream.
@@ -106,7 +110,7 @@ class ArrayReducer:
             return array.__reduce_ex__(5)
         return np.ndarray, self._arguments(array)
 
-    def _arguments(self, array: np.ndarray, strided: bool = False) -> Tuple[Any, ...]:
+    def _arguments(self, array: np.ndarray, strided: bool = False) -> tuple[Any, ...]:
         """Return the arguments with which `numpy.ndarray` rebuilds an array of any layout.
 
         Args:
@@ -130,7 +134,7 @@ class ArrayReducer:
             return array.shape, array.dtype, data, 0, None, "F"
         return array.shape, array.dtype, data, 0, tuple(strides)
 
-    def _data(self, flat: np.ndarray, shape: Tuple[int, ...], axes: Sequence[int]) -> Any:
+    def _data(self, flat: np.ndarray, shape: tuple[int, ...], axes: Sequence[int]) -> Any:
         """Return what goes into the stream for the memory of a C-contiguous array."""
         if flat.nbytes < self._in_band_below:
             data = flat.tobytes()
@@ -192,7 +196,7 @@ def _order(axes: Sequence[int]) -> Any:
     return "F" if list(axes) == sorted(axes, reverse=True) else tuple(axes)
 
 
-def _kind(key: Tuple[np.dtype, Tuple[int, ...], Any]) -> Kind:
+def _kind(key: tuple[np.dtype, tuple[int, ...], Any]) -> Kind:
     dtype, shape, order = key
     nbytes = dtype.itemsize
     for n in shape:
@@ -200,7 +204,7 @@ def _kind(key: Tuple[np.dtype, Tuple[int, ...], Any]) -> Kind:
     return Kind(nbytes, dtype, shape, order)
 
 
-def _contiguous_strides(shape: Tuple[int, ...], itemsize: int, axes: Any) -> Tuple[int, ...]:
+def _contiguous_strides(shape: tuple[int, ...], itemsize: int, axes: Any) -> tuple[int, ...]:
     """Return the strides of an array whose memory runs through `axes`, slowest first, without gaps."""
     strides = [0] * len(shape)
     step = itemsize
@@ -212,7 +216,7 @@ def _contiguous_strides(shape: Tuple[int, ...], itemsize: int, axes: Any) -> Tup
 
 def _find_shared(buffers: Sequence[Any], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray) -> None:
     """Fill in which buffers lie within the memory of another, among those that have an owner in common."""
-    owners: Dict[int, List[int]] = {}
+    owners: dict[int, list[int]] = {}
     for i, buffer in enumerate(buffers):
         obj = memoryview(buffer).obj
         base = getattr(obj, "base", None)

@@ -1,7 +1,7 @@
 """How buffers and chunks lie to each other, in the logical space of one file.
 
-Rule: a buffer either lies within another (a view, stored once) or is a root. A root lies within one chunk, or is made of
-whole chunks; roots do not overlap. Bytes that no buffer holds are alignment: zero, and checked.
+Rule: a buffer either lies within another (a view, stored once) or is a root. A root lies within one chunk, or is made
+of whole chunks; roots do not overlap. Bytes that no buffer holds are alignment: zero, and checked.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +33,8 @@ def repack(
     *,
     mappable: bool = False,
     codecs: Codecs = "auto",
-    threads: Optional[int] = None,
-    progress: Optional[Progress] = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the object of one file to another, stored differently; in the current format, whatever the source's.
 
@@ -75,7 +75,7 @@ def repack(
         opened.close()
 
 
-def _copy(container: Container, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress]) -> None:
+def _copy(container: Container, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None) -> None:
     writer = FileWriter(sink, crew, options, progress)
     for i in container.stream_chunks:
         writer.write_stream(container.read_chunk(i, hostile=True))

@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator
 
 __all__ = ["AtomicFile", "BytesSink", "FileSink", "Sink", "open_sink"]
 
@@ -53,7 +53,7 @@ class BytesSink(Sink):
     """Keeps what is written, copying nothing until all is there."""
 
     def __init__(self) -> None:
-        self._parts: List[Any] = []
+        self._parts: list[Any] = []
 
     def write(self, data: Any) -> None:
         self._parts.append(data)
@@ -93,7 +93,7 @@ class AtomicFile(Sink):
         OSError: as the operating system says, naming the target.
     """
 
-    def __init__(self, path: str, durable: Optional[bool] = None, exclusive: bool = False):
+    def __init__(self, path: str, durable: bool | None = None, exclusive: bool = False):
         self.path = path
         self._target = os.path.realpath(path)
         self._durable = durable
@@ -153,7 +153,7 @@ class AtomicFile(Sink):
             if temporary and os.getpid() == self._owner:  # after a fork the file is the parent's
                 os.unlink(temporary)
 
-    def _existing_mode(self) -> Optional[int]:
+    def _existing_mode(self) -> int | None:
         try:
             status = os.stat(self._target)
         except FileNotFoundError:
@@ -181,7 +181,7 @@ class AtomicFile(Sink):
             raise
 
 
-def open_sink(file: Any, durable: Optional[bool] = None, exclusive: bool = False) -> Sink:
+def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -> Sink:
     """Return the sink for what a caller gave as `file`.
 
     Raises:
@@ -209,7 +209,7 @@ class _SpecialFile(FileSink):
         self._file.close()
 
 
-def _special_file(path: str, exclusive: bool) -> Optional[Sink]:
+def _special_file(path: str, exclusive: bool) -> Sink | None:
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -14,7 +14,7 @@ import stat
 import sys
 import tempfile
 import threading
-from typing import IO, Any, List, Optional
+from typing import IO, Any
 
 import numpy as np
 
@@ -38,8 +38,8 @@ class Source:
         path: absolute, where there is one to open the file again.
     """
 
-    name: Optional[str] = None
-    path: Optional[str] = None
+    name: str | None = None
+    path: str | None = None
     size: int
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
@@ -62,7 +62,7 @@ class Source:
         self.read_into(offset, out)
         return out
 
-    def map(self, writable: bool) -> Optional[np.ndarray]:
+    def map(self, writable: bool) -> np.ndarray | None:
         """Return the whole file as an array that shares its memory (writable: copy-on-write), or `None`."""
         return None
 
@@ -70,7 +70,7 @@ class Source:
         """Release what this source opened itself. Mapped arrays live on."""
 
     def _truncated(self, offset: int, nbytes: int) -> FormatError:
-        return FormatError(f"the file is truncated: {nbytes} bytes wanted at {offset}, it has {self.size}; get it again")
+        return FormatError(f"the file is truncated: {nbytes} bytes wanted at {offset} of {self.size}; get it again")
 
 
 class BytesSource(Source):
@@ -95,7 +95,7 @@ class BytesSource(Source):
             raise self._truncated(offset, nbytes)
         return self._data[offset : offset + nbytes]
 
-    def map(self, writable: bool) -> Optional[np.ndarray]:
+    def map(self, writable: bool) -> np.ndarray | None:
         return self._data if self._shared else None
 
 
@@ -109,7 +109,7 @@ class DescriptorSource(Source):
         owned: whether `fd` is ours.
     """
 
-    def __init__(self, fd: int, base: int, name: Optional[str], owned: bool):
+    def __init__(self, fd: int, base: int, name: str | None, owned: bool):
         self._fd = fd
         self._base = base
         self._owned = owned
@@ -117,7 +117,7 @@ class DescriptorSource(Source):
         self.size = max(os.fstat(fd).st_size - base, 0)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
-        view = memoryview(out)
+        view = out.data
         while view:
             got = self._read_some(view, self._base + offset)
             if not got:
@@ -131,7 +131,7 @@ class DescriptorSource(Source):
         view[: len(data)] = data
         return len(data)
 
-    def map(self, writable: bool) -> Optional[np.ndarray]:
+    def map(self, writable: bool) -> np.ndarray | None:
         access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
         # From 3.13 on a mapping need not keep a descriptor of its own.
         options = {"trackfd": False} if sys.version_info >= (3, 13) and os.name == "posix" else {}
@@ -141,8 +141,8 @@ class DescriptorSource(Source):
             if error.errno in (errno.ENODEV, errno.EACCES, errno.EINVAL):  # this file system maps no files
                 return None
             raise
-        # Over a memoryview, so that no array's base chain ends in an mmap or np.memmap: joblib would then pass arrays by
-        # path and offset, and rebuild Fortran-ordered ones wrongly.
+        # Over a memoryview, so that no array's base chain ends in an mmap or np.memmap: joblib would then pass arrays
+        # by path and offset, and rebuild Fortran-ordered ones wrongly.
         return np.frombuffer(memoryview(mapping), np.uint8)[self._base :]
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class FileSource(Source):
         self.name = _name_of(file)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
-        view = memoryview(out)
+        view = out.data
         with self._lock:
             self._file.seek(self.base + offset)
             while view:
@@ -204,7 +204,7 @@ def _open_path(path: str) -> Source:
         return _spool(file)
 
 
-def _descriptor_of(source: FileSource, file: Any) -> Optional[Source]:
+def _descriptor_of(source: FileSource, file: Any) -> Source | None:
     """Return a source that reads the descriptor under a file object, if both show the same bytes.
 
     gzip's and other wrappers have a `fileno`, too, but of the file before it is decoded.
@@ -231,11 +231,11 @@ def _seekable(file: Any) -> bool:
 class Spool:
     """Collects what can be read only once: in memory, and from some size on in an unnamed temporary file."""
 
-    def __init__(self, name: Optional[str] = None):
+    def __init__(self, name: str | None = None):
         self._name = name
-        self._pieces: List[bytes] = []
+        self._pieces: list[bytes] = []
         self._size = 0
-        self._file: Optional[IO[bytes]] = None
+        self._file: IO[bytes] | None = None
 
     def fits(self, nbytes: int) -> bool:
         """Return whether that many more bytes would go to memory, so that adding them does no I/O."""
@@ -282,6 +282,6 @@ def _spool(file: Any) -> Source:
         spool.close()
 
 
-def _name_of(file: Any) -> Optional[str]:
+def _name_of(file: Any) -> str | None:
     name = getattr(file, "name", None)
     return name if isinstance(name, str) else None

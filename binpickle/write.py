@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Dict, Iterator, Mapping, Optional, Type
+from typing import Any, Iterator, Mapping
 
 from .cpus import check_threads
 from .crew import Crew, exhaust
@@ -19,7 +19,7 @@ _NOT_GIVEN: Any = object()
 
 
 def write_steps(
-    obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Optional[Progress] = None
+    obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None
 ) -> Iterator[None]:
     """Write one object to an open sink: what `dump` and `adump` share.
 
@@ -42,13 +42,13 @@ def dump(
     *,
     mappable: bool = False,
     codecs: Codecs = "auto",
-    threads: Optional[int] = None,
-    metadata: Optional[Mapping[str, str]] = None,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    durable: Optional[bool] = None,
+    durable: bool | None = None,
     exclusive: bool = False,
-    pickler: Optional[Type[Any]] = None,
-    progress: Optional[Progress] = None,
+    pickler: type[Any] | None = None,
+    progress: Progress | None = None,
     codec: Any = _NOT_GIVEN,
 ) -> None:
     """Write an object to a file.
@@ -94,11 +94,11 @@ def dumps(
     *,
     mappable: bool = False,
     codecs: Codecs = "auto",
-    threads: Optional[int] = None,
-    metadata: Optional[Mapping[str, str]] = None,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    pickler: Optional[Type[Any]] = None,
-    progress: Optional[Progress] = None,
+    pickler: type[Any] | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """Return the bytes that `dump` writes for the same arguments."""
     options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
@@ -125,13 +125,13 @@ class BinPickler:
         align: bool = False,
         codecs: Codecs = None,
         mappable: bool = False,
-        threads: Optional[int] = None,
-        metadata: Optional[Mapping[str, str]] = None,
+        threads: int | None = None,
+        metadata: Mapping[str, str] | None = None,
         digests: bool = False,
-        durable: Optional[bool] = None,
+        durable: bool | None = None,
         exclusive: bool = False,
-        pickler: Optional[Type[Any]] = None,
-        progress: Optional[Progress] = None,
+        pickler: type[Any] | None = None,
+        progress: Progress | None = None,
         codec: Any = _NOT_GIVEN,
     ):
         if codec is not _NOT_GIVEN:
@@ -180,7 +180,7 @@ class BinPickler:
 def _codecs_from(codec: Any) -> Codecs:
     """Return `codecs` for what releases before 0.4 called `codec`."""
     warnings.warn("codec= is deprecated: use codecs=[...]", DeprecationWarning, stacklevel=3)
-    names: Dict[Any, Codecs] = {None: [], "null": [], "gz": ["zlib"]}
+    names: dict[Any, Codecs] = {None: [], "null": [], "gz": ["zlib"]}
     if codec is None or isinstance(codec, str):
         return names.get(codec, [codec])
     return codec if isinstance(codec, (list, tuple)) else [codec]
