@@ -50,8 +50,8 @@ class Container:
         """The numbers of the chunks that hold the pickle stream."""
         if self.contents.stream is None:
             return range(0)
-        first, stop = np.searchsorted(self.contents.chunk_starts, self.contents.stream)
-        return range(int(first), int(stop))
+        starts, (begin, end) = self.contents.chunk_starts, self.contents.stream
+        return range(int(np.searchsorted(starts, begin, "right")) - 1, int(np.searchsorted(starts, end)))
 
     @property
     def stream_nbytes(self) -> int:

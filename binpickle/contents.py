@@ -40,7 +40,7 @@ class Limits:
     decoded_bytes: int = 1 << 44
     stored_bytes: int = 1 << 44
     buffers: int = 1 << 22
-    index_bytes: int = 1 << 30
+    index_bytes: int = 1 << 28
     opcodes: int = 1 << 28
     memo: int = 1 << 26
     nesting: int = 1000
@@ -51,7 +51,7 @@ RESTRICTED_LIMITS = Limits(
     decoded_bytes=1 << 36,
     stored_bytes=1 << 36,
     buffers=1 << 20,
-    index_bytes=1 << 28,
+    index_bytes=1 << 24,
 )
 """What restricted loading and inspection allow where the caller gives no limits."""
 

@@ -22,7 +22,8 @@ from .errors import FormatError
 
 __all__ = ["dtype_from_spec", "dtype_spec"]
 
-_PLAIN = re.compile(r"[<>|](?:[biufc](?:1|2|4|8|10|12|16|20|24|32)|[SUV]\d{1,9}|[mM]8(?:\[\d{0,9}[a-zA-Z]{1,2}\])?)")
+# Of dates no multiple of 0: NumPy divides by it, and the process ends.
+_PLAIN = re.compile(r"[<>|](?:[biufc](?:1|2|4|8|10|12|16|20|24|32)|[SUV]\d{1,9}|[mM]8(?:\[(?:[1-9]\d{0,8})?[a-zA-Z]{1,2}\])?)")
 _MAX_ITEMSIZE = (1 << 31) - 1  # NumPy's item sizes are C ints
 _MAX_DEPTH = 8
 
@@ -42,7 +43,7 @@ def dtype_spec(dtype: np.dtype) -> Any | None:
 def _struct_spec(dtype: np.dtype) -> Any | None:
     fields = []
     for name in dtype.names or ():
-        field, offset = (dtype.fields or {})[name][:2]
+        field, offset = dtype.fields[name][:2]  # type: ignore[index]
         spec = dtype_spec(field)
         if spec is None:
             return None
@@ -77,9 +78,12 @@ def _plain(spec: str) -> np.dtype:
     if not _PLAIN.fullmatch(spec):
         raise FormatError(f"index: {spec!r} is not an element type that a file may name")
     try:
-        return np.dtype(spec)
+        dtype = np.dtype(spec)
     except (TypeError, ValueError) as error:
         raise FormatError(f"index: NumPy has no element type {spec!r} here: {error}") from None
+    if int(re.sub(r"\D.*", "", spec[2:]) or 8) * (4 if dtype.kind == "U" else 1) > _MAX_ITEMSIZE:
+        raise FormatError(f"index: {spec!r} is larger than NumPy allows")  # NumPy 1 takes it, and the size overflows
+    return dtype
 
 
 def _subarray(spec: Any, depth: int) -> np.dtype:

@@ -113,7 +113,11 @@ class Entry:
 
 def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
     """Return the entries of a file: buffers in the order of the file, then the pickle stream."""
-    contents, _regions = container.contents, container.regions
+    contents = container.contents
+    if contents.entry_info is not None:  # versions 1 and 2: a chunk is an entry
+        columns = contents.chunk_offsets, contents.chunk_stored, np.diff(contents.chunk_starts), contents.chunk_chains
+        rows = zip(*(column.tolist() for column in columns), contents.entry_info)
+        return [Entry(*place, contents.chains[chain], info) for *place, chain, info in rows]
     order = np.argsort(contents.buffer_starts, kind="stable").tolist()
     entries = [_buffer_entry(container, buffers[i], i) for i in order]
     if contents.stream is not None:
@@ -131,9 +135,7 @@ def _buffer_entry(container: Container, buffer: Buffer, i: int) -> Entry:
     first, last = int(regions.first[i]), int(regions.last[i])
     chunks = contents.chunk_starts
     alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == regions.stops[i]
-    info = contents.entry_info[i] if contents.entry_info is not None else None
-    if info is None and buffer.dtype is not None:
-        info = ("ndarray", str(buffer.dtype), buffer.shape)
+    info = None if buffer.dtype is None else ("ndarray", str(buffer.dtype), buffer.shape)
     offset = int(contents.chunk_offsets[first]) if alone else None
     return Entry(offset, buffer.stored_nbytes, buffer.nbytes, buffer.codecs, info)
 

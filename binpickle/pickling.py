@@ -33,7 +33,7 @@ class Pickling:
     """
 
     def __init__(
-        self, write: Callable[[Any], Any], base: type[Any] = pickle.Pickler, in_band_below: int = IN_BAND_BELOW
+        self, write: Callable[[Any], Any], base: Any = pickle.Pickler, in_band_below: int = IN_BAND_BELOW
     ):
         self._found: list[Any] = []
         self._arrays = ArrayReducer(in_band_below)

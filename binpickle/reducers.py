@@ -55,6 +55,8 @@ class ArrayReducer:
         """Return the function that reduces instances of exactly `cls`, or `None` for pickle's own way."""
         if cls is np.ndarray:
             return self._ndarray
+        if issubclass(cls, np.dtype):
+            return _aligned_dtype
         if cls.__module__.startswith("torch"):
             return {"UntypedStorage": self._untyped_storage, "TypedStorage": self._typed_storage}.get(cls.__name__)
         reducers: dict[type, Callable[[Any], Reduced]] = {
@@ -179,6 +181,18 @@ class ArrayReducer:
         # Each tensor makes new Python objects for its storage; one for each memory lets pickle see that views share it.
         untyped = self._storages.setdefault((untyped.data_ptr(), untyped.nbytes()), untyped)
         return rebuild.torch_typed_storage, (untyped, storage.dtype)
+
+
+def _aligned_dtype(dtype: np.dtype) -> Reduced:
+    """Reduce an aligned structure to what every NumPy can read: NumPy 1 refuses the flags that NumPy 2 pickles."""
+    fields = dtype.fields
+    if not dtype.isalignedstruct or dtype.metadata or fields is None or any(len(f) > 2 for f in fields.values()):
+        return NotImplemented
+    names = list(dtype.names or ())
+    formats, offsets = ([fields[name][part] for name in names] for part in (0, 1))
+    return np.dtype, (
+        {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize, "aligned": True},
+    )
 
 
 def _pickle_buffer(flat: np.ndarray) -> Any:
