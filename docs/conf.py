@@ -1,18 +1,20 @@
-"""Sphinx's settings. Pages are Markdown (MyST); those that nothing else lists are added to the contents by themselves."""
+"""Sphinx's settings. Pages are Markdown (MyST); `index.md` lists a new one by itself."""
 
-from importlib.metadata import version as installed_version
+import binpickle
 
 project = "BinPickle"
 author = "The BinPickle developers"
 copyright = "2026, The BinPickle developers"
-version = release = installed_version("binpickle")
+version = release = binpickle.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 
+default_role = "literal"  # docstrings mark code with single backticks
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"
 napoleon_numpy_docstring = False
 

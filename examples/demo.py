@@ -25,6 +25,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from threadpoolctl import threadpool_limits
 
 import binpickle
 
@@ -65,7 +66,7 @@ def build() -> dict[str, Any]:
     return {
         "features": pd.DataFrame(products, index=seen).add_prefix("product "),
         "neighbours": make_pipeline(PCA(48), KNeighborsClassifier()).fit(moved, digits),
-        "forest": RandomForestClassifier(100, n_jobs=2, random_state=0).fit(moved, digits),
+        "forest": RandomForestClassifier(50, max_depth=10, random_state=0).fit(moved, digits),
         "questions": moved[::20],
     }
 
@@ -98,7 +99,8 @@ def serve(load: Callable[[str], Any], path: str, together: Any, results: Any) ->
     before = memory()
     together.wait()
     loaded = load(path)
-    answers(loaded)
+    with threadpool_limits(1):  # four times as many threads as cores would wait for each other
+        answers(loaded)
     together.wait()
     results.put(memory() - before)
     together.wait()
@@ -108,7 +110,8 @@ def shared_memory(way: Way, path: str) -> float | None:
     """What four processes together need more than before, once each has loaded the file; `None` if not to be known."""
     if not SMAPS.exists():
         return None
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([Path(__file__).stem])
     together, results = context.Barrier(PROCESSES), context.SimpleQueue()
     servers = [context.Process(target=serve, args=(way.share, path, together, results)) for _ in range(PROCESSES)]
     for server in servers:
@@ -136,31 +139,26 @@ def megabytes(count: float | None) -> str:
 
 def main() -> None:
     console = Console()
-    say = partial(console.print, highlight=False)
-    say(
-        "1. Fit a PCA with nearest neighbours and a random forest to scikit-learn's digits; keep a table of features too."
-    )
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say("1. Fit nearest neighbours and a forest to scikit-learn's digits; make a table of features.")
     obj = build()
-    say(f"   The table alone has {megabytes(obj['features'].to_numpy().nbytes)} in memory.")
-    say("2. Store and load it in four ways, the quicker of two runs each; compare all predictions with the first ones.")
-    say(f"3. Load each file in {PROCESSES} processes at once, mapped where it can be, and add up their memory (PSS).")
+    say(f"   The table alone takes {megabytes(obj['features'].to_numpy().nbytes)} of memory.")
+    say("2. Store and load it all in four ways (the quicker of two runs); compare all predictions.")
+    say(f"3. Load each file in {PROCESSES} processes at once, mapped if it can be; add up their memory (PSS).")
     table = Table("", "file", "dump", "load", f"{PROCESSES} processes")
     for column in table.columns[1:]:
         column.justify = "right"
-    found = {}
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:
-            size, dump, load, four = found[way.name] = measure(way, obj, os.path.join(folder, "file"))
-            table.add_row(way.name, megabytes(size), f"{dump:.2f} s", f"{load:.2f} s", megabytes(four))
+            size, dump, load, total = measure(way, obj, os.path.join(folder, "file"))
+            table.add_row(way.name, megabytes(size), f"{dump:.2f} s", f"{load:.2f} s", megabytes(total))
+            found.append((size, dump, load))
     console.print(table)
-    say(
-        "   All predictions were equal. (scikit-learn copies the trees of a forest out of any mapping, in each process.)"
-    )
-    theirs, ours, _, mapped = found.values()
-    say(
-        f"Compressed, BinPickle took {ours[1] / theirs[1]:.2f} x joblib's time to dump, {ours[2] / theirs[2]:.2f} x to load,"
-        f" and {ours[0] / theirs[0]:.2f} x its bytes; mapped, {PROCESSES} processes needed {megabytes(mapped[3])} in all."
-    )
+    say("   All predictions were the same. Trees are copied out of a mapping by scikit-learn; all else is shared.")
+    size, dump, load = (ours / theirs for ours, theirs in zip(found[1], found[0]))
+    say(f"Compressed, BinPickle took {dump:.2f} x joblib's time to dump, {load:.2f} x to load, {size:.2f} x its bytes;")
+    say(f"mapped, its file served {PROCESSES} processes with {megabytes(total)} in all.")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def values() -> dict[str, Any]:
             "strided": grid[::2, ::3],
             "transposed": grid.reshape(4, 5, 300).transpose(2, 0, 1),
             "read-only": np.frombuffer(grid.tobytes()),
-            "objects": np.array([None, "text", {"a": grid}, 1 << 70], object),
+            "objects": np.array([None, "text", {"a": 1.5}, 1 << 70], object),
             "masked": np.ma.masked_less(grid, 100.0),
             "masked constant": np.ma.masked,
             "masked structured": np.ma.array(points(), mask=np.arange(100) % 2 == 0),
