@@ -68,8 +68,9 @@ def exact_sums(values: np.ndarray, start: int, name: str) -> np.ndarray:
         sums = np.concatenate(([start], values)).cumsum()
     else:  # int64 might overflow: Python's integers do not
         exact = list(accumulate([start, *values.tolist()]))
-        if max(exact) >= _LIMIT:
-            raise FormatError(f"index: column {name!r} adds up to {max(exact)}, which is out of range")
+        for extreme in (min(exact), max(exact)):
+            if not -_LIMIT < extreme < _LIMIT:
+                raise FormatError(f"index: column {name!r} adds up to {extreme}, which is out of range")
         sums = np.array(exact, np.int64)
     if int(sums.min()) < 0:
         raise FormatError(f"index: column {name!r} adds up to something negative")
