@@ -103,16 +103,16 @@ class DescriptorSource(Source):
     """A regular file, from `base` to its end.
 
     Args:
-        fd: descriptor, closed by `close` if `owned`.
+        fd: descriptor.
         base: position of the header.
         name: for messages.
-        owned: whether `fd` is ours.
+        owner: the file object that `fd` belongs to, kept open; without one, `close` closes `fd`.
     """
 
-    def __init__(self, fd: int, base: int, name: str | None, owned: bool):
+    def __init__(self, fd: int, base: int, name: str | None, owner: Any = None):
         self._fd = fd
         self._base = base
-        self._owned = owned
+        self._owner = owner
         self.name = name
         self.size = max(os.fstat(fd).st_size - base, 0)
 
@@ -125,6 +125,8 @@ class DescriptorSource(Source):
             view, offset = view[got:], offset + got
 
     def _read_some(self, view: memoryview, position: int) -> int:
+        if self._fd < 0:
+            raise ValueError("the file is closed")
         if hasattr(os, "preadv"):
             return os.preadv(self._fd, [view], position)
         data = os.pread(self._fd, len(view), position)
@@ -146,9 +148,9 @@ class DescriptorSource(Source):
         return np.frombuffer(memoryview(mapping), np.uint8)[self._base :]
 
     def close(self) -> None:
-        if self._owned:
-            self._owned = False
-            os.close(self._fd)
+        fd, self._fd = self._fd, -1  # which another file may get soon
+        if self._owner is None and fd >= 0:
+            os.close(fd)
 
 
 class FileSource(Source):
@@ -194,7 +196,7 @@ def _open_path(path: str) -> Source:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
-        source = DescriptorSource(fd, 0, path, owned=True)
+        source = DescriptorSource(fd, 0, path)
         source.path = os.path.abspath(path)
         return source
     if stat.S_ISDIR(mode):
@@ -215,7 +217,7 @@ def _descriptor_of(source: FileSource, file: Any) -> Source | None:
         return None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         return None
-    direct = DescriptorSource(fd, source.base, source.name, owned=False)
+    direct = DescriptorSource(fd, source.base, source.name, owner=file)
     length = min(source.size, _SAME)
     same = direct.size == source.size and bytes(direct.read(0, length)) == bytes(source.read(0, length))
     return direct if same else None
@@ -260,7 +262,7 @@ class Spool:
             source.name = self._name
             return source
         self._file.flush()
-        source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name, owned=True)
+        source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name)
         self.close()
         return source
 
