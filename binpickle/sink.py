@@ -112,7 +112,8 @@ class AtomicFile(Sink):
             self._fd = os.open(self._temporary, flags, 0o666)
         if mode is not None and hasattr(os, "fchmod"):
             try:
-                os.fchmod(self._fd, mode)
+                with self._naming():
+                    os.fchmod(self._fd, mode)
             except BaseException:
                 self.abort()
                 raise
