@@ -77,13 +77,19 @@ class EncodedChunk(NamedTuple):
     checksum: bytes
 
 
-def encode_chunk(plan: ChunkPlan, algorithm: str) -> EncodedChunk:
-    """Gather, encode and checksum one chunk: a pure function, safe in any thread."""
+def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> EncodedChunk:
+    """Gather, encode and checksum one chunk: a pure function, safe in any thread.
+
+    Args:
+        plan: the chunk.
+        algorithm: name of the checksum.
+        auto: store it raw where its codecs do not make it smaller.
+    """
     data = plan.gather()
     chain = choose(data) if plan.chain is None else plan.chain
     plain = data.view(np.uint8)
     stored = encode(chain, data) if chain else plain
-    if plan.chain is AUTO and stored.nbytes >= plan.nbytes:
+    if auto and stored.nbytes >= plan.nbytes:
         chain, stored = RAW, plain
     return EncodedChunk(plan, chain, stored, ALGORITHMS[algorithm].of(stored))
 
@@ -186,7 +192,7 @@ class FileWriter:
         algorithm = self._options.algorithm
         self._pipeline.push(
             Job(
-                partial(encode_chunk, chunk, algorithm),
+                partial(encode_chunk, chunk, algorithm, self._options.auto),
                 off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
             )
@@ -230,4 +236,6 @@ def _checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     checked = dict(metadata or {})
     if not all(isinstance(text, str) for pair in checked.items() for text in pair):
         raise TypeError("metadata must map strings to strings")
+    for text in (*checked, *checked.values()):
+        text.encode()  # a lone surrogate would be met at the end only
     return checked

@@ -68,7 +68,8 @@ class Loading:
         self._crew = crew
         nbytes = container.contents.buffer_nbytes
         self._in_place = container.regions.mappable & (nbytes > 0) & (mapped is not None)
-        self._meter = Meter(progress, container.nbytes_of(self._chunks(~self._in_place)) + container.stream_nbytes)
+        to_read = container.nbytes_of(self._chunks(~self._in_place & (nbytes > 0)))
+        self._meter = Meter(progress, to_read + container.stream_nbytes)
 
     def steps(self) -> Generator[None, None, Any]:
         """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
