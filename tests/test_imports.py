@@ -167,6 +167,8 @@ def test_public_only(path: Path) -> None:
 @each([path for path in FILES if path.name != "__main__.py"])
 def test_all(path: Path) -> None:
     """`__all__` has every public function and class that the module defines, once, and nothing that is not there."""
+    if path.name == "rich_terminal.py":
+        pytest.importorskip("rich")
     dotted = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     module = importlib.import_module(dotted.replace(".__init__", ""))
     assert len(set(module.__all__)) == len(module.__all__)
