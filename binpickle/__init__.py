@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .codecs import register_codec
 from .contents import Limits
 from .errors import (
+    AuthenticationError,
     BinPickleError,
     CodecError,
     FormatError,
@@ -17,18 +19,22 @@ from .errors import (
     IntegrityError,
     LimitError,
     UnknownCodecError,
+    UntrustedError,
 )
 from .info import BPKInfo, FileStatus, file_info
 from .read import BinPickleFile, load, loads
-from .repack import repack
+from .repack import SAME, repack
 from .write import BinPickler, dump, dumps
 
 if TYPE_CHECKING:
+    from . import trust
     from .aio import adump, aload
+    from .inspection import Inspection, inspect
 
 __version__ = "1.0.0.dev0"
 
 __all__ = [
+    "AuthenticationError",
     "BPKInfo",
     "BinPickleError",
     "BinPickleFile",
@@ -37,27 +43,40 @@ __all__ = [
     "FileStatus",
     "FormatError",
     "FormatWarning",
+    "Inspection",
     "IntegrityError",
     "LimitError",
     "Limits",
+    "SAME",
     "UnknownCodecError",
+    "UntrustedError",
     "adump",
     "aload",
     "dump",
     "dumps",
     "file_info",
+    "inspect",
     "load",
     "loads",
     "register_codec",
     "repack",
+    "trust",
 ]
+
+# What most programs never use is imported when it is: anyio, and the strict machine.
+_LAZY = {
+    "adump": ".aio",
+    "aload": ".aio",
+    "Inspection": ".inspection",
+    "inspect": ".inspection",
+    "trust": ".trust",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the async functions, and with them anyio, when they are first used."""
-    if name not in ("adump", "aload"):
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import aio
-
-    globals()[name] = function = getattr(aio, name)
-    return function
+    module = import_module(_LAZY[name], __name__)
+    found = module if name == "trust" else getattr(module, name)
+    globals()[name] = found
+    return found

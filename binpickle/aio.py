@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import Any, Awaitable, Callable, Generator, Generic, Mapping, TypeVar
+from typing import Any, Awaitable, Callable, Generator, Generic, Iterable, Mapping, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -62,6 +62,8 @@ async def adump(
     codecs: Codecs = "auto",
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
     durable: bool | None = None,
     exclusive: bool = False,
     pickler: type[Any] | None = None,
@@ -86,6 +88,8 @@ async def adump(
         codecs: see `dump`; functions among them are called in a worker thread.
         metadata: see `dump`.
         digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
         durable: see `dump`.
         exclusive: see `dump`.
         pickler: see `dump`.
@@ -94,7 +98,15 @@ async def adump(
     Raises:
         Exception: what `dump` raises, never in an `ExceptionGroup`; what `send` or `write` of `file` raise.
     """
-    options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
+    options = DumpOptions(
+        mappable=mappable,
+        codecs=codecs,
+        metadata=metadata,
+        digests=digests,
+        key=key,
+        context=context,
+        pickler=pickler,
+    )
     crew = _AsyncCrew(limiter or _shared(_default_limiter, usable_cpus()))
     send = _sender(file)
     if send is None:
@@ -112,13 +124,16 @@ async def aload(
     *,
     limiter: CapacityLimiter | None = None,
     mmap_mode: str | None = None,
+    trusted: Iterable[Any] | None = None,
     verify: bool | None = None,
+    key: Any = None,
+    context: bytes = b"",
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Load the object that a file holds without blocking the event loop.
 
-    **Loading runs code that the file names**, as pickle does: load only what you trust. Reading, decoding and
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given: load only what you trust. Reading, decoding and
     unpickling run in worker threads; unpickling holds the GIL as it always does.
 
     Cancellation takes effect within one chunk's time, or at the end of unpickling; no thread goes on afterwards.
@@ -129,7 +144,10 @@ async def aload(
             temporary file.
         limiter: see `adump`.
         mmap_mode: see `load`.
+        trusted: see `load`.
         verify: see `load`.
+        key: see `load`.
+        context: see `load`.
         limits: see `load`.
         progress: see `load`; called on the event loop.
 
@@ -139,8 +157,10 @@ async def aload(
     crew = _AsyncCrew(limiter or _shared(_default_limiter, usable_cpus()))
     receive = _receiver(file)
     source = _unwrapped(file) if receive is None else await _spool(receive)
-    open_file = partial(BinPickleFile, source, mmap_mode=mmap_mode, verify=verify, limits=limits)
-    return await _run(_load_steps(open_file, crew, _on_loop(progress)), crew)
+    open_file = partial(
+        BinPickleFile, source, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits
+    )
+    return await _run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew)
 
 
 def _dump_steps(
@@ -150,9 +170,11 @@ def _dump_steps(
         yield from write_steps(obj, sink, crew, options, progress)
 
 
-def _load_steps(open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None) -> Steps[Any]:
+def _load_steps(
+    open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+) -> Steps[Any]:
     with open_file() as opened, crew:
-        return (yield from load_steps(opened, crew, progress))
+        return (yield from load_steps(opened, crew, progress, trusted))
 
 
 class _AsyncCrew(Crew):

@@ -45,6 +45,12 @@ class StreamReader:
             return piece
         return b"".join(self._pieces(nbytes))
 
+    def read_bytes(self, nbytes: int) -> bytes:
+        """Return at most that many bytes, and none at the end only."""
+        if not self._view:
+            self._fetch()
+        return bytes(self.read(min(nbytes, len(self._view))))
+
     def readinto(self, out: Any) -> int:
         """Fill a writable buffer, and return how many bytes there were."""
         target = memoryview(out).cast("B")

@@ -14,9 +14,10 @@ from . import layout, legacy
 from .checksums import ALGORITHMS
 from .codecs import Chain, chain_from_specs, decode
 from .contents import Contents, Limits
-from .errors import CodecError, FormatError, IntegrityError, LimitError
+from .errors import AuthenticationError, CodecError, FormatError, IntegrityError, LimitError
 from .format import HEADER, TRAILER, VERSION, Header, Trailer
 from .regions import find_regions
+from .seal import Keys
 from .source import Source
 
 __all__ = ["Container", "allocate"]
@@ -31,16 +32,22 @@ class Container:
     Args:
         source: its bytes; closed by whoever opened it.
         limits: what to accept.
+        keys: refuse a file that is not sealed by one of them, before anything of it is parsed.
+
+    Attributes:
+        authenticated: whether keys were given: who wrote the file is known.
 
     Raises:
         FormatError: not a BinPickle file, truncated, inconsistent.
         LimitError: more than `limits` allow.
         IntegrityError: the index is damaged.
+        AuthenticationError: the seal is missing or wrong.
     """
 
-    def __init__(self, source: Source, limits: Limits):
+    def __init__(self, source: Source, limits: Limits, keys: Keys | None = None):
         self.source = source
-        self.header, self.contents = _open(source, limits)
+        self.authenticated = keys is not None
+        self.header, self.contents = _open(source, limits, keys)
         self.regions = find_regions(self.contents)
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         self._check_padding()
@@ -98,7 +105,7 @@ class Container:
             i: its number.
             out: where to decode to, uint8, 1-d, of the chunk's logical length; by default fresh memory.
             check: compare the checksum, and the zeros between buffers.
-            hostile: allow only codecs that are memory-safe on any input.
+            hostile: allow only codecs that are memory-safe on any input, unless the file is authenticated.
 
         Returns:
             The decoded bytes, uint8, 1-d.
@@ -142,7 +149,7 @@ class Container:
         data = self.source.read(offset, stored)
         if check or not all(step.hostile_safe for step in chain):  # Blosc is not safe on damaged frames
             self._check_stored(i, data)
-        decode(chain, memoryview(data), len(out), out, hostile=hostile)
+        decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
 
     def _check_stored(self, i: int, data: Any) -> None:
         checksum = self.contents.checksum
@@ -185,17 +192,25 @@ class Container:
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
 
 
-def _open(source: Source, limits: Limits) -> tuple[Header, Contents]:
+def _open(source: Source, limits: Limits, keys: Keys | None) -> tuple[Header, Contents]:
     if source.size > limits.stored_bytes:
         raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
     header = Header.unpack(bytes(source.read(0, min(HEADER.size, source.size))))
     if header.version < VERSION:
+        if keys is not None:
+            raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
         return header, _open_legacy(source, header, limits)
     tail = min(TRAILER.size, source.size - HEADER.size)
-    trailer = Trailer.unpack(bytes(source.read(source.size - tail, tail)))
+    data = bytes(source.read(source.size - tail, tail))
+    trailer = Trailer.unpack(data)
+    if keys is not None:
+        keys.verify(header.pack(), data, trailer.seal)
     layout.check_trailer(trailer, source.size, limits)
     index = bytes(source.read(trailer.index_offset, trailer.index_length))
-    return header, layout.parse(header, trailer, index, limits)
+    contents = layout.parse(header, trailer, index, limits)
+    if keys is not None and contents.root_digest is None:
+        raise AuthenticationError("the seal vouches for nothing: the file has checksums, no digests")
+    return header, contents
 
 
 def _open_legacy(source: Source, header: Header, limits: Limits) -> Contents:

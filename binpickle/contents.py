@@ -12,7 +12,9 @@ from typing import Any, Dict, Mapping
 
 import numpy as np
 
-__all__ = ["RESTRICTED_LIMITS", "Checksum", "Contents", "Kind", "Limits", "Spec"]
+from .errors import LimitError
+
+__all__ = ["RESTRICTED_LIMITS", "Checksum", "Contents", "Kind", "Limits", "Spec", "check_limits"]
 
 Spec = Dict[str, Any]
 """A codec spec: the numcodecs config dict of one codec, `id` and parameters."""
@@ -54,6 +56,24 @@ RESTRICTED_LIMITS = Limits(
     index_bytes=1 << 24,
 )
 """What restricted loading and inspection allow where the caller gives no limits."""
+
+
+def check_limits(contents: Contents, limits: Limits) -> None:
+    """Refuse contents that were accepted under more generous limits.
+
+    Raises:
+        LimitError: they are more than `limits` allow.
+    """
+    start, stop = contents.stream or (0, 0)
+    nbytes = contents.buffer_nbytes
+    for limit, found in (
+        ("decoded_bytes", stop - start + sum(nbytes.tolist())),
+        ("stored_bytes", contents.length),
+        ("buffers", len(nbytes)),
+    ):
+        allowed = getattr(limits, limit)
+        if found > allowed:
+            raise LimitError(f"the file has {found} {limit}, restricted loading allows {allowed}", limit)
 
 
 @dataclass(frozen=True)
@@ -112,6 +132,7 @@ class Contents:
         index_digest: SHA-256 of the index bytes (version 1, which has none: computed).
         metadata: the writer's `metadata`.
         libraries: versions of the libraries whose classes the stream names, by top-level module.
+        sealed: whether the file has a seal; not whether it is a good one.
         root_digest: 32 bytes that identify everything in the file, or `None` where chunks have checksums only.
         entry_info: versions 1 and 2: what the index says of each entry, for display.
     """
@@ -132,6 +153,7 @@ class Contents:
     index_digest: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
+    sealed: bool = False
     root_digest: bytes | None = None
     entry_info: list[Any] | None = None
 

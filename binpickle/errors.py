@@ -8,6 +8,7 @@
     │   └── CodecError                    a chunk does not decode
     │       └── UnknownCodecError (LookupError)   install or register the codec
     ├── IntegrityError                    a checksum or digest differs: the file was damaged
+    │   └── AuthenticationError           a key was given, but the seal is missing or wrong: do not use the file
     ├── UntrustedError                    restricted loading met a global that is not trusted: trust it, or do not load
     └── StoreError                        folders of binpickle_dask
         ├── NotCommittedError             no save into the folder has ended: wait for it, or resume it
@@ -24,6 +25,7 @@ from __future__ import annotations
 from typing import Sequence
 
 __all__ = [
+    "AuthenticationError",
     "BinPickleError",
     "CodecError",
     "FormatError",
@@ -100,6 +102,10 @@ class IntegrityError(BinPickleError):
         super().__init__(message)
         self.chunk = chunk
         self.buffers = tuple(buffers)
+
+
+class AuthenticationError(IntegrityError):
+    """A key was given, but the file's seal is missing or not made with it."""
 
 
 class UntrustedError(BinPickleError):

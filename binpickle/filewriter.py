@@ -7,6 +7,7 @@ gathered, encoded and checksummed by one job (`encode_chunk`), in any thread, an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence, Union
 
@@ -22,6 +23,7 @@ from .layout import IndexBuilder
 from .meter import Meter, Progress
 from .pickling import check_pickler, pickle
 from .plan import AUTO, ChunkPlan, OutOfBand, Plan, buffer_array, is_large, plan_buffers
+from .seal import Keys
 from .sink import Sink
 
 __all__ = ["Codecs", "DumpOptions", "EncodedChunk", "FileWriter", "encode_chunk"]
@@ -45,6 +47,8 @@ class DumpOptions:
         codecs: Codecs = "auto",
         metadata: Mapping[str, str] | None = None,
         digests: bool = False,
+        key: Any = None,
+        context: bytes = b"",
         pickler: type[Any] | None = None,
         align: bool = False,
     ):
@@ -53,7 +57,8 @@ class DumpOptions:
         self.auto = not mappable and isinstance(codecs, str) and codecs == "auto"
         self.elements = () if mappable or self.auto else parse_codecs([] if codecs is None else codecs)
         self.metadata = _checked_metadata(metadata)
-        self.algorithm = DIGEST if digests else CHECKSUM
+        self.keys = Keys.of(key, context)
+        self.algorithm = DIGEST if digests or self.keys else CHECKSUM
         self.pickler = pickle.Pickler if pickler is None else pickler
         check_pickler(self.pickler)
 
@@ -148,6 +153,9 @@ class FileWriter:
         index, trailer = self._index.finish(
             self._stream, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
         )
+        if self._options.keys is not None:
+            seal = self._options.keys.tag(self._options.header.pack(), trailer.pack())
+            trailer = replace(trailer, seal=seal)
         self._sink.write(index)
         self._sink.write(trailer.pack())
         self._meter.finish()

@@ -26,6 +26,7 @@ __all__ = [
     "MAX_ENCODED_CHUNK",
     "NATIVE_ORDER",
     "PAGE",
+    "SEALED_TRAILER",
     "SHARE_BELOW",
     "TRAILER",
     "UNKNOWN_LENGTH",
@@ -49,6 +50,8 @@ _KNOWN_FLAGS = BIG_ENDIAN | MAPPABLE
 TRAILER = struct.Struct("!QQQ32s32s8s")  # index offset, index length, file length, index digest, seal, closing magic
 CLOSING_MAGIC = b"BPCK\x03END"
 NO_SEAL = bytes(32)
+# What comes before the seal in a trailer: with the header, all that a tag or the root digest is made of.
+SEALED_TRAILER = TRAILER.size - len(NO_SEAL) - len(CLOSING_MAGIC)
 
 # Chunks are the unit of all work. 4 MiB amortizes a call to a codec, gives every core work from some 10 MB on, and the
 # few chunks in flight stay within the last-level cache.
@@ -159,5 +162,4 @@ class Trailer:
 
     def root_digest(self, header: Header) -> bytes:
         """Return the SHA-256 over header and trailer without seal, which through the index digest covers the file."""
-        sealed = TRAILER.size - len(self.seal) - len(CLOSING_MAGIC)
-        return hashlib.sha256(header.pack() + self.pack()[:sealed]).digest()
+        return hashlib.sha256(header.pack() + self.pack()[:SEALED_TRAILER]).digest()

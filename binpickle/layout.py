@@ -227,6 +227,7 @@ def _contents(header: Header, trailer: Trailer, index: dict[str, Any], limits: L
         index_digest=trailer.index_digest,
         metadata=_check_strings(index["metadata"], "metadata"),
         libraries=_check_strings(index["libraries"], "libraries"),
+        sealed=any(trailer.seal),
         root_digest=trailer.root_digest(header) if chunks.checksum.name == "sha256" else None,
     )
 

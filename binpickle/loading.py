@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, Generator, Mapping, NamedTuple
+from typing import Any, Generator, Iterable, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
 from .assemble import StreamReader, check_chunks, load_buffers, map_buffers
 from .container import Container
-from .contents import Limits
-from .crew import Crew
+from .contents import RESTRICTED_LIMITS, Limits, check_limits
+from .crew import Crew, exhaust
 from .errors import BinPickleError, FormatError, FormatWarning
 from .meter import Meter, Progress
 from .pickling import installed_versions, pickle, unpickler
@@ -28,13 +28,13 @@ class LoadSettings(NamedTuple):
     Attributes:
         mmap_mode: `None`, `"r"` or `"c"`.
         verify: see `load`.
-        limits: what to accept.
+        limits: what to accept, if the caller says so.
         warn: if mapping is asked for, but nothing can be mapped.
     """
 
     mmap_mode: str | None
     verify: bool | None
-    limits: Limits
+    limits: Limits | None
     warn: bool = True
 
     @property
@@ -52,6 +52,7 @@ class Loading:
         settings: how it was opened.
         crew: does the jobs.
         progress: see `load`.
+        trusted: see `load`; not `None` loads with the strict machine.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class Loading:
         settings: LoadSettings,
         crew: Crew,
         progress: Progress | None,
+        trusted: Iterable[Any] | None = None,
     ):
         self._container = container
         self._mapped = mapped
         self._settings = settings
         self._crew = crew
+        self._trusted = trusted
         nbytes = container.contents.buffer_nbytes
         self._in_place = container.regions.mappable & (nbytes > 0) & (mapped is not None)
         to_read = container.nbytes_of(self._chunks(~self._in_place & (nbytes > 0)))
@@ -76,15 +79,30 @@ class Loading:
         self._container.require_object()
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
-        if self._settings.verify:
+        if self._settings.verify or self._container.authenticated:
             yield from check_chunks(self._container, self._chunks(self._in_place).tolist(), self._crew, _raise)
-        buffers = yield from self._buffers()
-        stream = StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance)
-        obj = _unpickle(stream, buffers, self._container.contents.libraries)
+        hostile = self._trusted is not None
+        stream = StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance, hostile)
+        if self._trusted is None:
+            buffers = yield from self._buffers()
+            obj = _unpickle(stream, buffers, self._container.contents.libraries)
+        else:
+            obj = self._load_restricted(stream, self._trusted)
         if stream.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
         self._meter.finish()
         return obj
+
+    def _load_restricted(self, stream: StreamReader, trusted: Iterable[Any]) -> Any:
+        from . import trust  # most processes never need it
+
+        limits = self._settings.limits or RESTRICTED_LIMITS
+        check_limits(self._container.contents, limits)
+        return trust.load(stream.read_bytes, self._when_asked(), len(self._in_place), trusted, limits)
+
+    def _when_asked(self) -> Iterator[Any]:
+        """Decode nothing before the stream asks for it, which it does not after it was refused."""
+        yield from exhaust(self._buffers())
 
     def _chunks(self, which: np.ndarray) -> np.ndarray:
         """Return the numbers of the chunks that hold the buffers of a mask."""
@@ -94,7 +112,12 @@ class Loading:
     def _buffers(self) -> Generator[None, None, list[Any]]:
         """Return what to hand to the unpickler, in the order in which it asks."""
         loaded = yield from load_buffers(
-            self._container, np.flatnonzero(~self._in_place), self._crew, self._settings.checks, self._meter.advance
+            self._container,
+            np.flatnonzero(~self._in_place),
+            self._crew,
+            self._settings.checks,
+            self._meter.advance,
+            hostile=self._trusted is not None,
         )
         if self._settings.mmap_mode == "r":
             for data in loaded.values():

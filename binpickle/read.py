@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Generator, Iterator, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional
 
 import numpy as np
 
 from .assemble import StreamReader, check_chunks, read_buffer
 from .container import Container
-from .contents import Kind, Limits
+from .contents import Kind, Limits, Spec, check_limits
 from .cpus import check_threads
 from .crew import Crew, exhaust
-from .errors import BinPickleError, IntegrityError
+from .errors import BinPickleError, FormatError, IntegrityError
 from .format import Header
 from .info import Buffers, Entry, list_entries
 from .loading import Loading, LoadSettings
 from .meter import Meter, Progress
+from .seal import Keys
 from .source import BytesSource, Source, open_source
+from .summary import Summary, summarize
 
-__all__ = ["BinPickleFile", "load", "load_steps", "loads"]
+if TYPE_CHECKING:
+    from .trust import GlobalUse
+
+__all__ = ["BinPickleFile", "load", "load_steps", "loads", "scan_globals"]
 
 MmapMode = Optional[str]
 
@@ -29,14 +34,17 @@ def load(
     file: Any,
     *,
     mmap_mode: MmapMode = None,
+    trusted: Iterable[Any] | None = None,
     verify: bool | None = None,
+    key: Any = None,
+    context: bytes = b"",
     limits: Limits | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Load the object that a file holds.
 
-    **Loading runs code that the file names**, as pickle does: load only what you trust.
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given: load only what you trust.
 
     Args:
         file: path, or binary file object with `read`, read from its position to its end; unseekable ones are copied
@@ -44,8 +52,14 @@ def load(
         mmap_mode: `None` reads into fresh memory, where arrays are as writable as those that were dumped; `"r"` maps
             what is stored raw, all arrays are read-only; `"c"` maps copy-on-write: arrays are writable, changes stay
             private. Mapped arrays outlive the file: it may be replaced or unlinked (POSIX), not truncated.
+        trusted: `None` is plain pickle. A collection, empty or of classes or `"module:qualname"` strings, loads with a
+            strict machine of our own: built-in and NumPy types, and these; nothing else is imported or runs. Of codecs
+            only those that are memory-safe on any input are used.
         verify: `None` compares the checksums of what is read into memory; `True` of all; `False` of nothing.
-        limits: what to accept; generous by default.
+        key: bytes (32 at least), a list of them, or a function that gives either: refuse a file that is not sealed by
+            one of these. All digests are compared then, of mapped data once, when it is mapped.
+        context: what the seal must have been made for.
+        limits: what to accept; generous by default, finite with `trusted`.
         threads: that decode at the same time; by default as many as CPUs may be used.
         progress: called in this thread with the bytes done and in total, at most some 20 times a second and at the
             end. What it raises aborts.
@@ -57,20 +71,25 @@ def load(
         FormatError: not a BinPickle file, truncated, inconsistent; a malformed pickle stream.
         LimitError: it asks for more than `limits` allow.
         IntegrityError: it is damaged.
+        AuthenticationError: a key is given, and the seal is missing or wrong.
+        UntrustedError: `trusted` is given, and the file uses what is not in it.
         UnknownCodecError: a codec is not installed, or not allowed from files (see `register_codec`).
         OSError: from the operating system, unchanged.
         Exception: what the object's classes raise; with a note on library versions that differ.
     """
     threads = check_threads(threads)
-    with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, limits=limits) as opened:
-        return opened.load(threads=threads, progress=progress)
+    with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
+        return opened.load(trusted=trusted, threads=threads, progress=progress)
 
 
 def loads(
     data: Any,
     *,
     copy: bool = True,
+    trusted: Iterable[Any] | None = None,
     verify: bool | None = None,
+    key: Any = None,
+    context: bytes = b"",
     limits: Limits | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -80,12 +99,13 @@ def loads(
     Args:
         data: a contiguous bytes-like object.
         copy: `False` lets arrays that are stored raw share the memory of `data`, read-only.
-        verify: see `load`, as for the others.
+        trusted: see `load`, as for the others.
     """
     threads = check_threads(threads)
     source = BytesSource(data, shared=not copy)
-    with BinPickleFile(source, direct=False if copy else "nowarn", verify=verify, limits=limits) as opened:
-        return opened.load(threads=threads, progress=progress)
+    direct: Any = False if copy else "nowarn"
+    with BinPickleFile(source, direct=direct, verify=verify, key=key, context=context, limits=limits) as opened:
+        return opened.load(trusted=trusted, threads=threads, progress=progress)
 
 
 class BinPickleFile:
@@ -100,12 +120,15 @@ class BinPickleFile:
         mmap_mode: see `load`.
         direct: as releases before 1.0 spell `mmap_mode="r"`; `"nowarn"` maps without a warning if nothing can be.
         verify: see `load`.
+        key: see `load`.
+        context: see `load`.
         limits: see `load`.
 
     Raises:
         FormatError: not a BinPickle file, truncated, inconsistent.
         LimitError: it asks for more than `limits` allow.
         IntegrityError: its index is damaged.
+        AuthenticationError: a key is given, and the seal is missing or wrong.
         OSError: from the operating system, unchanged.
     """
 
@@ -116,6 +139,8 @@ class BinPickleFile:
         mmap_mode: MmapMode = None,
         direct: bool | str = False,
         verify: bool | None = None,
+        key: Any = None,
+        context: bytes = b"",
         limits: Limits | None = None,
     ):
         if mmap_mode not in (None, "r", "c"):
@@ -123,12 +148,14 @@ class BinPickleFile:
         if direct not in (False, True, "nowarn"):
             raise ValueError(f"direct must be False, True or 'nowarn', not {direct!r}")
         mmap_mode = mmap_mode or ("r" if direct else None)
-        limits = Limits() if limits is None else limits
+        keys = Keys.of(key, context)
+        if keys is not None and verify is False:
+            raise ValueError("verify=False with a key: nothing would be authenticated")
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
         self._source = file if isinstance(file, Source) else open_source(file)
         try:
             with self._naming():
-                self._container = Container(self._source, limits)
+                self._container = Container(self._source, limits or Limits(), keys)
                 self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
         except BaseException:
             self._source.close()
@@ -145,9 +172,14 @@ class BinPickleFile:
         of = f"{len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}"
         return f"<BinPickleFile {self._source.name or 'bytes'!r}: {of}>"
 
+    def _repr_html_(self) -> str:
+        from .html import file_html
+
+        return file_html(self)
+
     def __reduce__(self) -> Any:
-        if self._source.path is None:
-            raise TypeError("only a BinPickleFile that was opened by its path can be pickled")
+        if self._source.path is None or self._container.authenticated:
+            raise TypeError("only a BinPickleFile that was opened by its path, and without a key, can be pickled")
         digest = self._container.contents.index_digest
         return _reopen, (self._source.path, digest, self._settings)
 
@@ -166,6 +198,16 @@ class BinPickleFile:
         return self._container.contents.version
 
     @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return self._container.contents.length
+
+    @property
+    def codecs(self) -> tuple[tuple[Spec, ...], ...]:
+        """The distinct codec chains that chunks of the file have, as specs in encode order; an empty one is raw."""
+        return self._container.contents.chains
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         """What the writer gave as `metadata`."""
         return MappingProxyType(dict(self._container.contents.metadata))
@@ -181,6 +223,11 @@ class BinPickleFile:
         return self._container.contents.root_digest
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether the file has a seal; whether it is a good one shows when the file is opened with a key."""
+        return self._container.contents.sealed
+
+    @property
     def is_mappable(self) -> bool:
         """Whether every buffer is stored raw, so that all could be mapped."""
         nonempty = self._container.contents.buffer_nbytes > 0
@@ -192,14 +239,25 @@ class BinPickleFile:
         return Buffers(self._container, self._mapped is not None)
 
     @property
+    def summary(self) -> Summary:
+        """The sizes of the file and its parts, added up."""
+        return summarize(self._container)
+
+    @property
     def entries(self) -> list[Entry]:
         """The stored pieces in the order of the file, the pickle stream last, as releases before 1.0 listed them."""
         return list_entries(self._container, self.buffers)
 
-    def load(self, *, threads: int | None = None, progress: Progress | None = None) -> Any:
+    def load(
+        self,
+        *,
+        trusted: Iterable[Any] | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Any:
         """Load the object: see `load` for the arguments and what it raises."""
         with Crew(check_threads(threads)) as crew:
-            return exhaust(load_steps(self, crew, progress))
+            return exhaust(load_steps(self, crew, progress, trusted))
 
     def array(self, i: int) -> np.ndarray:
         """Return one buffer as an array, alone: nothing is unpickled, and only the chunks it touches are decoded.
@@ -222,6 +280,9 @@ class BinPickleFile:
         contents, regions = self._container.contents, self._container.regions
         with self._naming():
             if self._mapped is not None and regions.mappable[n]:
+                if self._container.authenticated or self._settings.verify:
+                    for chunk in range(int(regions.first[n]), int(regions.last[n]) + 1):
+                        self._container.check_chunk(chunk)
                 start = int(regions.offsets[n])
                 data = self._mapped[start : start + int(contents.buffer_nbytes[n])]
             else:
@@ -270,11 +331,28 @@ class BinPickleFile:
             raise
 
 
-def load_steps(opened: BinPickleFile, crew: Crew, progress: Progress | None) -> Generator[None, None, Any]:
+def load_steps(
+    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+) -> Generator[None, None, Any]:
     """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
     with opened._naming():
-        loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress)
+        loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress, trusted)
         return (yield from loading.steps())
+
+
+def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
+    """List what the pickle stream of an open file names; nothing is imported or run."""
+    from . import trust  # most processes never need it
+
+    with opened._naming(), Crew(1) as crew:
+        container = opened._container
+        container.require_object()
+        check_limits(container.contents, limits)
+        reader = StreamReader(container, crew, opened._settings.checks, _ignore, hostile=True)
+        used = trust.scan(reader.read_bytes, len(container.contents.buffer_starts), limits)
+        if reader.read(1):
+            raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
+    return used
 
 
 def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:

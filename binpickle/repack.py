@@ -16,15 +16,19 @@ from .container import Container
 from .contents import Limits
 from .cpus import check_threads
 from .crew import Crew, exhaust
-from .errors import BinPickleError
+from .errors import AuthenticationError, BinPickleError
 from .filewriter import Codecs, DumpOptions, FileWriter
 from .format import VERSION
 from .meter import Progress
 from .plan import OutOfBand
+from .seal import Keys
 from .sink import Sink, open_sink
 from .source import open_source
 
-__all__ = ["repack"]
+__all__ = ["SAME", "repack"]
+
+SAME: Any = object()
+"""In place of a new key or context: keep the old one."""
 
 
 def repack(
@@ -33,6 +37,10 @@ def repack(
     *,
     mappable: bool = False,
     codecs: Codecs = "auto",
+    key: Any = None,
+    context: bytes = b"",
+    new_key: Any = SAME,
+    new_context: Any = SAME,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -46,24 +54,35 @@ def repack(
         target: path, or binary file object with `write`; may be the source's path.
         mappable: see `dump`.
         codecs: see `dump`.
+        key: what the source is sealed with; needed if it is.
+        context: what its seal was made for.
+        new_key: what to seal the target with: by default the same key, or the first of several; `None` removes the
+            seal.
+        new_context: what to seal it for: by default the same.
         threads: see `dump`.
         progress: see `dump`.
 
     Raises:
         FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
+        AuthenticationError: the source is sealed and no key is given, or a key is given and its seal is missing or wrong.
         IntegrityError: a chunk of the source is damaged.
         CodecError: a chunk of it does not decode; its codec is not allowed here (Blosc: load and dump it instead).
         OSError: from the operating system, unchanged.
     """
     crew = Crew(check_threads(threads))
+    keys = Keys.of(key, context)
     opened = open_source(source)
     try:
-        container = Container(opened, Limits())
+        container = Container(opened, Limits(), keys)
         container.require_object()
+        if container.contents.sealed and keys is None:
+            raise AuthenticationError("the file is sealed: give its key, and new_key=None to remove the seal")
         options = DumpOptions(
             mappable=mappable,
             codecs=codecs,
             metadata=container.contents.metadata,
+            key=key if new_key is SAME else new_key,
+            context=context if new_context is SAME else new_context,
             digests=container.contents.version == VERSION and container.contents.root_digest is not None,
         )
         with open_sink(target) as sink, crew:

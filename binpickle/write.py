@@ -45,6 +45,8 @@ def dump(
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
     durable: bool | None = None,
     exclusive: bool = False,
     pickler: type[Any] | None = None,
@@ -66,6 +68,9 @@ def dump(
         threads: that encode at the same time; by default as many as CPUs may be used.
         metadata: strings by name, to be read without unpickling.
         digests: store SHA-256 digests instead of checksums; the file then has a `root_digest`.
+        key: seal the file with it: bytes (32 at least), a list of which the first is used, or a function that gives
+            either. `load` with the key then refuses a file that anybody else wrote or changed.
+        context: bytes that are bound into the seal: what the file is for.
         durable: `True` syncs the new file and its folder to the disk, `None` the file only if an existing one is
             replaced, `False` nothing.
         exclusive: refuse to replace a file.
@@ -83,7 +88,15 @@ def dump(
     """
     if codec is not _NOT_GIVEN:
         codecs = _codecs_from(codec)
-    options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
+    options = DumpOptions(
+        mappable=mappable,
+        codecs=codecs,
+        metadata=metadata,
+        digests=digests,
+        key=key,
+        context=context,
+        pickler=pickler,
+    )
     crew = Crew(check_threads(threads))
     with open_sink(file, durable, exclusive) as sink, crew:
         exhaust(write_steps(obj, sink, crew, options, progress))
@@ -97,11 +110,21 @@ def dumps(
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
     pickler: type[Any] | None = None,
     progress: Progress | None = None,
 ) -> bytes:
     """Return the bytes that `dump` writes for the same arguments."""
-    options = DumpOptions(mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler)
+    options = DumpOptions(
+        mappable=mappable,
+        codecs=codecs,
+        metadata=metadata,
+        digests=digests,
+        key=key,
+        context=context,
+        pickler=pickler,
+    )
     sink = BytesSink()
     with Crew(check_threads(threads)) as crew:
         exhaust(write_steps(obj, sink, crew, options, progress))
@@ -128,6 +151,8 @@ class BinPickler:
         threads: int | None = None,
         metadata: Mapping[str, str] | None = None,
         digests: bool = False,
+        key: Any = None,
+        context: bytes = b"",
         durable: bool | None = None,
         exclusive: bool = False,
         pickler: type[Any] | None = None,
@@ -138,7 +163,14 @@ class BinPickler:
             codecs = _codecs_from(codec)
         self._file, self._durable, self._exclusive, self._progress = file, durable, exclusive, progress
         self._options = DumpOptions(
-            mappable=mappable, codecs=codecs, metadata=metadata, digests=digests, pickler=pickler, align=align
+            mappable=mappable,
+            codecs=codecs,
+            metadata=metadata,
+            digests=digests,
+            key=key,
+            context=context,
+            pickler=pickler,
+            align=align,
         )
         self._threads = check_threads(threads)
         self._closed = False

@@ -1,0 +1,97 @@
+"""Authentication: a tag over header and trailer, and with them over the whole file.
+
+Rule: the trailer holds the digest of the index, the index the SHA-256 of every chunk, so some hundred bytes of input
+vouch for all. Keys never appear in messages, reprs, logs or pickles. HMAC: RFC 2104.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, Sequence
+
+from .errors import AuthenticationError
+from .format import SEALED_TRAILER
+
+__all__ = ["Keys", "MIN_KEY_BYTES"]
+
+# As long as the tag itself: no guessing is faster than guessing the tag.
+MIN_KEY_BYTES = 32
+# Tags made by this key for other purposes are of no use here.
+_DOMAIN = b"binpickle seal 3\0"
+
+
+class Keys:
+    """The keys of one call and the context they are used in.
+
+    Args:
+        keys: the first one seals, any of them verifies.
+        context: bound into the tag: a file sealed for one purpose is no file for another.
+    """
+
+    __slots__ = ("_context", "_keys")
+
+    def __init__(self, keys: Sequence[bytes], context: bytes = b""):
+        self._keys = tuple(bytes(key) for key in keys)
+        self._context = bytes(context)
+
+    @classmethod
+    def of(cls, key: Any, context: Any = b"") -> Keys | None:
+        """Return the keys for what a caller gave as `key`: bytes, a sequence of them, or a function that gives either.
+
+        Raises:
+            TypeError: the key or the context is not bytes.
+            ValueError: a key is too short, or there is none.
+        """
+        if not isinstance(context, (bytes, bytearray, memoryview)):
+            raise TypeError(f"context must be bytes, not {type(context).__name__}")
+        if callable(key):
+            key = key()
+        if key is None:
+            return None
+        keys = [key] if isinstance(key, (bytes, bytearray, memoryview)) else key
+        if isinstance(keys, str) or not isinstance(keys, (list, tuple)):
+            raise TypeError(
+                f"key must be bytes, a list of them, or a function that gives them, not {type(key).__name__}"
+            )
+        for one in keys:
+            if not isinstance(one, (bytes, bytearray, memoryview)):
+                raise TypeError(f"a key must be bytes, not {type(one).__name__}")
+            if memoryview(one).nbytes < MIN_KEY_BYTES:
+                raise ValueError(f"a key must have at least {MIN_KEY_BYTES} bytes: take them from secrets.token_bytes")
+        if not keys:
+            raise ValueError("the list of keys is empty")
+        return cls(keys, context)
+
+    def __repr__(self) -> str:
+        return f"<{len(self._keys)} keys>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("keys can not be pickled: give them anew where they are needed")
+
+    def tag(self, header: bytes, trailer: bytes) -> bytes:
+        """Return the tag, 32 bytes, that goes into the trailer.
+
+        Args:
+            header: its bytes.
+            trailer: its bytes, of which the seal itself and what follows it are left out.
+        """
+        return self._tag(self._keys[0], header, trailer)
+
+    def verify(self, header: bytes, trailer: bytes, seal: bytes) -> None:
+        """Check the seal of a file, before anything else of it is looked at.
+
+        Raises:
+            AuthenticationError: it is missing, or made with other keys, in another context, or for other bytes.
+        """
+        if not any(seal):
+            raise AuthenticationError("the file is not sealed, but a key was given: do not use it, or load it without")
+        # All keys are tried, so that time does not tell which one fits.
+        fits = [hmac.compare_digest(self._tag(key, header, trailer), seal) for key in self._keys]
+        if not any(fits):
+            raise AuthenticationError(
+                "the seal is not by this key in this context, or the file was changed: do not use it"
+            )
+
+    def _tag(self, key: bytes, header: bytes, trailer: bytes) -> bytes:
+        parts = (_DOMAIN, len(self._context).to_bytes(8, "big"), self._context, header, trailer[:SEALED_TRAILER])
+        return hmac.new(key, b"".join(parts), "sha256").digest()
