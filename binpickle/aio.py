@@ -133,7 +133,7 @@ async def aload(
 ) -> Any:
     """Load the object that a file holds without blocking the event loop.
 
-    **Loading runs code that the file names**, as pickle does, unless `trusted` is given: load only what you trust. Reading, decoding and
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given. Reading, decoding and
     unpickling run in worker threads; unpickling holds the GIL as it always does.
 
     Cancellation takes effect within one chunk's time, or at the end of unpickling; no thread goes on afterwards.

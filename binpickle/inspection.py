@@ -47,7 +47,7 @@ class Inspection:
     authenticated: bool
 
     def untrusted(self, trusted: Iterable[Any] = ()) -> list[GlobalUse]:
-        """Return what `load(file, trusted=trusted)` would refuse; it raises `UntrustedError` just when this is not empty.
+        """Return what `load(file, trusted=trusted)` would refuse: with `UntrustedError`, just when this is not empty.
 
         Args:
             trusted: as for `load`.

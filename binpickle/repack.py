@@ -64,7 +64,7 @@ def repack(
 
     Raises:
         FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
-        AuthenticationError: the source is sealed and no key is given, or a key is given and its seal is missing or wrong.
+        AuthenticationError: the source is sealed and no key is given; or one is, and the seal is missing or wrong.
         IntegrityError: a chunk of the source is damaged.
         CodecError: a chunk of it does not decode; its codec is not allowed here (Blosc: load and dump it instead).
         OSError: from the operating system, unchanged.

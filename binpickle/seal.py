@@ -51,7 +51,7 @@ class Keys:
         keys = [key] if isinstance(key, (bytes, bytearray, memoryview)) else key
         if isinstance(keys, str) or not isinstance(keys, (list, tuple)):
             raise TypeError(
-                f"key must be bytes, a list of them, or a function that gives them, not {type(key).__name__}"
+                f"key must be bytes, a list of them, or a function giving them, not {type(key).__name__}"
             )
         for one in keys:
             if not isinstance(one, (bytes, bytearray, memoryview)):
@@ -89,7 +89,7 @@ class Keys:
         fits = [hmac.compare_digest(self._tag(key, header, trailer), seal) for key in self._keys]
         if not any(fits):
             raise AuthenticationError(
-                "the seal is not by this key in this context, or the file was changed: do not use it"
+                "the seal is not by this key in this context, or the file was changed"
             )
 
     def _tag(self, key: bytes, header: bytes, trailer: bytes) -> bytes:
