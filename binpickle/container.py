@@ -173,7 +173,7 @@ class Container:
         before = np.concatenate(([HEADER.size], offsets[:-1] + self.contents.chunk_stored[:-1]))
         for i in np.flatnonzero(offsets > before).tolist():
             start, stop = int(before[i]), int(offsets[i])
-            if any(self.source.read(start, stop - start)):
+            if np.frombuffer(self.source.read(start, stop - start), np.uint8).any():
                 raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:

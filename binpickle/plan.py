@@ -123,85 +123,91 @@ def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np
         chain_ids: int64, for each buffer an index into `chains`.
         mappable: align every buffer, large ones at a page.
     """
-    nbytes = found.nbytes
-    is_root = found.roots == np.arange(len(nbytes))
-    sharing = np.array([_may_share(chain) for chain in chains], bool)[chain_ids]
-    small = is_root & sharing & ~is_large(nbytes) | (nbytes == 0)
-    starts = np.zeros(len(nbytes), np.int64)
-    chunks: list[ChunkPlan] = []
-    position = 0
-    for group in _groups(found, chains, chain_ids, nbytes, np.flatnonzero(small)):
-        position = _share(found, group, chains[chain_ids[group[0]]], nbytes, mappable, chunks, starts, position)
-    for i in np.flatnonzero(is_root & ~small).tolist():
-        starts[i] = position
-        chunks.extend(_own_chunks(found, i, chains[chain_ids[i]], mappable))
-        position += int(nbytes[i])
-    return Plan(chunks, np.where(is_root, starts, starts[found.roots] + found.shifts))
+    return _Cut(found, chains, chain_ids, mappable).plan()
+
+
+class _Cut:
+    """The cut of one object's buffers, as it grows."""
+
+    def __init__(self, found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool):
+        self._found = found
+        self._chains = chains
+        self._chain_ids = chain_ids
+        self._mappable = mappable
+        self._nbytes = found.nbytes
+        self._starts = np.zeros(len(found.buffers), np.int64)
+        self._chunks: list[ChunkPlan] = []
+        self._position = 0
+
+    def plan(self) -> Plan:
+        """Lay out all buffers: first those that share chunks, then the others."""
+        found = self._found
+        is_root = found.roots == np.arange(len(self._nbytes))
+        sharing = np.array([_may_share(chain) for chain in self._chains], bool)[self._chain_ids]
+        small = is_root & sharing & ~is_large(self._nbytes) | (self._nbytes == 0)
+        for group in self._groups(np.flatnonzero(small)):
+            self._share(group)
+        for i in np.flatnonzero(is_root & ~small).tolist():
+            self._own(i)
+        return Plan(self._chunks, np.where(is_root, self._starts, self._starts[found.roots] + found.shifts))
+
+    def _groups(self, small: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the numbers of the buffers that may share chunks: one chain, one element type, aligned alike."""
+        if not len(small):
+            return
+        kinds = self._found.kinds
+        types = {dtype: i for i, dtype in enumerate(dict.fromkeys(kind.dtype for kind in kinds))}
+        type_ids = np.array([types[kind.dtype] for kind in kinds], np.int64)[self._found.kind_ids]
+        keys = ((self._chain_ids * len(types) + type_ids) * 2 + (self._nbytes >= ALIGN_FROM))[small]
+        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        members = np.split(small[np.argsort(inverse.reshape(-1), kind="stable")], counts.cumsum()[:-1])
+        for group in np.argsort(first, kind="stable"):
+            yield members[group]
+
+    def _share(self, group: np.ndarray) -> None:
+        """Lay the buffers of a group end to end into as few chunks as they fit."""
+        sizes = self._nbytes[group]
+        kind, chain = self._kind_and_chain(int(group[0]))
+        step = 1 if chain else _alignment(kind, int(sizes[0]), self._mappable)
+        padded = -(-sizes // step) * step
+        begins = padded.cumsum() - padded
+        ends = begins + sizes
+        at = 0
+        while at < len(group):
+            stop = int(np.searchsorted(ends, begins[at] + CHUNK_BYTES, "right"))
+            self._starts[group[at:stop]] = self._position + begins[at:stop] - begins[at]
+            length = int(ends[stop - 1] - begins[at])
+            if length:
+                gaps = (padded - sizes)[at : stop - 1]
+                self._add_shared(group[at:stop], length, kind, chain, gaps)
+            self._position += length
+            at = stop
+
+    def _add_shared(self, members: np.ndarray, length: int, kind: Kind, chain: Chain | None, gaps: np.ndarray) -> None:
+        pieces = [self._found.buffers[i] for i in members.tolist()]
+        between = [*gaps.tolist(), 0] if gaps.any() else None
+        dtype = _element_type(kind.dtype)
+        self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
+
+    def _own(self, i: int) -> None:
+        """Cut one buffer into chunks of its own; only the first has to be aligned, the others follow it."""
+        kind, chain = self._kind_and_chain(i)
+        dtype = _element_type(kind.dtype)
+        data = self._found.buffers[i].raw()
+        step = CHUNK_BYTES // dtype.itemsize * dtype.itemsize
+        for start in range(0, kind.nbytes, step):
+            piece = data[start : start + step]
+            alignment = 1 if start else _alignment(kind, kind.nbytes, self._mappable)
+            self._chunks.append(ChunkPlan([piece], len(piece), chain, dtype, alignment, fetch=self._found.fetch))
+        self._starts[i] = self._position
+        self._position += kind.nbytes
+
+    def _kind_and_chain(self, i: int) -> tuple[Kind, Chain | None]:
+        return self._found.kinds[self._found.kind_ids[i]], self._chains[self._chain_ids[i]]
 
 
 def _may_share(chain: Chain | None) -> bool:
     return chain is None or all(step.takes_bytes for step in chain)
-
-
-def _groups(
-    found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, nbytes: np.ndarray, small: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Yield the numbers of the buffers that may share chunks: one chain, one element type, aligned alike."""
-    if not len(small):
-        return
-    types = {dtype: i for i, dtype in enumerate(dict.fromkeys(kind.dtype for kind in found.kinds))}
-    type_ids = np.array([types[kind.dtype] for kind in found.kinds], np.int64)[found.kind_ids]
-    keys = ((chain_ids * len(types) + type_ids) * 2 + (nbytes >= ALIGN_FROM))[small]
-    _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    members = np.split(small[np.argsort(inverse.reshape(-1), kind="stable")], counts.cumsum()[:-1])
-    for group in np.argsort(first, kind="stable"):
-        yield members[group]
-
-
-def _share(
-    found: OutOfBand,
-    group: np.ndarray,
-    chain: Chain | None,
-    nbytes: np.ndarray,
-    mappable: bool,
-    chunks: list[ChunkPlan],
-    starts: np.ndarray,
-    position: int,
-) -> int:
-    """Lay the buffers of a group end to end into chunks from `position` on; return where they end."""
-    sizes = nbytes[group]
-    kind = found.kinds[found.kind_ids[group[0]]]
-    step = 1 if chain else _alignment(kind, int(sizes[0]), mappable)
-    padded = -(-sizes // step) * step
-    ends = padded.cumsum() - padded + sizes
-    begins = ends - sizes
-    dtype = _element_type(kind.dtype)
-    at = 0
-    while at < len(group):
-        stop = int(np.searchsorted(ends, begins[at] + CHUNK_BYTES, "right"))
-        starts[group[at:stop]] = position + begins[at:stop] - begins[at]
-        length = int(ends[stop - 1] - begins[at])
-        if length:
-            pieces = [found.buffers[i] for i in group[at:stop].tolist()]
-            gaps = (padded - sizes)[at:stop]
-            gaps[-1] = 0
-            between = gaps.tolist() if gaps.any() else None
-            chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, found.fetch))
-        position += length
-        at = stop
-    return position
-
-
-def _own_chunks(found: OutOfBand, i: int, chain: Chain | None, mappable: bool) -> Iterator[ChunkPlan]:
-    """Cut one buffer into chunks of its own; only the first has to be aligned, the others follow it."""
-    kind = found.kinds[found.kind_ids[i]]
-    dtype = _element_type(kind.dtype)
-    data = found.buffers[i].raw()
-    step = max(CHUNK_BYTES // dtype.itemsize * dtype.itemsize, CHUNK_BYTES if dtype.itemsize > CHUNK_BYTES else 0)
-    for start in range(0, kind.nbytes, step):
-        piece = data[start : start + step]
-        alignment = 1 if start else _alignment(kind, kind.nbytes, mappable)
-        yield ChunkPlan([piece], len(piece), chain, dtype, alignment, fetch=found.fetch)
 
 
 def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
