@@ -1,0 +1,126 @@
+"""The command `binpickle`: its arguments, and how every failure ends.
+
+Rule: it uses the public interface only. A failure is one line on stderr and an exit code that is not 0, never a
+traceback: 1 for a file, 2 for the arguments, 130 for Ctrl-C, 141 (without a line) when nobody reads the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from typing import Any, Callable, NoReturn, Sequence
+
+import binpickle
+
+from .commands import extract_stream, info, repack, verify
+from .failures import error_text, print_error
+
+__all__ = ["main"]
+
+_FAILED, _USAGE, _INTERRUPTED, _NO_READER = 1, 2, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; by default those of this process.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help.
+    """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:  # as when a pager is left: nothing that anybody wants to read of
+        return _NO_READER
+    except Exception as error:
+        print_error(error_text(error))
+        return _FAILED
+    finally:
+        _finish_output()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does with what its encoding has not
+    parsed = vars(_parser().parse_args(arguments))
+    command: Callable[..., int] = parsed.pop("command")
+    code = command(**parsed)
+    sys.stdout.flush()
+    return code
+
+
+def _finish_output() -> None:
+    """Drop what can not be written any more, or Python would say so, in several lines, when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print_error(f"{message}; see {self.prog} --help")
+        sys.exit(_USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="binpickle", description="Look into BinPickle files, check them, store them another way.")
+    parser.add_argument("--version", action="version", version=binpickle.__version__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_info(commands)
+    _add_verify(commands)
+    _add_repack(commands)
+    _add_extract_stream(commands)
+    return parser
+
+
+def _add_info(commands: Any) -> None:
+    parser = _add(commands, "info", info, "show what is in a file and what takes the room; nothing is unpickled")
+    parser.add_argument("file", metavar="FILE", help="a file, or a folder that binpickle_dask wrote")
+    parser.add_argument("--json", dest="in_json", action="store_true", help="as JSON, for programs; all buffers")
+    parser.add_argument("--all", dest="every", action="store_true", help="all buffers, not only the largest")
+
+
+def _add_verify(commands: Any) -> None:
+    parser = _add(commands, "verify", verify, "compare stored bytes with their checksums; exit 1 if any is damaged")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders that binpickle_dask wrote")
+
+
+def _add_repack(commands: Any) -> None:
+    parser = _add(commands, "repack", repack, "store an object another way; nothing is unpickled")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("target", metavar="TARGET", help="replaced if it exists, once the new file is complete")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--mappable", action="store_true", help="raw and aligned, to be mapped into memory")
+    how.add_argument(
+        "--codec",
+        dest="codecs",
+        metavar="ID",
+        action="append",
+        help="a numcodecs codec for all buffers, several in encode order; without it each buffer gets what suits it",
+    )
+
+
+def _add_extract_stream(commands: Any) -> None:
+    parser = _add(commands, "extract-stream", extract_stream, "write the pickle stream of a file, for scanners")
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("out", metavar="OUT", help="a file, or - for the standard output")
+
+
+def _add(commands: Any, name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser

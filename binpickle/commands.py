@@ -1,0 +1,153 @@
+"""The commands, each a function of its arguments that writes to stdout and returns the exit code.
+
+Rule: what a command has to show goes to stdout through a `Screen`, bars and failures go to stderr, and what it can not
+do it raises.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Sequence
+
+import binpickle
+from binpickle import BinPickleError, BinPickleFile
+
+from .failures import error_text, print_error
+from .folders import find_errors, folder_facts, folder_json
+from .overview import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
+from .terminal import Screen, open_screen, progress_bar
+from .words import count_text, json_text, nbytes_text, share_text, shorten
+
+__all__ = ["extract_stream", "info", "repack", "verify"]
+
+# More than this is not read by anybody; `--all` and `--json` are for those who search.
+_ROWS = 20
+_MOST_NAMED = 200  # characters of names in one line on stderr
+
+
+def info(file: str, in_json: bool = False, every: bool = False) -> int:
+    """Show what is in a file and what takes the room.
+
+    Args:
+        file: path of a file, or of a folder that `binpickle_dask` wrote.
+        in_json: as JSON, for programs; all buffers.
+        every: all buffers and all metadata, however many.
+    """
+    if os.path.isdir(file):
+        if in_json:
+            print(json_text(folder_json(file)))
+        else:
+            open_screen(sys.stdout).facts(folder_facts(file))
+        return 0
+    with BinPickleFile(file) as opened:
+        if in_json:
+            print(json_text(as_json(file, opened)))
+        else:
+            _show(open_screen(sys.stdout), file, opened, every)
+    return 0
+
+
+def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool) -> None:
+    summary, buffers = opened.summary, opened.buffers
+    count = summary.buffers.count
+    screen.facts([*facts(path, opened), *_metadata(opened, every)])
+    screen.drawing(pieces(opened))
+    numbers = summary.largest(count if every else _ROWS)
+    if numbers:
+        screen.table(BUFFER_COLUMNS, [buffer_row(n, buffers[n]) for n in numbers])
+    if count > len(numbers):
+        rest = summary.buffers.stored_nbytes - int(summary.stored[numbers].sum())
+        screen.line(f"... and {count - len(numbers):,} more, stored in {nbytes_text(rest)}; --all shows them")
+    if count > _ROWS:
+        tables = {"codecs": total_rows(summary.by_codecs), "dtype": total_rows(summary.by_dtype)}
+        for title, rows in tables.items():
+            screen.table([title, *TOTAL_COLUMNS], rows if every else rows[:_ROWS])
+
+
+def _metadata(opened: BinPickleFile, every: bool) -> list[tuple[str, str]]:
+    found = [("metadata", f"{name}: {text}") for name, text in opened.metadata.items()]
+    if every or len(found) <= _ROWS:
+        return found
+    return [*found[:_ROWS], ("", f"... and {len(found) - _ROWS:,} more; --all shows them")]
+
+
+def verify(files: Sequence[str]) -> int:
+    """Compare the stored bytes of files with their checksums, decoding nothing.
+
+    Args:
+        files: paths of files, or of folders that `binpickle_dask` wrote.
+
+    Returns:
+        1 if any is damaged or can not be read, else 0.
+    """
+    screen = open_screen(sys.stdout)
+    bad = [file for file in files if not _verify_one(screen, file)]
+    if bad:
+        verb = "is" if len(bad) == 1 else "are"
+        names = shorten(", ".join(bad), _MOST_NAMED)
+        print_error(f"{len(bad)} of {count_text(len(files), 'file')} {verb} damaged or can not be read: {names}")
+    return 1 if bad else 0
+
+
+def _verify_one(screen: Screen, file: str) -> bool:
+    try:
+        errors = _find_errors(file)
+    except (BinPickleError, OSError, ImportError) as error:
+        errors = [error_text(error)]
+    screen.line(f"{file}: {'damaged' if errors else 'ok'}")
+    for text in errors[:_ROWS]:
+        screen.line(f"  {text}")
+    if len(errors) > _ROWS:
+        screen.line(f"  ... and {len(errors) - _ROWS:,} more")
+    return not errors
+
+
+def _find_errors(file: str) -> list[str]:
+    with progress_bar(sys.stderr, file) as progress:
+        if os.path.isdir(file):
+            return find_errors(file, progress)
+        with BinPickleFile(file) as opened:
+            return opened.find_errors(progress=progress)
+
+
+def repack(source: str, target: str, mappable: bool = False, codecs: Sequence[str] | None = None) -> int:
+    """Store the object of a file another way, unpickling nothing.
+
+    Args:
+        source: path of the file.
+        target: path of the new file; may be the same.
+        mappable: raw and aligned, to be mapped.
+        codecs: ids of a codec chain, in encode order; by default each buffer gets what suits it.
+    """
+    before = os.path.getsize(source)
+    with progress_bar(sys.stderr, target) as progress:
+        chain: Any = codecs or "auto"
+        binpickle.repack(source, target, mappable=mappable, codecs=chain, progress=progress)
+    after = os.path.getsize(target)
+    share = share_text(after, before)
+    open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")
+    return 0
+
+
+def extract_stream(file: str, out: str) -> int:
+    """Write the pickle stream of a file to another, for scanners.
+
+    Args:
+        file: path of the file.
+        out: path to write to, or `-` for stdout.
+    """
+    with BinPickleFile(file) as opened:
+        stream = opened.stream()
+    if not stream:
+        raise ValueError(f"{file}: it holds no object, and so no pickle stream")
+    if out == "-":
+        if sys.stdout.isatty():
+            raise ValueError("a pickle stream is not for terminals: redirect the output, or name a file")
+        sys.stdout.buffer.write(stream)
+        return 0
+    if os.path.exists(out) and os.path.samefile(file, out):
+        raise ValueError(f"{out}: it is the file to read from; name another one")
+    with open(out, "wb") as file_out:
+        file_out.write(stream)
+    return 0

@@ -1,0 +1,67 @@
+"""What the command line does with a folder: it hands over to `binpickle_dask`, imported only then.
+
+Rule: only the store is used. It needs no dask, and what is used of it unpickles nothing. It is imported by name, so
+that the types of this package can be checked without those of that one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import groupby
+from typing import Any, Callable, Sequence
+
+from .words import nbytes_text
+
+__all__ = ["find_errors", "folder_facts", "folder_json"]
+
+
+def folder_json(folder: str) -> dict[str, Any]:
+    """Return what is known of the newest snapshot in a folder, as values that JSON knows."""
+    store = _open(folder)
+    return {
+        "path": folder,
+        "kind": store.kind,
+        "nparts": store.nparts,
+        "size": store.nbytes,
+        "shape": store.shape,
+        "dtype": store.dtype,
+        "chunks": store.chunks,
+        "columns": store.columns,
+        "snapshot": store.snapshot,
+        "snapshots": store.snapshots,
+    }
+
+
+def folder_facts(folder: str) -> list[tuple[str, str]]:
+    """Return the same as names and texts; nothing for what a kind does not have."""
+    found = folder_json(folder)
+    size, chunks, columns = found.pop("size"), found.pop("chunks"), found.pop("columns")
+    texts = {
+        **{name: str(value) for name, value in found.items() if value is not None},
+        "path": folder,
+        "size": nbytes_text(size),
+        "chunks": "; ".join(map(_runs, chunks)) if chunks else "",
+        "columns": ", ".join(columns) if columns else "",
+        "snapshots": ", ".join(found["snapshots"]),
+    }
+    return [(name.replace("nparts", "parts"), text) for name, text in texts.items() if text]
+
+
+def find_errors(folder: str, progress: Callable[[int, int], Any] | None) -> list[str]:
+    """Compare all stored bytes in a folder with their checksums; return what is wrong, in words."""
+    errors: list[str] = _open(folder).verify(progress=progress)
+    return errors
+
+
+def _open(folder: str) -> Any:
+    try:
+        store = import_module("binpickle_dask.store")
+    except ImportError as error:
+        raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
+    return store.open_bpk(folder)
+
+
+def _runs(sizes: Sequence[Any]) -> str:
+    """Return the sizes of chunks along one dimension, equal neighbours joined: 9 x 1000, 500."""
+    counts = [(size, len(list(run))) for size, run in groupby(sizes)]
+    return ", ".join(str(size) if count == 1 else f"{count} x {size}" for size, count in counts)

@@ -1,0 +1,96 @@
+"""Numbers and foreign text as words that are safe to show.
+
+Rule: whatever comes from a file or a file name goes through `printable` before it reaches a terminal or a notebook.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping, Sequence
+
+__all__ = [
+    "codecs_text",
+    "count_text",
+    "ids_text",
+    "json_text",
+    "nbytes_text",
+    "order_text",
+    "printable",
+    "shape_text",
+    "share_text",
+    "shorten",
+]
+
+_UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"]
+_ELLIPSIS = "..."
+
+
+def printable(text: str) -> str:
+    r"""Return text with all that acts on a terminal, or reorders or hides what is shown, written out as `\x1b` is.
+
+    That is all that `str.isprintable` excludes: control characters (C0, C1, DEL), line ends, bidirectional overrides
+    and isolates, zero-width characters, unassigned ones, and the lone surrogates of undecodable file names.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """Return text of at most `width` characters, ending in an ellipsis if some was cut off."""
+    return text if len(text) <= width else text[: width - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+def nbytes_text(nbytes: int) -> str:
+    """Return a number of bytes in decimal units, with three digits: 800 B, 4.80 MB."""
+    if nbytes < 1000:
+        return f"{nbytes} B"
+    value = float(nbytes)
+    for unit in _UNITS:
+        value /= 1000
+        if value < 999.5 or unit == _UNITS[-1]:
+            break
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def count_text(count: int, noun: str) -> str:
+    """Return a count with its noun: 1 buffer, 25,000 buffers."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def share_text(part: int, whole: int) -> str:
+    """Return a part in percent of the whole; nothing where there is no whole."""
+    if not whole:
+        return ""
+    percent = 100 * part / whole
+    if part and percent < 0.1:
+        return "<0.1 %"
+    return f"{percent:.{1 if percent < 9.95 else 0}f} %"
+
+
+def shape_text(shape: Sequence[int] | None) -> str:
+    """Return a shape as Python writes it; nothing for plain bytes."""
+    return "" if shape is None else str(tuple(shape))
+
+
+def json_text(value: Any) -> str:
+    """Return JSON in ASCII, control characters written out, so that it is safe to show as it is."""
+    return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def order_text(order: Any) -> str:
+    """Return `C`, `F`, or the axes, slowest first, of other orders; nothing for plain bytes."""
+    if order is None or isinstance(order, str):
+        return order or ""
+    return ",".join(str(axis) for axis in order)
+
+
+def codecs_text(codecs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the ids of a codec chain in encode order; `raw` for none."""
+    return ids_text([str(spec.get("id")) for spec in codecs])
+
+
+def ids_text(ids: Sequence[str]) -> str:
+    """Return codec ids in encode order as one word; `raw` for none."""
+    return "+".join(ids) or "raw"
