@@ -56,7 +56,7 @@ def docs(session: nox.Session) -> None:
     """Run the code of README and docs, then build the pages."""
     install(session, "docs")
     session.run("python", "-m", "pytest", "-p", "docs.codeblocks", "README.md", "docs")
-    session.run("sphinx-build", "-W", "--keep-going", "docs", "docs/_build")
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "docs", "docs/_build")
 
 
 @nox.session(default=False)
