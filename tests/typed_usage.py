@@ -58,6 +58,7 @@ def loading(path: Path, stream: BinaryIO, data: bytearray) -> None:
     binpickle.load(path, mmap_mode="c", verify=False, limits=binpickle.Limits(decoded_bytes=1 << 30))
     binpickle.load(stream, trusted=(), threads=4, progress=show)
     binpickle.load(path, trusted=[Ridge, "sklearn.linear_model._ridge:Ridge"])
+    binpickle.load(path, trusted=binpickle.trust.sklearn() | {"mine:Model"})
     binpickle.load(path, key=[bytes(32)], context=b"model/7")
     binpickle.loads(data, copy=False, verify=None)
     binpickle.loads(memoryview(data), trusted={Ridge})
@@ -90,7 +91,8 @@ def looking_inside(path: Path) -> None:
     if info.status is binpickle.FileStatus.BINPICKLE:
         print(info.size, info.is_valid, info.version)
     inspection: binpickle.Inspection = binpickle.inspect(path)
-    print(inspection)
+    for used in inspection.untrusted([Ridge]):
+        print(used.module, used.qualname, used.offset)
 
 
 def as_before(path: Path) -> None:
@@ -106,6 +108,7 @@ def as_before(path: Path) -> None:
 
 def changing(path: Path) -> None:
     binpickle.repack(path, "served.bpk", mappable=True)
+    binpickle.repack(path, path, key=bytes(32), new_key=binpickle.SAME, new_context=b"model/8")
     binpickle.repack(path, "shipped.bpk", codecs=["zstd"], key=bytes(32), new_key=None, threads=2, progress=show)
 
 
