@@ -175,7 +175,7 @@ class ArrayReducer:
         return rebuild.torch_storage, (rebuild.torch_bytes(storage),)
 
     def _typed_storage(self, storage: Any) -> Reduced:
-        untyped = storage.untyped()
+        untyped = storage._untyped_storage  # as torch.save does: the public method warns
         if untyped.device.type != "cpu":
             return NotImplemented
         # Each tensor makes new Python objects for its storage; one for each memory lets pickle see that views share it.
