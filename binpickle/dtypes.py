@@ -23,9 +23,14 @@ from .errors import FormatError
 __all__ = ["dtype_from_spec", "dtype_spec"]
 
 # Of dates no multiple of 0: NumPy divides by it, and the process ends.
-_PLAIN = re.compile(r"[<>|](?:[biufc](?:1|2|4|8|10|12|16|20|24|32)|[SUV]\d{1,9}|[mM]8(?:\[(?:[1-9]\d{0,8})?[a-zA-Z]{1,2}\])?)")
+_PLAIN = re.compile(
+    r"[<>|](?:[biufc](?:1|2|4|8|10|12|16|20|24|32)|[SUV]\d{1,9}"
+    r"|[mM]8(?:\[(?:[1-9]\d{0,8})?(?:[YMWDhms]|[munpfa]s)\])?)",
+    re.ASCII,
+)
 _MAX_ITEMSIZE = (1 << 31) - 1  # NumPy's item sizes are C ints
 _MAX_DEPTH = 8
+_MAX_DIMENSIONS = 32  # of NumPy 1's arrays
 
 
 def dtype_spec(dtype: np.dtype) -> Any | None:
@@ -34,7 +39,7 @@ def dtype_spec(dtype: np.dtype) -> Any | None:
         return None
     if dtype.subdtype:
         base = dtype_spec(dtype.subdtype[0])
-        return None if base is None else [base, list(dtype.subdtype[1])]
+        return None if base is None or dtype.subdtype[0].subdtype else [base, list(dtype.subdtype[1])]
     if dtype.fields:
         return _struct_spec(dtype)
     return dtype.str if _PLAIN.fullmatch(dtype.str) and np.dtype(dtype.str) == dtype else None
@@ -67,16 +72,14 @@ def dtype_from_spec(spec: Any, depth: int = 0) -> np.dtype:
     except FormatError:
         raise
     except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
-        raise FormatError(f"index: {spec!r} is not an element type: {error}") from None
-    if dtype.itemsize > _MAX_ITEMSIZE:
-        raise FormatError("index: an element type is larger than NumPy allows")
+        raise FormatError(f"index: {spec!r:.80} is not an element type: {str(error):.80}") from None
     return dtype
 
 
 @lru_cache(maxsize=256)
 def _plain(spec: str) -> np.dtype:
     if not _PLAIN.fullmatch(spec):
-        raise FormatError(f"index: {spec!r} is not an element type that a file may name")
+        raise FormatError(f"index: {spec!r:.80} is not an element type that a file may name")
     try:
         dtype = np.dtype(spec)
     except (TypeError, ValueError) as error:
@@ -87,18 +90,32 @@ def _plain(spec: str) -> np.dtype:
 
 
 def _subarray(spec: Any, depth: int) -> np.dtype:
-    base, shape = spec
-    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= _MAX_ITEMSIZE for n in shape):
-        raise FormatError(f"index: {shape!r} is not the shape of a subarray")
-    return np.dtype((dtype_from_spec(base, depth + 1), tuple(shape)))
+    inner, shape = spec
+    base = dtype_from_spec(inner, depth + 1)
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise FormatError(f"index: {shape!r:.80} is not the shape of a subarray")
+    if len(shape) > _MAX_DIMENSIONS or base.subdtype or max(base.itemsize, 1) * _length(shape) > _MAX_ITEMSIZE:
+        raise FormatError("index: an element type has more or larger dimensions than NumPy allows")
+    return np.dtype((base, tuple(shape)))
+
+
+def _length(shape: list[int]) -> int:
+    """Return the number of items, where lengths of 0 count as 1: so does NumPy when it looks at the size."""
+    length = 1
+    for n in shape:
+        length *= max(n, 1)
+    return length
 
 
 def _struct(spec: Any, depth: int) -> np.dtype:
-    names, types, offsets = zip(*spec["fields"]) if spec["fields"] else ((), (), ())
+    names, types, offsets = zip(*spec["fields"])  # no fields at all: NumPy 1 divides by their alignment, which is 0
     formats = [dtype_from_spec(t, depth + 1) for t in types]
     numbers = (*offsets, spec["itemsize"])
     if not all(isinstance(name, str) for name in names) or not all(type(n) is int for n in numbers):
         raise FormatError("index: a structured type needs names, offsets and an item size")
+    ends = (offset + dtype.itemsize for offset, dtype in zip(offsets, formats))
+    if any(n < 0 for n in numbers) or max(ends, default=0) > numbers[-1] or numbers[-1] > _MAX_ITEMSIZE:
+        raise FormatError("index: a structured type has fields that lie outside of it")  # NumPy adds up in C integers
     layout: Any = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
     dtype: np.dtype = np.dtype(layout, align=spec.get("aligned") is True)
     return dtype
