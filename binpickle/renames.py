@@ -1,4 +1,4 @@
-"""NumPy's renamed modules and classes: one explicit table, used by every loader.
+"""NumPy's renamed modules and classes, and one of scikit-learn: an explicit table, used by every loader.
 
 Rule: a global that a pickle stream names goes through `resolve` before it is looked up, so that streams written under
 NumPy 1 load under NumPy 2 and the reverse. Nothing is imported here and nothing is guessed: a name that the table does
@@ -49,6 +49,21 @@ _EXCEPTIONS = (
 )
 """What NumPy 1.25 moved from `numpy` to `numpy.exceptions`."""
 
+_LOSSES = (
+    "CyAbsoluteError",
+    "CyExponentialLoss",
+    "CyHalfBinomialLoss",
+    "CyHalfGammaLoss",
+    "CyHalfMultinomialLoss",
+    "CyHalfPoissonLoss",
+    "CyHalfSquaredError",
+    "CyHalfTweedieLoss",
+    "CyHalfTweedieLossIdentity",
+    "CyHuberLoss",
+    "CyPinballLoss",
+)
+"""What scikit-learn 1.3 to 1.6 pickle under the name of a module that only they have."""
+
 _MOVED: dict[str, str] = {f"numpy.core.{name}": f"numpy._core.{name}" for name in _CORE}
 
 # Where one spelling works in every NumPy it is the canonical one, whatever `__module__` the class has today.
@@ -64,6 +79,7 @@ _RENAMED: dict[Name, Name] = {
     ("numpy.ma.core", "MaskedArray"): ("numpy.ma", "MaskedArray"),
     ("numpy.matrixlib.defmatrix", "matrix"): ("numpy", "matrix"),
     **{("numpy", name): ("numpy.exceptions", name) for name in _EXCEPTIONS},
+    **{("_loss", name): ("sklearn._loss._loss", name) for name in _LOSSES},
 }
 
 

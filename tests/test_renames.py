@@ -54,3 +54,9 @@ def test_other_names_stay(pair):
     """A name that the table does not hold comes back as it is: there are no prefixes."""
     assert renames.canonical(*pair) == pair
     assert renames.resolve(*pair) == pair
+
+
+def test_losses_of_sklearn_are_found_in_their_module():
+    """Gradient boosting models of scikit-learn 1.3 to 1.6 name a module that no other release has."""
+    assert renames.resolve("_loss", "CyHalfBinomialLoss") == ("sklearn._loss._loss", "CyHalfBinomialLoss")
+    assert renames.resolve("_loss", "Other") == ("_loss", "Other")

@@ -1,11 +1,13 @@
 """Loading and looking into pickle streams whose author need not be trusted.
 
 Rule: everything here is pure: the bytes of a stream and its buffers come in, an object or a list of names goes out.
+Users need the curated sets only: `load(file, trusted=binpickle.trust.sklearn() | {MyClass})`.
 """
 
 from __future__ import annotations
 
 from .loading import load, scan, untrusted
+from .sets import pandas, scipy, sklearn
 from .tokens import GlobalUse
 
-__all__ = ["GlobalUse", "load", "scan", "untrusted"]
+__all__ = ["GlobalUse", "load", "pandas", "scan", "scipy", "sklearn", "untrusted"]

@@ -171,7 +171,7 @@ def _seed_sequence(cls: Any, checksum: Any, state: Any) -> Pending:
 
 def _finish_seed_sequence(state: Any) -> np.random.SeedSequence:
     entropy, spawned, pool, size, spawn_key = expect(state, "the state of a seed sequence", tuple)
-    if type(entropy) is not int:
+    if type(entropy) is not int and not isinstance(entropy, np.integer):
         expect_ints(tuple(expect(entropy, "the entropy of a seed sequence", list, tuple)), "entropy")
     made = np.random.SeedSequence(
         entropy,

@@ -1,0 +1,62 @@
+"""Whether two objects are the same in value, type, dtype, memory order and writability, all the way down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["assert_same"]
+
+ATOMS = (str, bytes, bytearray, int, bool, type(None), type, type(len), type(np.sin), type(lambda: 0))
+
+
+def assert_same(left: Any, right: Any, where: str = "it") -> None:
+    """Raise `AssertionError`, naming the place, if `left` and `right` differ."""
+    _compare(left, right, where, set())
+
+
+def _compare(left: Any, right: Any, where: str, seen: set[tuple[int, int]]) -> None:
+    assert type(left) is type(right), where
+    if (id(left), id(right)) in seen:
+        return
+    seen.add((id(left), id(right)))
+    if isinstance(left, np.ndarray) and type(left).__module__.startswith("numpy"):
+        _compare_arrays(left, right, where, seen)
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right), where
+        for i, (one, other) in enumerate(zip(left, right)):
+            _compare(one, other, f"{where}[{i}]", seen)
+    elif isinstance(left, dict):
+        _compare(list(left), list(right), f"the keys of {where}", seen)
+        for key in left:
+            _compare(left[key], right[key], f"{where}[{key!r}]", seen)
+    elif isinstance(left, ATOMS):
+        assert left == right, where
+    elif isinstance(left, (float, complex, set, frozenset, np.generic, np.dtype)):
+        assert left == right or repr(left) == repr(right), where
+    else:
+        _compare(_reduced(left), _reduced(right), where, seen)
+
+
+def _compare_arrays(left: Any, right: Any, where: str, seen: set[tuple[int, int]]) -> None:
+    assert left.dtype == right.dtype, where
+    assert left.shape == right.shape, where
+    assert left.strides == right.strides, where
+    assert left.flags.writeable == right.flags.writeable, where
+    if left.dtype.hasobject:
+        _compare(left.tolist(), right.tolist(), where, seen)
+    elif left.dtype.names is None:
+        assert left.tobytes() == right.tobytes(), where
+    else:  # what lies between fields has no meaning
+        for name in left.dtype.names:
+            _compare(np.asarray(left[name]), np.asarray(right[name]), f"{where}[{name!r}]", seen)
+    if isinstance(left, np.ma.MaskedArray):
+        _compare(np.ma.getmaskarray(left), np.ma.getmaskarray(right), f"the mask of {where}", seen)
+        _compare(left.fill_value, right.fill_value, f"the fill value of {where}", seen)
+
+
+def _reduced(obj: Any) -> Any:
+    """Return what an object pickles as, its iterators as lists."""
+    reduced = obj.__reduce_ex__(4)
+    return [list(part) if hasattr(part, "__next__") else part for part in reduced]

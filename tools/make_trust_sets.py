@@ -1,0 +1,222 @@
+"""Make the curated sets of `binpickle.trust` from the libraries that are installed.
+
+Run it once in each environment whose releases the sets shall know; names are added, none is dropped::
+
+    python tools/make_trust_sets.py sklearn scipy pandas
+
+Review what it adds before it is committed. A name belongs in a set if a stream that calls it, or gives its instances
+any state, runs no code but the library's own: no `exec`, no `eval`, no file, no process. `DENIED` says what does not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import pkgutil
+import sys
+import warnings
+from pathlib import Path
+from textwrap import fill, indent
+from typing import Any, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from trust_corpus import fitted_estimators, frames  # noqa: E402
+
+from binpickle.pickling import Pickling  # noqa: E402
+from binpickle.trust import scan, untrusted  # noqa: E402
+
+DENIED = (
+    "scipy.stats",  # its distributions pass a string of their state to exec
+    "sklearn.datasets",  # reads files and the network
+    "sklearn.externals",
+    "sklearn.utils._mocking",
+    "sklearn.utils._testing",
+    "sklearn.utils.estimator_checks",
+    "sklearn.conftest",
+    "numpy",  # the machine's own rules are for NumPy; a few functions are added by name
+    "zoneinfo",  # pickles name its method, by getattr
+    "builtins",
+    "functools",  # frames of pandas 1.3 call a partial object, which the machine refuses in any case
+    "_loss",  # a class of scikit-learn 1.3 under a wrong name, which nothing can import
+)
+
+# What people pass as functions to FunctionTransformer, FeatureAgglomeration and so on.
+NUMPY_FUNCTIONS = """
+    abs absolute amax amin cbrt clip cos exp exp2 expm1 fabs log log10 log1p log2 max mean median min
+    reciprocal rint sign sin sqrt square sum tan tanh
+"""
+
+SKLEARN_BASES = """
+    sklearn.base:BaseEstimator
+    sklearn.gaussian_process.kernels:Kernel sklearn.gaussian_process.kernels:Hyperparameter
+    sklearn.model_selection._split:BaseCrossValidator sklearn.model_selection._split:BaseShuffleSplit
+    sklearn.model_selection._split:_RepeatedSplits
+    sklearn.metrics._scorer:_BaseScorer sklearn.metrics._dist_metrics:DistanceMetric
+    sklearn.metrics._dist_metrics:DistanceMetric32 sklearn.metrics._dist_metrics:DistanceMetric64
+    sklearn.linear_model._sgd_fast:LossFunction sklearn._loss._loss:CyLossFunction
+    sklearn._loss.loss:BaseLoss sklearn._loss.link:BaseLink sklearn._loss.link:Interval
+    sklearn.neighbors._kd_tree:BinaryTree sklearn.neighbors._kd_tree:BinaryTree32
+    sklearn.neighbors._kd_tree:BinaryTree64 sklearn.neighbors._ball_tree:BinaryTree
+    sklearn.neighbors._ball_tree:BinaryTree32 sklearn.neighbors._ball_tree:BinaryTree64
+    sklearn.tree._tree:Tree sklearn.utils:Bunch sklearn.utils._bunch:Bunch
+    sklearn.ensemble._hist_gradient_boosting.predictor:TreePredictor
+    sklearn.utils._metadata_requests:MetadataRequest sklearn.utils._metadata_requests:MethodMetadataRequest
+    sklearn.utils._metadata_requests:MetadataRouter
+    sklearn.neural_network._stochastic_optimizers:BaseOptimizer sklearn.compose:make_column_selector
+    sklearn.ensemble._gb_losses:LossFunction sklearn.ensemble._hist_gradient_boosting.loss:BaseLoss
+"""
+
+# Functions that estimators and scorers hold: they compute from arrays and do nothing else.
+SKLEARN_FUNCTIONS = """
+    sklearn.feature_selection:chi2 sklearn.feature_selection:f_classif sklearn.feature_selection:f_regression
+    sklearn.feature_selection:mutual_info_classif sklearn.feature_selection:mutual_info_regression
+    sklearn.feature_selection:r_regression
+    sklearn.metrics.pairwise:additive_chi2_kernel sklearn.metrics.pairwise:chi2_kernel
+    sklearn.metrics.pairwise:cosine_distances sklearn.metrics.pairwise:cosine_similarity
+    sklearn.metrics.pairwise:euclidean_distances sklearn.metrics.pairwise:haversine_distances
+    sklearn.metrics.pairwise:laplacian_kernel sklearn.metrics.pairwise:linear_kernel
+    sklearn.metrics.pairwise:manhattan_distances sklearn.metrics.pairwise:nan_euclidean_distances
+    sklearn.metrics.pairwise:polynomial_kernel sklearn.metrics.pairwise:rbf_kernel
+    sklearn.metrics.pairwise:sigmoid_kernel
+"""
+
+# Time zones by name: they read a library's own files, and check the name.
+PANDAS_EXTRA = {"pytz:_p", "pytz:_UTC", "zoneinfo:ZoneInfo"}
+
+
+def sklearn() -> set[str]:
+    """Return the names for scikit-learn: what fitted estimators hold, and the classes of these kinds."""
+    bases = tuple(_found(SKLEARN_BASES))
+    names = {_name(found) for found in _found(SKLEARN_FUNCTIONS)} | _scorers()
+    classes = [cls for cls in _classes("sklearn") if issubclass(cls, bases)]
+    names |= {_name(cls) for cls in classes} | {name for cls in classes for name in _cython_helpers(cls)}
+    names |= {f"numpy:{name}" for name in NUMPY_FUNCTIONS.split()}
+    for _, estimator in fitted_estimators():
+        names |= _used(estimator)
+    return names | scipy()
+
+
+def scipy() -> set[str]:
+    """Return the names for scipy.sparse, under their old modules too."""
+    sparse = importlib.import_module("scipy.sparse")
+    kinds = ("_matrix", "_array")
+    formats = [cls for cls in vars(sparse).values() if inspect.isclass(cls) and cls.__name__[3:] in kinds]
+    old = {f"scipy.sparse.{cls.__name__[:3]}:{cls.__name__}" for cls in formats if cls.__name__.endswith("_matrix")}
+    return {_name(cls) for cls in formats} | old
+
+
+def pandas() -> set[str]:
+    """Return the names for pandas: what its objects hold, and all types, indices, arrays and offsets."""
+    pd = importlib.import_module("pandas")
+    bases = (pd.api.extensions.ExtensionDtype, pd.api.extensions.ExtensionArray, pd.Index, pd.offsets.BaseOffset)
+    modules = (pd, pd.arrays, pd.offsets)
+    names = {_name(cls) for module in modules for cls in _members(module, bases)}
+    for _, frame in frames():
+        names |= _used(frame)
+    return names | PANDAS_EXTRA
+
+
+def _found(names: str) -> Iterator[Any]:
+    """Yield those of these objects that the installed release has."""
+    for name in names.split():
+        module, _, qualname = name.partition(":")
+        try:
+            yield getattr(importlib.import_module(module), qualname)
+        except (ImportError, AttributeError):
+            continue
+
+
+def _scorers() -> set[str]:
+    """Return the names of the functions that scikit-learn's own scorers hold."""
+    module = importlib.import_module("sklearn.metrics._scorer")
+    known = getattr(module, "_SCORERS", None) or module.SCORERS
+    return {_name(scorer._score_func) for scorer in known.values()}
+
+
+def _classes(package: str) -> Iterator[type]:
+    """Yield the classes that the modules of a package define."""
+    found = importlib.import_module(package)
+    for info in pkgutil.walk_packages(found.__path__, f"{package}.", onerror=lambda name: None):
+        if info.name.startswith(DENIED) or ".tests" in info.name:
+            continue
+        try:
+            module = importlib.import_module(info.name)
+        except Exception as error:  # noqa: BLE001 - what it needs is not installed
+            print(f"{info.name}: {error}", file=sys.stderr)
+            continue
+        yield from (cls for cls in vars(module).values() if inspect.isclass(cls) and cls.__module__ == info.name)
+
+
+def _cython_helpers(cls: type) -> Iterator[str]:
+    """Yield the functions that pickles of a Cython class call to make an instance."""
+    for helper in ("newObj", f"__pyx_unpickle_{cls.__name__}"):
+        if hasattr(sys.modules[cls.__module__], helper):
+            yield f"{cls.__module__}:{helper}"
+
+
+def _members(module: Any, bases: Any) -> Iterator[type]:
+    """Yield the public classes of a module that have one of these bases."""
+    for name in dir(module):
+        found = getattr(module, name, None)
+        if inspect.isclass(found) and issubclass(found, bases):
+            yield found
+
+
+def _used(obj: Any) -> set[str]:
+    """Return the globals that the stream of an object uses, without those of the safe set."""
+    stream = io.BytesIO()
+    pickling = Pickling(stream.write)
+    pickling.dump(obj)
+    stream.seek(0)
+    uses = untrusted(scan(stream.read, len(pickling.out_of_band().buffers)))
+    return {use.name for use in uses if not use.module.startswith(DENIED) and not use.module.startswith("__")}
+
+
+def _name(found: Any) -> str:
+    return f"{found.__module__}:{found.__qualname__}"
+
+
+def _write(library: str, names: set[str]) -> None:
+    """Add names to the data module of a library."""
+    target = ROOT / "binpickle" / "trust" / f"names_{library}.py"
+    modules: dict[str, set[str]] = {}
+    for name in sorted(names | _known(library)):
+        module, _, qualname = name.partition(":")
+        modules.setdefault(module, set()).add(qualname)
+    entries = [ENTRY.format(module, fill(" ".join(sorted(found)), 112)) for module, found in modules.items()]
+    entries = [indent(entry, "    ") for entry in entries]
+    target.write_text(TEMPLATE.format(library=library, entries="\n".join(entries)), encoding="utf-8")
+
+
+def _known(library: str) -> set[str]:
+    """Return the names that a set has already."""
+    try:
+        module = importlib.import_module(f"binpickle.trust.names_{library}")
+    except ImportError:
+        return set()
+    return {f"{home}:{name}" for home, found in module.NAMES.items() for name in found.split()}
+
+
+TEMPLATE = '''"""What `binpickle.trust.{library}()` trusts, by module: made by tools/make_trust_sets.py, and reviewed."""
+
+from __future__ import annotations
+
+__all__ = ["NAMES"]
+
+NAMES = {{
+{entries}
+}}
+'''
+
+ENTRY = '''"{}": """
+{}
+""",'''
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    for requested in sys.argv[1:]:
+        _write(requested, {"sklearn": sklearn, "scipy": scipy, "pandas": pandas}[requested]())
