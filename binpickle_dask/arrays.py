@@ -1,0 +1,156 @@
+"""dask arrays: one part for each chunk, whatever the chunks are.
+
+Rule: only constructors that work in both modes of `array.query-planning` are used. The graph of a loaded array is one
+blockwise layer, whose size does not depend on the number of chunks.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence, Tuple
+
+import dask.array as da
+from dask.base import tokenize
+
+from .kinds import assemble
+from .manifest import Item, PartRecord, cached_manifest
+from .parts import PartLoader
+
+__all__ = ["finish", "load", "plan"]
+
+Chunks = Tuple[Tuple[int, ...], ...]
+
+
+def plan(array: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
+    """Return the numbers of blocks, the facts known beforehand, and what JSON can not say of it."""
+    return tuple(array.numblocks), {"dtype": str(array.dtype)}, {"meta": array._meta, "dtype": array.dtype}
+
+
+def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return facts and the rest with what the parts tell: unknown chunk sizes are known now.
+
+    Raises:
+        ValueError: the shapes of the chunks do not fit together.
+    """
+    chunks = _chunks_of(item, [record.facts["shape"] for record in records])
+    return {**item.facts, "shape": [sum(sizes) for sizes in chunks], "chunks": chunks}, meta
+
+
+def load(item: Item, meta: dict[str, Any], loader: PartLoader, chunks: Any = None) -> Any:
+    """Return the array that loads the parts.
+
+    Args:
+        item: of the manifest.
+        meta: what `finish` gave.
+        loader: of the parts.
+        chunks: as in `dask.array.from_array`; by default those that were saved.
+    """
+    stored = tuple(map(tuple, item.facts["chunks"]))
+    name = "from-bpk-" + tokenize(loader, chunks)
+    if chunks is None:
+        block = _BlockLoader(loader)
+        return da.map_blocks(block, name=name, chunks=stored, dtype=meta["dtype"], meta=meta["meta"])
+    whole = _Whole(loader, tuple(map(sum, stored)), meta["dtype"])
+    return da.from_array(
+        whole, chunks=chunks, name=name, asarray=False, fancy=False, inline_array=True, meta=meta["meta"]
+    )
+
+
+@dataclass(frozen=True)
+class _BlockLoader:
+    """What `map_blocks` calls."""
+
+    loader: PartLoader
+
+    def __call__(self, block_id: tuple[int, ...] | None = None) -> Any:
+        return self.loader(tuple(map(int, block_id or ())))
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self.loader.__dask_tokenize__()
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """All chunks as one array-like. Slices of it are views of a mapped part where they lie in one.
+
+    Attributes:
+        loader: of the parts.
+        shape: of the whole.
+        dtype: of the whole.
+    """
+
+    loader: PartLoader
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def chunks(self) -> Chunks:
+        """The stored chunks. Looked up, since this object is in every task."""
+        manifest = cached_manifest(self.loader.root, self.loader.snapshot)
+        return tuple(map(tuple, manifest.items[self.loader.item].facts["chunks"]))
+
+    def __getitem__(self, key: Any) -> Any:
+        ranges: list[tuple[int, int]] = []
+        after: list[Any] = []
+        for part in key if isinstance(key, tuple) else (key,):
+            if part is not None:
+                found, part = _split(part, self.shape[len(ranges)])
+                ranges.append(found)
+            after.append(part)
+        ranges += [(0, n) for n in self.shape[len(ranges) :]]
+        return self._read(ranges)[tuple(after)]
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self.loader.__dask_tokenize__()
+
+    def _read(self, ranges: Sequence[tuple[int, int]]) -> Any:
+        """Read what lies between start and stop along each dimension."""
+        pieces = [_pieces(sizes, *range_) for sizes, range_ in zip(self.chunks, ranges)]
+        grid = Item("array", "", tuple(map(len, pieces)))
+        parts = []
+        for position in range(grid.nparts):
+            chosen = [along[i] for along, i in zip(pieces, grid.index(position))]
+            parts.append(self.loader([i for i, _ in chosen])[tuple(local for _, local in chosen)])
+        return assemble(grid, parts)
+
+
+def _split(part: Any, n: int) -> tuple[tuple[int, int], Any]:
+    """Split an index into the range to read, and the index into that."""
+    if not isinstance(part, slice):
+        at = int(part) % n
+        return (at, at + 1), 0
+    start, stop, step = part.indices(n)
+    if step < 0:
+        return (0, n), part
+    return (start, max(start, stop)), slice(None, None, step)
+
+
+def _pieces(sizes: Sequence[int], start: int, stop: int) -> list[tuple[int, slice]]:
+    """Which chunks hold a range, and what of each: at least one, which may give nothing."""
+    found = []
+    begin = 0
+    for i, size in enumerate(sizes):
+        first, last = max(start, begin), min(stop, begin + size)
+        if first < last:
+            found.append((i, slice(first - begin, last - begin)))
+        begin += size
+    return found or [(0, slice(0, 0))]
+
+
+def _chunks_of(item: Item, shapes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the sizes of the chunks along each dimension, from the shapes of all chunks."""
+    chunks = [[-1] * n for n in item.numblocks]
+    for position, shape in enumerate(shapes):
+        index = item.index(position)
+        if len(shape) != len(index):
+            raise ValueError(f"chunk {index} has the shape {tuple(shape)}, which does not have {len(index)} dimensions")
+        for sizes, i, n in zip(chunks, index, shape):
+            if sizes[i] not in (-1, n):
+                raise ValueError(f"chunk {index} has the shape {tuple(shape)}, next to chunks with {sizes[i]} for {n}")
+            sizes[i] = n
+    return chunks

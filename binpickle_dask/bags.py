@@ -1,0 +1,33 @@
+"""dask bags: one part for each partition, a list of its elements."""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import dask.bag as db
+from dask.base import tokenize
+from dask.blockwise import BlockIndex, blockwise
+from dask.highlevelgraph import HighLevelGraph
+
+from .manifest import Item, PartRecord
+from .parts import PartLoader
+
+__all__ = ["finish", "load", "plan"]
+
+
+def plan(bag: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
+    """Return the number of partitions; nothing else is known of a bag."""
+    return (bag.npartitions,), {}, {}
+
+
+def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return facts and the rest as they are."""
+    return item.facts, meta
+
+
+def load(item: Item, meta: dict[str, Any], loader: PartLoader) -> Any:
+    """Return the bag that loads the parts."""
+    name = "from-bpk-" + tokenize(loader)
+    layer = blockwise(loader, name, "i", BlockIndex(item.numblocks), "i", numblocks={})
+    return db.Bag(HighLevelGraph.from_collections(name, layer, dependencies=[]), name, item.nparts)

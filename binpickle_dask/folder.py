@@ -1,0 +1,253 @@
+"""Where things lie in a folder of snapshots, and how its small JSON files come to be.
+
+Rule: a file appears whole under its name or not at all. Manifests, run files and parts never change once they are
+there; the pointer alone is ever replaced. Names read from files are checked before they are joined to a path.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import socket
+import uuid
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Iterator
+
+from binpickle.errors import FormatError, NotCommittedError, NotSharedError, SnapshotGoneError
+
+__all__ = [
+    "HOST",
+    "META",
+    "NO_HARD_LINKS",
+    "check_name",
+    "check_shared",
+    "manifest_path",
+    "naming_host",
+    "new_name",
+    "put_json",
+    "read_manifest_file",
+    "read_pointer",
+    "read_run",
+    "run_names",
+    "snapshot_names",
+    "switch_pointer",
+    "sync_folder",
+    "write_run",
+]
+
+POINTER = "_bpk.json"
+SNAPSHOTS = "_snapshots"
+RUN_FILE = "RUN.json"
+META = "meta.bpk"
+FORMAT = "binpickle_dask"
+VERSION = 1
+HOST = socket.gethostname()
+
+# What `os.link` fails with where a file system has no hard links.
+NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+# A letter or digit first, so that neither hidden files, nor `..`, nor our own `_` files can be named.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,120}")
+
+
+def check_name(name: Any) -> str:
+    """Return the name of a run, snapshot or part if it is one.
+
+    Raises:
+        FormatError: it could lead elsewhere, or is no name at all.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
+        raise FormatError(f"{name!r} is not the name of a run, a snapshot or a part")
+    return name
+
+
+def new_name() -> str:
+    """Return a name that no other saver chooses."""
+    return uuid.uuid4().hex[:20]
+
+
+def manifest_path(root: str, snapshot: str) -> str:
+    """Return the path of a snapshot's manifest."""
+    return os.path.join(root, SNAPSHOTS, check_name(snapshot) + ".json")
+
+
+@contextmanager
+def naming_host() -> Iterator[None]:
+    """Make errors of the operating system say on which machine they arose: it may be a worker's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or "on host" in str(error.strerror):
+            raise
+        raise OSError(error.errno, f"{error.strerror}, on host {HOST}", error.filename) from error
+
+
+def put_json(path: str, data: dict[str, Any], *, replace: bool = False, durable: bool = False) -> None:
+    """Write a JSON file.
+
+    Args:
+        path: of the file.
+        data: what it says.
+        replace: whether a file may be there already.
+        durable: sync file and folder to the disk.
+
+    Raises:
+        FileExistsError: a file is there, and `replace` is not given.
+        OSError: from the operating system, with the host.
+    """
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.bpk-tmp")
+    with naming_host():
+        try:
+            with open(temporary, "x", encoding="utf-8") as file:
+                json.dump({"format": FORMAT, "version": VERSION, **data}, file, allow_nan=False)
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            _publish(temporary, path, replace)
+        finally:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+        if durable:
+            sync_folder(folder)
+
+
+def read_pointer(root: str) -> str:
+    """Return the name of the current snapshot.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotCommittedError: no save into the folder has ended.
+        FormatError: the pointer is not what this release reads.
+        OSError: from the operating system, with the host.
+    """
+    path = os.path.join(root, POINTER)
+    try:
+        return check_name(_read_json(path).get("snapshot"))
+    except FileNotFoundError:
+        with naming_host():
+            os.stat(root)
+        message = f"no snapshot: nothing was saved here, or no save has ended (host {HOST})"
+        raise _about(NotCommittedError(message, root, HOST), root) from None
+
+
+def switch_pointer(root: str, snapshot: str, durable: bool) -> None:
+    """Make a snapshot the current one, at once for all who open the folder."""
+    put_json(os.path.join(root, POINTER), {"snapshot": check_name(snapshot)}, replace=True, durable=durable)
+
+
+def read_manifest_file(root: str, snapshot: str) -> dict[str, Any]:
+    """Read the manifest of a snapshot.
+
+    Raises:
+        SnapshotGoneError: the folder does not hold it, or no longer does.
+        NotSharedError: this machine does not see the folder.
+        FormatError: it is not what this release reads.
+        OSError: from the operating system, with the host.
+    """
+    path = manifest_path(root, snapshot)
+    try:
+        return _read_json(path)
+    except FileNotFoundError:
+        if not os.path.lexists(os.path.join(root, SNAPSHOTS)):
+            raise _not_shared(root) from None
+        message = f"snapshot {snapshot} is not there (host {HOST}): it was removed by vacuum(); open the folder again"
+        raise _about(SnapshotGoneError(message, root, HOST), root) from None
+
+
+def snapshot_names(root: str) -> list[str]:
+    """Return the names of the snapshots in a folder, oldest first."""
+    folder = os.path.join(root, SNAPSHOTS)
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    entries.sort(key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
+    return [entry.name[: -len(".json")] for entry in entries if entry.name.endswith(".json")]
+
+
+def write_run(root: str, run: str, data: dict[str, Any], durable: bool) -> None:
+    """Make the folder of a run, and say in it what it is for, so that workers can tell that they see it."""
+    folder = os.path.join(root, check_name(run))
+    with naming_host():
+        os.makedirs(os.path.join(root, SNAPSHOTS), exist_ok=True)
+        os.makedirs(folder)
+    put_json(os.path.join(folder, RUN_FILE), {**data, "run": run}, durable=durable)
+
+
+def read_run(root: str, run: str) -> dict[str, Any] | None:
+    """Return what `write_run` wrote, or `None` where there is no such run."""
+    try:
+        return _read_json(os.path.join(root, check_name(run), RUN_FILE))
+    except (FileNotFoundError, NotADirectoryError, FormatError):
+        return None
+
+
+def run_names(root: str) -> list[str]:
+    """Return the names of the runs in a folder."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if _NAME.fullmatch(name) and read_run(root, name) is not None)
+
+
+@lru_cache(maxsize=256)
+def check_shared(root: str, run: str) -> None:
+    """Make sure that this machine sees the folder of a run; asked once in each process.
+
+    Raises:
+        NotSharedError: it does not, or another run lies there.
+    """
+    found = read_run(root, run)
+    if found is None or found.get("run") != run:
+        raise _not_shared(os.path.join(root, run))
+
+
+def sync_folder(folder: str) -> None:
+    """Sync the names in a folder to the disk."""
+    if os.name == "nt":  # folders can not be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(temporary: str, path: str, replace: bool) -> None:
+    if replace:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS or os.path.lexists(path):
+            raise
+        os.rename(temporary, path)  # names are made to be unique: nobody else takes this one meanwhile
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    with naming_host(), open(path, "rb") as file:
+        raw = file.read()
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _about(FormatError(f"not JSON: {error}"), path) from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise _about(FormatError(f"not a file of {FORMAT}"), path)
+    if data.get("version") != VERSION:
+        raise _about(FormatError(f"is of version {data.get('version')!r}, this release reads {VERSION}"), path)
+    return data
+
+
+def _not_shared(path: str) -> Any:
+    message = f"host {HOST} does not see this folder: save where the client and all workers see the same files"
+    return _about(NotSharedError(message, path, HOST), path)
+
+
+def _about(error: Any, path: str) -> Any:
+    error.file = path
+    return error

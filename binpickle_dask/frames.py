@@ -1,0 +1,103 @@
+"""dask frames, Series and Indexes: one part for each partition.
+
+Rule: what comes back is what was saved: dtypes, order of columns, divisions. Divisions that were unknown are known
+afterwards, if the partitions turn out to be in order.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import dask
+import dask.dataframe as dd
+
+from .manifest import Item, PartRecord
+from .parts import PartLoader
+
+__all__ = ["finish", "load", "plan"]
+
+
+def plan(frame: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
+    """Return the number of partitions, the facts known beforehand, and what JSON can not say of it."""
+    meta = frame._meta
+    facts: dict[str, Any] = {"type": type(meta).__name__}
+    if hasattr(meta, "columns"):
+        facts.update(columns=[str(name) for name in meta.columns], dtypes=[str(dtype) for dtype in meta.dtypes])
+    else:
+        facts["dtype"] = str(meta.dtype)
+    return (frame.npartitions,), facts, {"meta": meta, "divisions": tuple(frame.divisions)}
+
+
+def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return facts and the rest with what the parts tell: rows and divisions."""
+    divisions = meta["divisions"]
+    if None in divisions:
+        divisions = _divisions([record.facts["ends"] for record in records]) or divisions
+    rows = [record.facts["rows"] for record in records]
+    facts = {**item.facts, "rows": rows, "divisions": None if None in divisions else [str(at) for at in divisions]}
+    return facts, {**meta, "divisions": divisions}
+
+
+def load(item: Item, meta: dict[str, Any], loader: PartLoader, columns: Any = None) -> Any:
+    """Return the frame that loads the parts.
+
+    Args:
+        item: of the manifest.
+        meta: what `finish` gave.
+        loader: of the parts.
+        columns: to load; by default all.
+
+    Raises:
+        KeyError: there is no such column.
+        ValueError: `columns` for what has none.
+    """
+    empty = meta["meta"]
+    if hasattr(empty, "columns"):
+        load_part: Any = _FrameLoader(loader)
+        keywords = {"columns": list(empty.columns) if columns is None else _known(columns, empty)}
+        empty = empty[keywords["columns"]]
+    else:
+        if columns is not None:
+            raise ValueError(f"columns are for frames, this is a {item.facts.get('type')}")
+        load_part, keywords = loader, {}
+    # Otherwise dask would turn columns of objects into strings.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(
+            load_part, range(item.nparts), meta=empty, divisions=meta["divisions"], label="from-bpk", **keywords
+        )
+
+
+@dataclass(frozen=True)
+class _FrameLoader:
+    """What `from_map` calls; the keyword lets dask push projections into it."""
+
+    loader: PartLoader
+
+    def __call__(self, index: int, columns: list[Any] | None = None) -> Any:
+        frame = self.loader(index)
+        return frame if columns is None or list(frame.columns) == columns else frame[columns]
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self.loader.__dask_tokenize__()
+
+
+def _known(columns: Any, empty: Any) -> list[Any]:
+    found = [columns] if isinstance(columns, str) else list(columns)
+    missing = [name for name in found if name not in empty.columns]
+    if missing:
+        raise KeyError(f"no columns {missing}: there are {list(empty.columns)}")
+    return found
+
+
+def _divisions(ends: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Return where the partitions begin, and where the last one ends; `None` if they are not in order."""
+    if any(end is None for end in ends):
+        return None
+    try:
+        if any(left[1] >= right[0] for left, right in zip(ends, ends[1:])):
+            return None
+    except TypeError:  # of types that do not compare
+        return None
+    return tuple(first for first, _ in ends) + (ends[-1][1],)

@@ -1,0 +1,69 @@
+"""Loading: `from_bpk` gives back the collection that was saved, whose graph holds nothing but loads.
+
+Rule: keys are named for the snapshot, never for the path, so that a folder that is written again can not give what it
+held before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .collections import module_of
+from .parts import PartLoader
+from .store import Store, open_bpk
+from .structure import fill
+
+__all__ = ["from_bpk"]
+
+
+def from_bpk(
+    path: Any,
+    *,
+    mmap_mode: str | None = "r",
+    chunks: Any = None,
+    columns: Any = None,
+    snapshot: str | None = None,
+    verify: bool | None = None,
+) -> Any:
+    """Return what was saved into a folder, as a collection that loads each part on the worker that needs it.
+
+    Unpickles what the folder holds, here and on the workers, and so **runs code that it names**: load only what you
+    trust.
+
+    Args:
+        path: the folder.
+        mmap_mode: `"r"` maps what is stored raw, arrays are read-only; `"c"` maps copy-on-write; `None` reads into
+            memory.
+        chunks: of an array, as in `dask.array.from_array`; by default those that were saved.
+        columns: of a frame to load; by default all.
+        snapshot: by default the one that was committed last.
+        verify: as in `binpickle.load`.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotCommittedError: no save into it has ended.
+        SnapshotGoneError: the folder does not hold this snapshot, or no longer does.
+        ValueError: an argument is for another kind of collection.
+        KeyError: there is no such column.
+        BinPickleError: the folder is damaged.
+        OSError: from the operating system, with the host.
+    """
+    if mmap_mode not in (None, "r", "c"):
+        raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
+    store = open_bpk(path, snapshot=snapshot)
+    options = _options(store, chunks, columns)
+    values = []
+    for i, item in enumerate(store.items):
+        loader = PartLoader(store.path, store.snapshot, i, mmap_mode, verify)
+        values.append(module_of(item.kind).load(item, store.meta(i), loader, **options))
+    return fill(store.structure(), values)
+
+
+def _options(store: Store, chunks: Any, columns: Any) -> dict[str, Any]:
+    """The arguments that are for one kind of collection, checked against what is there."""
+    for name, value, kind in (("chunks", chunks, "array"), ("columns", columns, "frame")):
+        if value is not None:
+            if store.kind != kind:
+                raise ValueError(f"{name}= is for an {kind}, this folder holds: {store.kind}")
+            return {name: value}
+    return {}
