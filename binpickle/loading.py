@@ -133,7 +133,15 @@ class Loading:
         if len(self._in_place) and not self._in_place.any():
             why = "its arrays are stored encoded" if self._mapped is not None else "its source is not a regular file"
             message = f"nothing of the file could be mapped: {why}; it is read into memory (dump with mappable=True)"
-            warnings.warn(message, FormatWarning, stacklevel=5)
+            warnings.warn(message, FormatWarning, stacklevel=_level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """Return the stack level of whoever called into this package, seen from the function that asks."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("binpickle."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _raise(_: int, error: BinPickleError | None) -> None:
@@ -177,4 +185,4 @@ def _tell_versions(error: Exception, libraries: Mapping[str, str]) -> None:
     if sys.version_info >= (3, 11):
         error.add_note(note)
     else:
-        warnings.warn(note, FormatWarning, stacklevel=2)
+        warnings.warn(note, FormatWarning, stacklevel=_level_of_caller())
