@@ -104,11 +104,12 @@ class IndexBuilder:
 
 
 def _pack_kind(kind: Kind) -> Any:
-    spec = None if kind.dtype is None else dtype_spec(kind.dtype)
+    shape = list(kind.shape or ())
+    spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
     if spec is None:
         return kind.nbytes
     order = kind.order if isinstance(kind.order, str) else list(kind.order)
-    return [spec, list(kind.shape or ()), order]
+    return [spec, shape, order]
 
 
 def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> dict[str, Any]:
@@ -282,19 +283,27 @@ def _parse_kind(kind: Any) -> Kind:
     if type(kind) is int and 0 <= kind < 1 << 62:
         return Kind(kind)
     spec, shape, order = kind
-    if not isinstance(shape, list) or len(shape) > 32 or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape):
-        raise FormatError(f"index: {shape!r} is not a shape")
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise FormatError(f"index: {shape!r:.80} is not a shape")
     if order not in ("C", "F"):
         order = tuple(order)
-        if sorted(order) != list(range(len(shape))):
-            raise FormatError(f"index: {order!r} is not an order of {len(shape)} axes")
+        if not all(type(axis) is int for axis in order) or sorted(order) != list(range(len(shape))):
+            raise FormatError(f"index: {order!r:.80} is not an order of {len(shape)} axes")
     dtype = dtype_from_spec(spec)
+    if not _is_possible(dtype, shape):
+        raise FormatError(f"index: no array has shape {shape!r:.80} and type {str(dtype):.80}")
     nbytes = dtype.itemsize
     for n in shape:
         nbytes *= n
-    if nbytes >= 1 << 62:
-        raise FormatError(f"index: an array of shape {tuple(shape)} is too large")
     return Kind(nbytes, dtype, tuple(shape), order)
+
+
+def _is_possible(dtype: np.dtype, shape: Sequence[int]) -> bool:
+    """Return whether every NumPy makes such an array: 1 has 32 dimensions, and refuses a size even if there is a 0."""
+    size = max(dtype.itemsize, 1)
+    for n in shape:
+        size *= max(n, 1)
+    return len(shape) <= 32 and size < 1 << 62 and not dtype.subdtype
 
 
 def _parse_buffers(
