@@ -22,7 +22,8 @@ from .errors import (
     UntrustedError,
 )
 from .info import BPKInfo, FileStatus, file_info
-from .read import BinPickleFile, load, loads
+from .opened import BinPickleFile
+from .read import load, loads
 from .repack import SAME, repack
 from .write import BinPickler, dump, dumps
 

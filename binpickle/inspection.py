@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping
 from . import trust
 from .contents import RESTRICTED_LIMITS, Limits
 from .info import Buffer
-from .read import BinPickleFile, scan_globals
+from .opened import BinPickleFile, scan_globals
 from .trust import GlobalUse
 
 __all__ = ["Inspection", "inspect"]

@@ -28,7 +28,7 @@ LEVELS = [
     """,
     "cpus crew sink source",
     "assemble container filewriter loading summary",
-    "info read repack write",
+    "info opened read repack write",
     "aio inspection",
     "__init__",
     "__main__ cli commands failures folders rich_terminal terminal",
