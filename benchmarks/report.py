@@ -51,9 +51,24 @@ def read_lines(results: dict[str, Any]) -> list[Line]:
 
 def table(results: dict[str, Any]) -> str:
     """Give results as Markdown."""
-    facts = [f"{name}: {value}" for part in ("machine", "versions") for name, value in results[part].items()]
     lines = [_markdown(line) for line in read_lines(results)]
-    return "\n".join([", ".join(facts) + f", scale: {results['scale']}.\n", METHOD, HEAD, *lines, ""])
+    facts = [f"{name}: {value}" for part in ("machine", "versions") for name, value in results[part].items()]
+    return "\n".join([", ".join(facts) + f", scale: {results['scale']}.\n", METHOD, _noise(results), HEAD, *lines, ""])
+
+
+def _noise(results: dict[str, Any]) -> str:
+    """Say how busy other programs kept the machine: how long timed calls were ready to run but had no processor."""
+    shares = sorted(
+        waited / seconds
+        for case in results["cases"]
+        for values in case["values"].values()
+        for step in ("dump", "load")
+        for waited, seconds in zip(values.get(f"{step} waited", []), values.get(step, []))
+    )
+    if not shares:
+        return ""
+    middle, most = shares[len(shares) // 2], shares[-1]
+    return f"Timed calls waited for a processor {middle:.1%} of their time (median), {most:.1%} at worst.\n"
 
 
 def _markdown(line: Line) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -114,7 +115,12 @@ def _work(job: dict[str, object]) -> dict[str, float]:
     except subprocess.TimeoutExpired:
         raise Failed(f"no end within {TIMEOUT:.0f} s") from None
     if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise Failed(lines[-1] if lines else f"exit status {done.returncode}")
+        raise Failed(_last_error(done.stderr) or f"exit status {done.returncode}")
     metrics: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return metrics
+
+
+def _last_error(text: str) -> str:
+    """Find the last exception's own line in tracebacks, those of exception groups too, which are drawn in frames."""
+    lines = [line.strip(" |+-") for line in text.splitlines()]
+    return next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception|Warning)\b", line)), "")

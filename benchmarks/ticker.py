@@ -5,7 +5,7 @@ Rule: the ticker is an ordinary task of the loop; its delay is what any other ta
 
 from __future__ import annotations
 
-import os
+import threading
 import time
 from typing import Any, Callable, Coroutine
 
@@ -42,17 +42,16 @@ def run_ticking(backend: str, step: str, work: Work) -> Measured:
 
 
 def run_watching_threads(backend: str, step: str, work: Work) -> Measured:
-    """Run work on a fresh loop; give its value, its time, and the most threads there were beyond those before it."""
-    before = _threads()
-    most = [before]
+    """Run work on a fresh loop; give its value, its time, and the most threads there were beside the loop's own."""
+    seen: list[int] = []
 
     async def look() -> None:
         while True:
-            most.append(_threads())
+            seen.append(threading.active_count() - 1)
             await anyio.sleep(LOOK)
 
     value, seconds = anyio.run(_beside, work, look, backend=backend)
-    return Measured(value, {step: seconds, "threads": float(max(most) - before)})
+    return Measured(value, {step: seconds, "threads": float(max(seen))})
 
 
 async def _beside(work: Work, watcher: Callable[[], Coroutine[Any, Any, None]]) -> tuple[Any, float]:
@@ -65,7 +64,3 @@ async def _beside(work: Work, watcher: Callable[[], Coroutine[Any, Any, None]]) 
         seconds = time.perf_counter() - start
         group.cancel_scope.cancel()
     return value, seconds
-
-
-def _threads() -> int:
-    return len(os.listdir("/proc/self/task"))

@@ -80,13 +80,20 @@ STEPS = {"prepare": prepare, "dump": dump, "load": load}
 
 def _timed(step: str, call: Callable[[], Any]) -> dict[str, float]:
     water = HighWater()
-    start = time.perf_counter()
+    before = _clocks()
     result = call()
-    seconds = time.perf_counter() - start
+    seconds, worked, waited = (after - start for start, after in zip(before, _clocks()))
     metrics = {step: seconds, f"{step} memory": float(water.rise())}
+    metrics.update({f"{step} processor time": worked, f"{step} waited": waited})
     if isinstance(result, Measured):
         metrics.update(result.metrics)
     return metrics
+
+
+def _clocks() -> tuple[float, float, float]:
+    """Give the seconds on the clock, on processors, and those that this thread was ready but had no processor."""
+    waited = int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    return time.perf_counter(), time.process_time(), waited
 
 
 def _warm_up(case: Case, contender: Contender, path: str) -> None:

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 import binpickle
 
-from ..cases import KIB, MIB, Case, Contender, Measured, Scale, amount, ratio
+from ..cases import KIB, MIB, Case, Contender, Measured, Scale, amount, ratio, worst
 from ..objects import walk
 from ..ticker import run_watching_threads
 
@@ -56,7 +56,7 @@ def case(name: str, count: int, size: int, arguments: dict[str, Any], claims: di
             for target in (
                 ratio("dump", way, ONE, claims.get(ONE)),
                 ratio("dump", way, THREADS, claims.get(THREADS)),
-                amount("threads", way, TOKENS),
+                worst("threads", way, TOKENS),
                 amount("dump memory", way),
             )
         ),
