@@ -200,7 +200,7 @@ def _known(library: str) -> set[str]:
     return {f"{home}:{name}" for home, found in module.NAMES.items() for name in found.split()}
 
 
-TEMPLATE = '''"""What `binpickle.trust.{library}()` trusts, by module: made by tools/make_trust_sets.py, and reviewed."""
+TEMPLATE = '''"""What `binpickle.trust.{library}()` trusts, by module: made by make_trust_sets.py, and reviewed."""
 
 from __future__ import annotations
 

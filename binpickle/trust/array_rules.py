@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     _Order = Literal["C", "F"]
 
 _MAX = (1 << 63) - 1
+# The items of a structured array come as a list, so its size does not follow from the stream's.
+_MAX_OBJECT_ITEM = 256
+_MAX_GAPS = 1 << 26
 _NDARRAY = ("numpy", "ndarray")
 _MATRIX = ("numpy", "matrix")
 _RECARRAY = ("numpy", "recarray")
@@ -148,6 +151,8 @@ def _filled(shape: Any, dtype: np.dtype[Any], order: _Order, items: list[Any], c
     """Make an array of objects, item by item: in one go, NumPy would look into items that are sequences."""
     if len(items) != count:
         raise FormatError(f"an array of {count} objects has {len(items)}")
+    if dtype.itemsize > _MAX_OBJECT_ITEM and count * dtype.itemsize > _MAX_GAPS:
+        raise FormatError(f"an array of {count} objects has items of {dtype.itemsize} bytes")
     flat = np.empty(count, dtype)
     check = _item_check(dtype)
     for i, item in enumerate(items):

@@ -7,7 +7,9 @@ call makes something pending here, the state a new dtype, by the constructor tha
 from __future__ import annotations
 
 import re
+from functools import reduce
 from itertools import islice
+from operator import mul
 from typing import Any, Callable
 
 import numpy as np
@@ -22,7 +24,8 @@ __all__ = ["CALLS", "MENTIONED"]
 _PLAIN = re.compile(r"[biufcOmM][0-9]{1,2}|[SUV][0-9]{1,9}")
 _UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
 _ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
-_MAX_ITEMSIZE = (1 << 31) - 1
+_MAX_ITEMSIZE = (1 << 31) - 1  # a C int, in which NumPy also adds up offsets and sizes: it has to be checked here
+_MAX_DIMENSIONS = 32
 # NumPy compares and hashes dtypes by recursion, and does not notice that a field occurred before.
 _MAX_DEPTH = 8
 _MAX_FIELDS = 1 << 16
@@ -60,10 +63,11 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
 
 
 def _plain(spec: str, order: str, itemsize: Any) -> np.dtype[Any]:
-    dtype = np.dtype(spec) if spec[0] in "OSV" else np.dtype(order + spec)
-    if spec[0] in "SUV" and dtype.itemsize != itemsize:
-        raise FormatError(f"the dtype {spec} has an item size of {itemsize!r}")
-    return dtype
+    if spec[0] in "SUV":
+        size = int(spec[1:]) * (4 if spec[0] == "U" else 1)
+        if expect_int(itemsize, "the size of a dtype", 0, _MAX_ITEMSIZE) != size:
+            raise FormatError(f"the dtype {spec} has items of {itemsize} bytes")
+    return np.dtype(spec) if spec[0] in "OSV" else np.dtype(order + spec)
 
 
 def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
@@ -79,27 +83,35 @@ def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
 
 def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
     base, shape = expect(subarray, "a subarray", tuple)
-    shape = (shape,) if type(shape) is int else expect_ints(shape, "a subarray")
-    _check_size([_expect_dtype(base)])
-    dtype = np.dtype((base, shape))
-    if dtype.itemsize != itemsize or dtype.itemsize > _MAX_ITEMSIZE:
-        raise FormatError("a subarray has a wrong size")
-    return dtype
+    shape = expect_ints((shape,) if type(shape) is int else shape, "the shape of a subarray")
+    if _expect_dtype(base).subdtype or len(shape) > _MAX_DIMENSIONS:
+        raise FormatError("a subarray has too many dimensions")
+    _check_size([base])
+    expect_int(itemsize, "the size of a subarray", 0, _MAX_ITEMSIZE)
+    # NumPy multiplies in C integers, and takes lengths of 0 for 1 when it looks at the size.
+    if reduce(mul, shape, base.itemsize) != itemsize or reduce(mul, (n or 1 for n in shape), 1) > _MAX_ITEMSIZE:
+        raise FormatError(f"a subarray has {itemsize} bytes, not what its shape says")
+    return np.dtype((base, shape))
 
 
 def _structured(names: Any, fields: Any, itemsize: Any, flags: Any) -> np.dtype[Any]:
     expect(names, "the names of a structured dtype", tuple)
     expect(fields, "the fields of a structured dtype", dict)
+    expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE)
+    if not names and not fields and not itemsize:
+        return np.dtype([])
     columns = [_field(name, fields) for name in names]
     if fields.keys() != set(names) | {title for _, _, title in columns if title is not None}:
         raise FormatError("a structured dtype has fields without a name")
+    if max(offset + dtype.itemsize for dtype, offset, _ in columns) > itemsize:
+        raise FormatError("a structured dtype has fields that lie outside of it")
     formats = [dtype for dtype, _, _ in columns]
     _check_size(formats)
     layout: dict[str, Any] = {
         "names": list(names),
         "formats": formats,
         "offsets": [offset for _, offset, _ in columns],
-        "itemsize": expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE),
+        "itemsize": itemsize,
     }
     if any(title is not None for _, _, title in columns):
         layout["titles"] = [title for _, _, title in columns]

@@ -33,7 +33,7 @@ def _masked_array(
     if (dtype, copy, subok, ndmin, keep_mask) != (None, False, True, 0, True):
         raise FormatError("numpy.ma.MaskedArray has other arguments than data, mask and fill value")
     expect(data, "the data of a masked array", np.ndarray)
-    if type(mask) is not np.bool_:
+    if mask is not np.ma.nomask:  # True would be an array, of the size that strides of 0 can give to little data
         _check_mask(data, mask)
     expect(hard_mask, "a masked array", bool, type(None))
     return np.ma.MaskedArray(data, mask, fill_value=_fill(fill_value), hard_mask=hard_mask)

@@ -1,4 +1,4 @@
-"""What `binpickle.trust.pandas()` trusts, by module: made by tools/make_trust_sets.py, and reviewed."""
+"""What `binpickle.trust.pandas()` trusts, by module: made by make_trust_sets.py, and reviewed."""
 
 from __future__ import annotations
 
