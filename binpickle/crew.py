@@ -102,7 +102,7 @@ class Crew:
                 self._coming -= 1
                 return False
             helper = threading.Thread(target=self._help, name="binpickle-helper")
-            self._helpers.append(helper)
+            self._helpers = [each for each in self._helpers if each.is_alive()] + [helper]
             try:
                 helper.start()
             except BaseException:
@@ -224,6 +224,7 @@ class Pipeline(Generic[T]):
             yield
 
     def _retire(self) -> None:
+        self._crew.check()
         job = self._jobs.popleft()
         if job.light:
             job.run()

@@ -1,0 +1,166 @@
+"""Async writing and reading: `adump` and `aload`, on asyncio and Trio.
+
+Strategy: all work is that of `dump` and `load`, a generator of steps, run in worker threads: `hops` runs them, `tokens`
+bounds how many at a time, `workers` holds what a cancellation may and may not do, `streams` knows what is no file.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import Any, Callable, Iterable, Mapping
+
+from anyio import CapacityLimiter, from_thread
+
+from ..contents import RESTRICTED_LIMITS, Limits
+from ..crew import Crew
+from ..filewriter import Codecs, DumpOptions
+from ..meter import Progress
+from ..opened import BinPickleFile, load_steps
+from ..sink import Sink, open_sink
+from ..write import write_steps
+from .hops import Steps, run
+from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
+from .tokens import AsyncCrew
+
+__all__ = ["adump", "aload"]
+
+
+async def adump(
+    obj: Any,
+    file: Any,
+    *,
+    limiter: CapacityLimiter | None = None,
+    mappable: bool = False,
+    codecs: Codecs = "auto",
+    metadata: Mapping[str, str] | None = None,
+    digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
+    durable: bool | None = None,
+    exclusive: bool = False,
+    pickler: type[Any] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write an object to a file without blocking the event loop: byte for byte the file that `dump` writes.
+
+    Pickling, encoding and file work run in worker threads; chunks are encoded concurrently. Pickling holds the GIL as
+    it always does, so an object of very many small Python objects still slows the loop. The object must not be changed
+    until this returns.
+
+    Cancellation takes effect within one chunk's time: before the file is in place the old one stands and nothing else
+    is left, afterwards the new one is complete. No thread goes on when this has returned or raised.
+
+    Args:
+        obj: what to write.
+        file: as for `dump`; also an object with coroutine `write` (`anyio.open_file`) or `send(bytes)`
+            (`anyio.abc.ByteSendStream`), which is not run ahead of by more than a few chunks.
+        limiter: bounds the threads that work at the same time; by default one limiter for each event loop, with as
+            many tokens as CPUs may be used, shared by all calls.
+        mappable: see `dump`.
+        codecs: see `dump`; functions among them are called in a worker thread.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        durable: see `dump`.
+        exclusive: see `dump`.
+        pickler: see `dump`.
+        progress: see `dump`; called on the event loop.
+
+    Raises:
+        Exception: what `dump` raises, never in an `ExceptionGroup`; what `send` or `write` of `file` raise.
+    """
+    options = DumpOptions(
+        mappable=mappable,
+        codecs=codecs,
+        metadata=metadata,
+        digests=digests,
+        key=key,
+        context=context,
+        pickler=pickler,
+    )
+    crew = AsyncCrew(limiter)
+    send = sender(file)
+    if send is None:
+        open_file = partial(open_sink, unwrapped(file), durable, exclusive)
+        await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress)), crew, Stream())
+    elif durable or exclusive:
+        raise TypeError("durable and exclusive need a path: a stream is the caller's")
+    else:
+        sink = SendSink(send, crew)
+        await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress)), crew, sink)
+
+
+async def aload(
+    file: Any,
+    *,
+    limiter: CapacityLimiter | None = None,
+    mmap_mode: str | None = None,
+    trusted: Iterable[Any] | None = None,
+    verify: bool | None = None,
+    key: Any = None,
+    context: bytes = b"",
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Load the object that a file holds without blocking the event loop.
+
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given. Reading, decoding and
+    unpickling run in worker threads; unpickling holds the GIL as it always does.
+
+    Cancellation takes effect within one chunk's time, or at the end of unpickling; no thread goes on afterwards.
+
+    Args:
+        file: as for `load`; also an object with coroutine `read` or `receive` (which ends with `anyio.EndOfStream` or
+            empty bytes), or an async iterable of bytes. These are copied to memory, or from 16 MiB on to an unnamed
+            temporary file.
+        limiter: see `adump`.
+        mmap_mode: see `load`.
+        trusted: see `load`.
+        verify: see `load`.
+        key: see `load`.
+        context: see `load`.
+        limits: see `load`.
+        progress: see `load`; called on the event loop.
+
+    Raises:
+        Exception: what `load` raises, never in an `ExceptionGroup`; what `read` or `receive` of `file` raise.
+    """
+    crew = AsyncCrew(limiter)
+    opened = partial(BinPickleFile, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits)
+    receive = receiver(file)
+    if receive is None:
+        open_file = partial(opened, interruptible(unwrapped(file), crew))
+        return await run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew, Stream())
+    defaults = Limits() if trusted is None else RESTRICTED_LIMITS
+    received = Received(receive, (limits or defaults).stored_bytes)
+    load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress), trusted)
+    return await run(_receive_steps(received, load), crew, received)
+
+
+def _dump_steps(
+    obj: Any, open_file: Callable[[], Sink], crew: Crew, options: DumpOptions, progress: Progress | None
+) -> Steps[None]:
+    with open_file() as sink, crew:
+        yield from write_steps(obj, sink, crew, options, progress)
+
+
+def _load_steps(
+    open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+) -> Steps[Any]:
+    with open_file() as opened, crew:
+        return (yield from load_steps(opened, crew, progress, trusted))
+
+
+def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
+    with closing(received):
+        while received.waiting:
+            received.put_away()
+            yield
+        return (yield from load)
+
+
+def _on_loop(progress: Progress | None) -> Progress | None:
+    """Return a function for worker threads that calls `progress` on the event loop."""
+    return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)

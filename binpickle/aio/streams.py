@@ -1,0 +1,238 @@
+"""Files that are not files: what takes or gives bytes by coroutines, on the event loop.
+
+Rule: the caller's coroutines run on the event loop and hold no token. Sending is run ahead of by a few chunks; what is
+received goes to memory, or from some size on to an unnamed temporary file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+from collections import deque
+from functools import partial
+from typing import Any, Awaitable, Callable
+
+import anyio
+from anyio import CancelScope, from_thread
+
+from ..errors import LimitError
+from ..sink import Sink
+from ..source import Source, Spool
+from .tokens import AsyncCrew
+
+__all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
+
+# A pickler can not be halted for every chunk: this much may wait for a slow receiver while it goes on.
+_SEND_AHEAD = 16 << 20
+# Less is not worth leaving the thread for, nor sending by itself.
+_SEND_FROM = 1 << 20
+_RECEIVE_BYTES = 1 << 20
+
+
+class Stream:
+    """What steps of work have to do with the event loop.
+
+    Attributes:
+        waiting: whether the steps should halt soon for `exchange`.
+    """
+
+    waiting = False
+
+    async def exchange(self) -> None:
+        """Send or receive; on the event loop, before the steps begin, whenever they halt, and when they have ended."""
+
+    def interrupt(self) -> None:
+        """Let a thread that waits for the event loop go on; on the event loop."""
+
+
+class SendSink(Sink, Stream):
+    """Sends what is written by a coroutine function of the caller's.
+
+    Between hops the task that runs them sends. A pickler can not be interrupted, so when too much waits while it runs,
+    its thread gives its token back and waits for the receiver.
+
+    Args:
+        send: takes all of a `bytes` object.
+        crew: who writes.
+    """
+
+    def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
+        self._send = send
+        self._crew = crew
+        self._pieces: deque[bytes] = deque()
+        self._nbytes = 0
+        self._scope = CancelScope()
+
+    @property
+    def waiting(self) -> bool:  # type: ignore[override]
+        """Whether enough waits to be worth sending."""
+        return self._nbytes >= _SEND_FROM
+
+    def write(self, data: Any) -> None:
+        view = memoryview(data).cast("B")
+        self._nbytes += len(view)
+        if self._pieces and len(self._pieces[-1]) + len(view) <= _SEND_FROM:
+            self._pieces[-1] += view
+        else:
+            self._pieces.append(bytes(view))  # a copy: receivers may keep it, and the caller's array may change
+        if self._nbytes > _SEND_AHEAD:
+            from_thread.run(self._send_without_token)
+            self._crew.check()
+
+    async def exchange(self) -> None:
+        while self._pieces:
+            piece = self._pieces.popleft()
+            self._nbytes -= len(piece)
+            await self._send(piece)
+
+    def interrupt(self) -> None:
+        self._scope.cancel()
+
+    async def _send_without_token(self) -> None:
+        self._crew.release()
+        with self._scope:
+            await self.exchange()
+            await self._crew.acquire()
+        self._scope = CancelScope()
+
+
+class Received(Stream):
+    """What a coroutine function gives, until it gives nothing more.
+
+    Args:
+        receive: gives the next bytes; none at the end.
+        limit: bytes to accept.
+    """
+
+    def __init__(self, receive: Callable[[], Awaitable[Any]], limit: int):
+        self.waiting = True
+        self._receive = receive
+        self._limit = limit
+        self._spool = Spool()
+        self._source: Source | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    async def exchange(self) -> None:
+        nbytes = 0
+        while self.waiting and nbytes < _RECEIVE_BYTES:
+            piece = await self._receive()
+            self.waiting = bool(piece)
+            if piece:
+                nbytes += self._take(piece if isinstance(piece, bytes) else bytes(memoryview(piece)))
+
+    def put_away(self) -> None:
+        """Move what was received to where it stays; may do I/O."""
+        for piece in self._pieces:
+            self._spool.add(piece)
+        self._pieces.clear()
+
+    def finish(self) -> Source:
+        """Return a source of all that was received; may do I/O."""
+        self.put_away()
+        self._source = self._spool.finish()
+        return self._source
+
+    def close(self) -> None:
+        """Drop everything; may do I/O."""
+        self._spool.close()
+        if self._source is not None:
+            self._source.close()
+
+    def _take(self, piece: bytes) -> int:
+        """Take the next bytes; return how many of them are to be put away."""
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise LimitError(f"more than {self._limit} bytes were received", "stored_bytes")
+        if not self._pieces and self._spool.fits(len(piece)):
+            self._spool.add(piece)
+            return 0
+        self._pieces.append(piece)
+        return len(piece)
+
+
+def unwrapped(file: Any) -> Any:
+    """Return the file object that `anyio.open_file` wraps: worker threads use it as it is."""
+    return file.wrapped if isinstance(file, anyio.AsyncFile) else file
+
+
+def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
+    """Return the coroutine function that takes the bytes of a file, if it is one that does."""
+    if _is_plain(file):
+        return None
+    if _is_async(getattr(file, "drain", None)):
+        raise TypeError("an asyncio.StreamWriter can not be used from threads: wrap it in an object with async write")
+    write: Any = getattr(file, "write", None)
+    send: Any = getattr(file, "send", None)
+    if _is_async(write):
+        return partial(_write_all, write)
+    return send if _is_async(send) and not callable(write) else None
+
+
+def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
+    """Return the coroutine function that gives the next bytes of a file (none at its end), if it has one."""
+    if _is_plain(file):
+        return None
+    read: Any = getattr(file, "read", None)
+    receive: Any = getattr(file, "receive", None)
+    if _is_async(read):
+        return partial(read, _RECEIVE_BYTES)
+    if _is_async(receive):
+        return partial(_next, receive, anyio.EndOfStream)
+    if hasattr(file, "__aiter__") and not callable(read):
+        return partial(_next_nonempty, file.__aiter__().__anext__)
+    return None
+
+
+def interruptible(file: Any, crew: AsyncCrew) -> Any:
+    """Return a file object as one whose reading ends when the crew is cancelled; anything else as it is."""
+    known = isinstance(file, (str, os.PathLike, io.TextIOBase)) or not callable(getattr(file, "read", None))
+    return file if known else _Interruptible(file, crew)
+
+
+class _Interruptible:
+    """A file object of the caller's that refuses to be read on once a crew is cancelled."""
+
+    def __init__(self, file: Any, crew: AsyncCrew):
+        self._file = file
+        self._crew = crew
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, *size: int) -> Any:
+        self._crew.check()
+        return self._file.read(*size)
+
+
+def _is_plain(file: Any) -> bool:
+    return isinstance(file, (str, os.PathLike, anyio.AsyncFile))
+
+
+def _is_async(function: Any) -> bool:
+    return callable(function) and inspect.iscoroutinefunction(inspect.unwrap(function))
+
+
+async def _write_all(write: Callable[[bytes], Awaitable[Any]], data: bytes) -> None:
+    while data:
+        written = await write(data)
+        data = data[written:] if isinstance(written, int) and 0 < written < len(data) else b""
+
+
+async def _next(receive: Callable[[], Awaitable[Any]], end: type[Exception]) -> Any:
+    try:
+        return await receive()
+    except end:
+        return b""
+
+
+async def _next_nonempty(receive: Callable[[], Awaitable[Any]]) -> Any:
+    """Return the next item of an iterator, whose empty items are not its end."""
+    piece = b""
+    while not piece:
+        try:
+            piece = await receive()
+        except StopAsyncIteration:
+            break
+    return piece
