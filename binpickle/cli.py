@@ -1,7 +1,8 @@
 """The command `binpickle`: its arguments, and how every failure ends.
 
 Rule: it uses the public interface only. A failure is one line on stderr and an exit code that is not 0, never a
-traceback: 1 for a file, 2 for the arguments, 130 for Ctrl-C, 141 (without a line) when nobody reads the output.
+traceback: 1 for a file, 2 for the arguments, 130 for Ctrl-C. Without a line end 141, when nobody reads the output, and
+128 + n for a signal that asks to end.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from typing import Any, Callable, NoReturn, Sequence
+import threading
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, NoReturn, Sequence
 
 import binpickle
 
@@ -19,6 +23,7 @@ from .failures import error_text, print_error
 
 __all__ = ["main"]
 
+_ENDING = [getattr(signal, name) for name in ["SIGHUP", "SIGTERM"] if hasattr(signal, name)]
 _FAILED, _USAGE, _INTERRUPTED, _NO_READER = 1, 2, 130, 141
 
 
@@ -34,8 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments are wrong, or ask for help.
     """
+    if sys.stdout is None:  # closed by whoever started this: a file that is opened would take its number
+        print_error("there is no standard output")
+        return _FAILED
     try:
-        return _run(arguments)
+        with _ending_orderly():
+            return _run(arguments)
     except KeyboardInterrupt:
         print_error("interrupted")
         return _INTERRUPTED
@@ -46,6 +55,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
     finally:
         _finish_output()
+
+
+@contextmanager
+def _ending_orderly() -> Iterator[None]:
+    """Let a signal that would kill the process end it as an exception does, leaving no temporary file.
+
+    Those that are handled or ignored already, as under nohup, stay so.
+    """
+    own = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in _ENDING if own and signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -57,12 +57,13 @@ def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool) -> None
     if numbers:
         screen.table(BUFFER_COLUMNS, [buffer_row(n, buffers[n]) for n in numbers])
     if count > len(numbers):
-        rest = summary.buffers.stored_nbytes - int(summary.stored[numbers].sum())
+        rest = max(0, summary.buffers.stored_nbytes - int(summary.stored[numbers].sum()))
         screen.line(f"... and {count - len(numbers):,} more, stored in {nbytes_text(rest)}; --all shows them")
     if count > _ROWS:
-        tables = {"codecs": total_rows(summary.by_codecs), "dtype": total_rows(summary.by_dtype)}
-        for title, rows in tables.items():
+        for title, rows in [("codecs", total_rows(summary.by_codecs)), ("dtype", total_rows(summary.by_dtype))]:
             screen.table([title, *TOTAL_COLUMNS], rows if every else rows[:_ROWS])
+            if len(rows) > _ROWS and not every:
+                screen.line(f"... and {len(rows) - _ROWS:,} more; --all shows them")
 
 
 def _metadata(opened: BinPickleFile, every: bool) -> list[tuple[str, str]]:
@@ -94,7 +95,9 @@ def _verify_one(screen: Screen, file: str) -> bool:
     try:
         errors = _find_errors(file)
     except (BinPickleError, OSError, ImportError) as error:
-        errors = [error_text(error)]
+        text = error_text(error)
+        screen.line(text if text.startswith(file) else f"{file}: {text}")
+        return False
     screen.line(f"{file}: {'damaged' if errors else 'ok'}")
     for text in errors[:_ROWS]:
         screen.line(f"  {text}")

@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import groupby
 from typing import Any, Callable, Sequence
 
-from .words import nbytes_text
+from .words import count_text, nbytes_text, shape_text
 
 __all__ = ["find_errors", "folder_facts", "folder_json"]
 
@@ -33,18 +33,20 @@ def folder_json(folder: str) -> dict[str, Any]:
 
 
 def folder_facts(folder: str) -> list[tuple[str, str]]:
-    """Return the same as names and texts; nothing for what a kind does not have."""
+    """Return the same as names and texts, without what this kind of collection does not have."""
     found = folder_json(folder)
-    size, chunks, columns = found.pop("size"), found.pop("chunks"), found.pop("columns")
-    texts = {
-        **{name: str(value) for name, value in found.items() if value is not None},
-        "path": folder,
-        "size": nbytes_text(size),
-        "chunks": "; ".join(map(_runs, chunks)) if chunks else "",
-        "columns": ", ".join(columns) if columns else "",
-        "snapshots": ", ".join(found["snapshots"]),
-    }
-    return [(name.replace("nparts", "parts"), text) for name, text in texts.items() if text]
+    facts = [
+        ("folder", folder),
+        ("kind", found["kind"]),
+        ("size", f"{nbytes_text(found['size'])} in {count_text(found['nparts'], 'part')}"),
+        ("shape", shape_text(found["shape"])),
+        ("dtype", found["dtype"] or ""),
+        ("chunks", "; ".join(map(_runs, found["chunks"] or ()))),
+        ("columns", ", ".join(map(str, found["columns"] or ()))),
+        ("snapshot", found["snapshot"]),
+        ("snapshots", ", ".join(found["snapshots"])),
+    ]
+    return [(name, text) for name, text in facts if text]
 
 
 def find_errors(folder: str, progress: Callable[[int, int], Any] | None) -> list[str]:

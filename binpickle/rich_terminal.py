@@ -21,8 +21,9 @@ from .words import printable
 
 __all__ = ["RichScreen", "rich_bar"]
 
-_COLOURS = {"s": "yellow", "+": "bright_black", ".": "white"}
-_BUFFER_COLOURS = ["cyan", "magenta", "green", "blue", "red"]
+# Bright ones, since black letters stand on them.
+_COLOURS = {"s": "bright_yellow", "+": "white", ".": "bright_white"}
+_BUFFER_COLOURS = ["bright_cyan", "bright_magenta", "bright_green", "bright_blue", "bright_red"]
 # Rich takes about a millisecond a row, too much for the tens of thousands that `--all` may show.
 _MOST_ROWS = 1000
 

@@ -80,32 +80,34 @@ def summarize(container: Container) -> Summary:
     contents = container.contents
     chunks = np.array(container.stream_chunks, np.int64)
     stored_stream = int(contents.chunk_stored[chunks].sum())
-    stored, nbytes = _stored(container), contents.buffer_nbytes
+    shares, nbytes = _shares(container), contents.buffer_nbytes
     return Summary(
         name=container.source.name,
         version=contents.version,
         size=contents.length,
         checksum=contents.checksum.name,
         stream=Total(int(contents.stream is not None), container.stream_nbytes, stored_stream),
-        buffers=Total(len(nbytes), int(nbytes.sum()), int(contents.chunk_stored.sum()) - stored_stream),
-        by_codecs=_totals(_chains(container), _ids(container), nbytes, stored),
-        by_dtype=_totals(contents.buffer_kinds, _dtypes(container), nbytes, stored),
-        stored=stored,
+        buffers=Total(len(nbytes), int(nbytes.sum()), round(shares.sum())),
+        by_codecs=_totals(_chains(container), _ids(container), nbytes, shares),
+        by_dtype=_totals(contents.buffer_kinds, _dtypes(container), nbytes, shares),
+        stored=np.rint(shares).astype(np.int64),
     )
 
 
-def _stored(container: Container) -> np.ndarray:
-    """Return what each buffer takes: of a chunk that several share, as much as it has of the decoded bytes."""
+def _shares(container: Container) -> np.ndarray:
+    """Return what each buffer takes: of a chunk that several share, as much as it has of the decoded bytes.
+
+    These are fractions. A hundred thousand of them, each rounded, could add up to more than the file.
+    """
     contents, regions = container.contents, container.regions
     nbytes = contents.buffer_nbytes
     stored_before = np.concatenate(([0], contents.chunk_stored.cumsum()))
     counted = np.flatnonzero((nbytes > 0) & (regions.roots == np.arange(len(nbytes))))
     first, stop = regions.first[counted], regions.last[counted] + 1
     logical = contents.chunk_starts[stop] - contents.chunk_starts[first]
-    stored = np.zeros(len(nbytes), np.int64)
-    shares = (stored_before[stop] - stored_before[first]) * (nbytes[counted] / logical)
-    stored[counted] = np.rint(shares)
-    return stored
+    shares = np.zeros(len(nbytes))
+    shares[counted] = (stored_before[stop] - stored_before[first]) * (nbytes[counted] / logical)
+    return shares
 
 
 def _chains(container: Container) -> np.ndarray:
@@ -129,12 +131,12 @@ def _dtypes(container: Container) -> list[str | None]:
     return [None if dtype is None else words[dtype] for dtype in dtypes]
 
 
-def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, stored: np.ndarray) -> dict[_Key, Total]:
+def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, shares: np.ndarray) -> dict[_Key, Total]:
     """Add up buffers by key; `numbers` says for each buffer which of the keys is its own."""
     order = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     which = np.array([order[key] for key in keys], np.int64)[numbers]
-    sums = np.zeros((len(order), 3), np.int64)
-    for column, values in enumerate([np.ones_like(nbytes), nbytes, stored]):
-        np.add.at(sums[:, column], which, values)
-    totals = {key: Total(*sums[n].tolist()) for key, n in order.items() if sums[n, 0]}
+    sums = np.zeros((3, len(order)))
+    for column, values in zip(sums, [np.ones_like(nbytes), nbytes, shares]):
+        np.add.at(column, which, values)
+    totals = {key: Total(*(round(value) for value in sums[:, n].tolist())) for key, n in order.items() if sums[0, n]}
     return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))

@@ -1,0 +1,95 @@
+"""What the other commands do."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commandline import MODEL, Run, python
+
+import binpickle
+from binpickle import BinPickleFile
+
+
+def test_verify(run: Run, model: str, damaged: str) -> None:
+    """`verify` says of each file whether it is as it was written, and ends with 1 if any is not."""
+    assert run("verify", model) == (0, "model.bpk: ok\n", "")
+    result = run("verify", model, damaged, "missing.bpk", model)
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert [lines[0], lines[1], *lines[3:]] == [
+        "model.bpk: ok",
+        "damaged.bpk: damaged",
+        "missing.bpk: No such file or directory",
+        "model.bpk: ok",
+    ]
+    assert lines[2].startswith("  chunk ")
+    assert result.err == "binpickle: 2 of 4 files are damaged or can not be read: damaged.bpk, missing.bpk\n"
+
+
+def test_verify_many_errors(run: Run) -> None:
+    """Of many damaged chunks the first are named and the others counted."""
+    binpickle.dump([np.full(1 << 18, n) for n in range(30)], "f.bpk", codecs=["zstd"])
+    data = bytearray(Path("f.bpk").read_bytes())
+    with BinPickleFile("f.bpk") as opened:
+        for entry in opened.entries:
+            data[entry.offset + 9] ^= 1
+    Path("f.bpk").write_bytes(data)
+    lines = run("verify", "f.bpk").out.splitlines()
+    assert len(lines) == 22
+    assert lines[-1] == "  ... and 11 more"
+
+
+@pytest.mark.parametrize(
+    ("options", "mappable", "codecs"),
+    [
+        (["--mappable"], True, []),
+        (["--codec", "gzip"], False, ["gzip"]),
+        (["--codec=shuffle", "--codec=zstd"], False, ["shuffle", "zstd"]),
+    ],
+    ids=str,
+)
+def test_repack(run: Run, model: str, options: list[str], mappable: bool, codecs: list[str]) -> None:
+    """`repack` stores the same object the other way, and says how large it has become."""
+    result = run("repack", model, "other.bpk", *options)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("other.bpk: ")
+    assert result.out.endswith(" kB of model.bpk\n")
+    with BinPickleFile("other.bpk") as opened:
+        assert opened.is_mappable == mappable
+        assert [spec["id"] for spec in opened.buffers[1].codecs] == codecs
+        assert (opened.load()["counts"] == MODEL["counts"]).all()
+
+
+def test_repack_auto(run: Run, model: str) -> None:
+    """Without an option each buffer gets what suits it."""
+    assert run("repack", model, model).code == 0
+    with BinPickleFile(model) as opened:
+        assert opened.buffers[1].stored_nbytes < MODEL["counts"].nbytes / 2
+
+
+def test_extract_stream(run: Run, model: str) -> None:
+    """The pickle stream goes to a file or to stdout, byte by byte."""
+    with BinPickleFile(model) as opened:
+        stream = opened.stream()
+    assert run("extract-stream", model, "stream.pkl") == (0, "", "")
+    assert Path("stream.pkl").read_bytes() == stream
+    with open("piped.pkl", "wb") as piped:
+        assert python("extract-stream", model, "-", stdout=piped).returncode == 0
+    assert Path("piped.pkl").read_bytes() == stream
+
+
+def test_module() -> None:
+    """`python -m binpickle` is the same command."""
+    result = python("--version", stdout=subprocess.PIPE)
+    assert (result.returncode, result.stdout) == (0, binpickle.__version__ + "\n")
+
+
+@pytest.mark.parametrize("command", [[], ["info"], ["verify"], ["repack"], ["extract-stream"]], ids=str)
+def test_help(run: Run, command: list[str]) -> None:
+    """Every command explains itself."""
+    result = run(*command, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert "usage: binpickle" in result.out

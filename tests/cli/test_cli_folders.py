@@ -1,0 +1,94 @@
+"""What the command line does with folders of parts, which it hands over to `binpickle_dask`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+from commandline import Run
+
+
+class Store(SimpleNamespace):
+    """What `binpickle_dask.store.open_bpk` returns, as far as it is used."""
+
+    errors: list[str] = []
+
+    def verify(self, *, progress: Callable[[int, int], Any] | None = None) -> list[str]:
+        if progress is not None:
+            progress(1, 2)
+        return self.errors
+
+
+@pytest.fixture
+def folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A folder named `out`, and the store that is made of it."""
+    os.mkdir("out")
+    facts = {"kind": "array", "nparts": 10, "nbytes": 80_000, "shape": (9500, 3), "dtype": "float64", "columns": None}
+    chunks = ((1000,) * 9 + (500,), (3,))
+    store = Store(**facts, chunks=chunks, snapshot="s2", snapshots=["s1", "s2"])
+    monkeypatch.setitem(sys.modules, "binpickle_dask.store", SimpleNamespace(open_bpk={"out": store}.__getitem__))
+    return store
+
+
+def test_info_folder(run: Run, folder: Store) -> None:
+    """`info` of a folder shows what its newest snapshot is."""
+    result = run("info", "out")
+    assert (result.code, result.err) == (0, "")
+    assert re.sub(" +", " ", result.out).splitlines() == [
+        "folder out",
+        "kind array",
+        "size 80.0 kB in 10 parts",
+        "shape (9500, 3)",
+        "dtype float64",
+        "chunks 9 x 1000, 500; 3",
+        "snapshot s2",
+        "snapshots s1, s2",
+    ]
+
+
+def test_info_folder_json(run: Run, folder: Store) -> None:
+    """As JSON it has the same under names that stay."""
+    found = json.loads(run("info", "out", "--json").out)
+    assert found == {
+        "path": "out",
+        "kind": "array",
+        "nparts": 10,
+        "size": 80_000,
+        "shape": [9500, 3],
+        "dtype": "float64",
+        "chunks": [[1000] * 9 + [500], [3]],
+        "columns": None,
+        "snapshot": "s2",
+        "snapshots": ["s1", "s2"],
+    }
+
+
+@pytest.mark.parametrize(("errors", "code", "out"), [([], 0, "out: ok\n"), (["a: bad"], 1, "out: damaged\n  a: bad\n")])
+def test_verify_folder(run: Run, folder: Store, errors: list[str], code: int, out: str) -> None:
+    """`verify` of a folder checks its parts."""
+    folder.errors = errors
+    assert run("verify", "out")[:2] == (code, out)
+
+
+def test_folder_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package for folders one line says which it is."""
+    os.mkdir("out")
+    monkeypatch.setitem(sys.modules, "binpickle_dask.store", None)
+    for command in ["info", "verify"]:
+        result = run(command, "out")
+        assert result.code == 1
+        assert "out is a folder, which binpickle[dask] reads; it is not installed: " in result.out + result.err
+        assert result.err.count("\n") == 1
+
+
+def test_store_names(folder: Store) -> None:
+    """The store that stands in for the real one here has no name that the real one lacks."""
+    pytest.importorskip("cloudpickle")
+    code = "import sys; from binpickle_dask.store import Store; sys.exit(set(sys.argv[1:]) - set(dir(Store)) != set())"
+    assert subprocess.run([sys.executable, "-c", code, "verify", *vars(folder)]).returncode == 0

@@ -1,0 +1,142 @@
+"""What reaches a terminal: colours and bars, and nothing from a file that acts on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+from commandline import NOISE, Run, Terminal, lines_of, python
+
+import binpickle
+
+# A title for the window, a cleared screen, a link, an overridden direction, rich's markup, a second line.
+HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\x1b]8;;http://a\x1b\\\u202egnp\u2069\r\x08[red]x[/red]:boom:\nsecond\x7f"
+
+
+@pytest.fixture
+def hostile(run: Run) -> str:
+    """A file whose every text is made to act on a terminal, its name too."""
+    path = HOSTILE.replace("/", "|") + ".bpk"
+    fields = [(HOSTILE, "i4"), ("[bold]", "f8")]
+    binpickle.dump([np.zeros(99, fields), NOISE], path, metadata={HOSTILE: HOSTILE, "[link=http://a]": "[blink]"})
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", "{}"],
+        ["info", "{}", "--all"],
+        ["info", "{}", "--json"],
+        ["verify", "{}", "{}.missing"],
+        ["repack", "{}", "{}.again"],
+        ["repack", "{}", "no/{}"],
+        ["info", "{}", "{}"],
+        ["extract-stream", "{}", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_hostile(run: Run, hostile: str, arguments: list[str]) -> None:
+    """Whatever text a file, its name or an argument has, only printable text and ends of lines come out."""
+    result = run(*(argument.format(hostile) for argument in arguments))
+    shown = result.out + result.err
+    assert shown.replace("\n", "").isprintable()
+    assert not lines_of(shown, "second")
+    assert "u202egnp" in shown
+
+
+def test_hostile_damage(run: Run, hostile: str) -> None:
+    """The texts of errors are escaped as well."""
+    data = bytearray(Path(hostile).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(hostile).write_bytes(data)
+    result = run("verify", hostile)
+    assert result.code == 1
+    assert (result.out + result.err).replace("\n", "").isprintable()
+
+
+def test_narrow_encoding(run: Run) -> None:
+    """Text that the output's encoding does not have is written out."""
+    binpickle.dump(None, "f.bpk", metadata={"name": "naïve 数"})
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = python("info", "f.bpk", stdout=subprocess.PIPE, env=environ)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "metadata   name: na\\xefve \\u6570" in result.stdout
+
+
+def test_terminal_hostile(run: Run, hostile: str, terminal: Callable[[str], Terminal]) -> None:
+    """On a terminal, too, nothing acts but the colours, and markup is text like any other."""
+    pytest.importorskip("rich")
+    screen = terminal("stdout")
+    assert run("info", hostile).code == 0
+    shown = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue())
+    assert shown.replace("\n", "").isprintable()
+    assert "[link=http://a]: [blink]" in shown
+    assert "[red]x" in shown
+    assert ":boom:" in shown
+
+
+def test_terminal_colours(run: Run, model: str, terminal: Callable[[str], Terminal]) -> None:
+    """On a terminal with rich the drawing has colours, and no line is wider than the terminal."""
+    pytest.importorskip("rich")
+    screen = terminal("stdout")
+    assert run("info", model).code == 0
+    assert "\x1b[30;10" in screen.getvalue()
+    lines = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) == 80
+    assert len([line for line in lines if re.match("^s+A+B+C+.*[.]+$", line)]) == 1
+
+
+def test_terminal_no_colours(
+    run: Run, model: str, terminal: Callable[[str], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for no colours gets none."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = terminal("stdout")
+    assert run("info", model).code == 0
+    assert "\x1b[3" not in screen.getvalue()
+
+
+def test_terminal_without_rich(
+    run: Run, model: str, terminal: Callable[[str], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without rich the text on a terminal is the plain one."""
+    piped = run("info", model).out
+    monkeypatch.setitem(sys.modules, "rich", None)
+    screen, errors = terminal("stdout"), terminal("stderr")
+    assert run("info", model).code == 0
+    assert screen.getvalue() == piped
+    assert run("verify", model).code == 0
+    assert errors.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"]], ids=lambda words: words[0]
+)
+def test_progress(run: Run, model: str, terminal: Callable[[str], Terminal], arguments: list[str]) -> None:
+    """On a terminal a bar on stderr shows how far it is, and is gone at the end; the result goes to stdout."""
+    pytest.importorskip("rich")
+    screen = terminal("stderr")
+    result = run(*arguments)
+    assert result.code == 0
+    assert result.out.startswith(arguments[-1])
+    shown = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert arguments[-1] in shown
+    assert "kB" in shown
+    assert screen.getvalue().endswith("\x1b[2K")
+
+
+def test_stream_on_terminal(run: Run, model: str, terminal: Callable[[str], Terminal]) -> None:
+    """A pickle stream is not written to a terminal, on which it would act."""
+    screen = terminal("stdout")
+    result = run("extract-stream", model, "-")
+    assert result.code == 1
+    assert "a pickle stream is not for terminals" in result.err
+    assert screen.getvalue() == ""

@@ -1,0 +1,157 @@
+"""What a notebook shows of an open file."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+import binpickle
+from binpickle import BinPickleFile
+
+NOISE = np.random.default_rng(0).integers(0, 1 << 62, 5000)
+HOSTILE = "</td><script>alert(1)</script>\"'&amp;\u202egnp\x1b[31m"
+HARMLESS = {"b", "div", "span", "table", "tbody", "td", "th", "thead", "tr"}
+
+
+class Page(HTMLParser):
+    """The text, tags and attributes of HTML; every tag must be closed."""
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.texts: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        self.tags.add(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, []).append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def show(obj: Any, **arguments: Any) -> Page:
+    with BinPickleFile(io.BytesIO(binpickle.dumps(obj, **arguments))) as opened:
+        return Page(opened._repr_html_())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "format 3 · ",
+        "A buffer 0 ",
+        "s pickle stream ",
+        ". index, header, padding ",
+        "0 int64 (50, 100) C 40.0 kB 40.0 kB",
+        "1 float64 (3, 4, 50) 1,2,0 4.80 kB",
+        "Metadata: author me",
+        "Written with: binpickle " + binpickle.__version__,
+    ],
+)
+def test_shown(words: str) -> None:
+    """The drawing comes with a legend, the largest buffers, and what the file says of itself."""
+    axes = np.arange(600.0).reshape(4, 50, 3).transpose(2, 0, 1)
+    page = show([NOISE.reshape(50, 100), axes], metadata={"author": "me"}, codecs=[])
+    assert words in page.text
+
+
+def test_drawing() -> None:
+    """The blocks of the drawing are as wide as the parts of the file that they stand for, which they name."""
+    with BinPickleFile(io.BytesIO(binpickle.dumps([NOISE, NOISE[:2000] + 1], codecs=[]))) as opened:
+        page, summary = Page(opened._repr_html_()), opened.summary
+    widths = [
+        int(found.group(1)) for style in page.attributes["style"] for found in re.finditer("flex:([0-9]+) ", style)
+    ]
+    assert sum(widths) == summary.size
+    assert widths[1:3] == [40_000, 16_000]
+    assert page.attributes["title"][1:3] == [
+        "buffer 0: 40.0 kB, decoded 40.0 kB",
+        "buffer 1: 16.0 kB, decoded 16.0 kB",
+    ]
+
+
+def test_shrunk() -> None:
+    """A bar beside each buffer shows how far it shrank; one that grew fills it."""
+    page = show([np.zeros(10_000), NOISE], codecs=["gzip"])
+    gauges = [found for style in page.attributes["style"] for found in re.findall("width:([0-9.]+)%", style)]
+    assert len(gauges) == 2
+    assert float(gauges[0]) > 90
+    assert float(gauges[1]) < 1
+    assert "width:100.0%" in " ".join(show([NOISE], codecs=["lz4"]).attributes["style"])
+
+
+def test_many() -> None:
+    """Of many buffers ten are shown and the others counted, of much metadata twenty."""
+    many = [np.arange(300 + n) for n in range(5000)]
+    page = show(many, metadata={f"name {n}": "x" * 10_000 for n in range(1000)})
+    assert "5,000 buffers" in page.text
+    assert "... and 4,990 more" in page.text
+    assert "... and 980 more" in page.text
+    assert len(" ".join(page.texts)) < 5000
+
+
+@pytest.mark.parametrize("obj", [None, np.zeros((0, 3)), [1, 2]], ids=str)
+def test_no_buffers(obj: Any) -> None:
+    """A file without bytes outside its pickle stream is drawn as well."""
+    page = show(obj, mappable=True)
+    assert "s pickle stream" in page.text
+    assert "there is nothing to map" in page.text
+
+
+def test_hostile(tmp_path: Any) -> None:
+    """Text of a file or its name is shown as text: it makes no tag, leaves no attribute, and reorders nothing."""
+    path = tmp_path / HOSTILE.replace("/", "|")
+    binpickle.dump([np.zeros(99, [(HOSTILE, "i4"), ("b", "f8")]), NOISE], path, metadata={HOSTILE: HOSTILE})
+    with BinPickleFile(path) as opened:
+        html = opened._repr_html_()
+    page = Page(html)
+    assert page.tags <= HARMLESS
+    assert set(page.attributes) <= {"style", "title"}
+    assert html.isprintable()
+    assert f"Metadata: {printed(HOSTILE)} {printed(HOSTILE)}" in page.text
+    assert "alert(1)" not in "".join(page.attributes["style"] + page.attributes["title"])
+
+
+def test_any_theme() -> None:
+    """Letters and background have the page's own colours, but for letters on the drawing's blocks."""
+    page = show([NOISE], metadata={"author": "me"})
+    for style in page.attributes["style"]:
+        assert ("color:#000" in style) == ("background:#" in style and "text-align:center" in style)
+        assert "white" not in style.replace("white-space", "")
+
+
+def test_alone() -> None:
+    """It needs nothing from elsewhere: no script, no style sheet, no address."""
+    with BinPickleFile(io.BytesIO(binpickle.dumps(NOISE))) as opened:
+        html = opened._repr_html_()
+    assert not re.search("<script|<style|<link|<img|url[(]|http|class=|id=", html)
+
+
+def test_closed() -> None:
+    """A file is shown after it was closed as before."""
+    with BinPickleFile(io.BytesIO(binpickle.dumps(NOISE))) as opened:
+        before = opened._repr_html_()
+    assert opened._repr_html_() == before
+
+
+def printed(text: str) -> str:
+    """Text as it is to be seen."""
+    return text.replace("\u202e", "\\u202e").replace("\x1b", "\\x1b")
