@@ -117,7 +117,7 @@ def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
     if contents.entry_info is not None:  # versions 1 and 2: a chunk is an entry
         columns = contents.chunk_offsets, contents.chunk_stored, np.diff(contents.chunk_starts), contents.chunk_chains
         rows = zip(*(column.tolist() for column in columns), contents.entry_info)
-        return [Entry(*place, contents.chains[chain], info) for *place, chain, info in rows]
+        return [Entry(at, stored, nbytes, contents.chains[chain], info) for at, stored, nbytes, chain, info in rows]
     order = np.argsort(contents.buffer_starts, kind="stable").tolist()
     entries = [_buffer_entry(container, buffers[i], i) for i in order]
     if contents.stream is not None:

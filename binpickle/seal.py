@@ -60,7 +60,7 @@ class Keys:
                 raise ValueError(f"a key must have at least {MIN_KEY_BYTES} bytes: take them from secrets.token_bytes")
         if not keys:
             raise ValueError("the list of keys is empty")
-        return cls(keys, context)
+        return cls(keys, bytes(context))
 
     def __repr__(self) -> str:
         return f"<{len(self._keys)} keys>"
