@@ -74,10 +74,11 @@ def _stream(
     waiting = {future.key: future for future in futures}
     del futures
     try:
-        for future, record in as_completed(list(waiting.values()), with_results=True):
-            records.append(record)
-            waiting.pop(future.key)
-            future.release()
+        for batch in as_completed(list(waiting.values())).batches():
+            records += client.gather(batch)
+            for future in batch:
+                del waiting[future.key]
+                future.release()
             if progress is not None:
                 progress(len(records), len(keys))
     finally:
