@@ -24,7 +24,7 @@ ROOT = Path(binpickle.__file__).parents[1]
 
 def each(table: dict[str, Any], *names: str) -> pytest.MarkDecorator:
     """Run a test with each value of a table, which its keys name."""
-    return pytest.mark.parametrize(names or "row", table.values(), ids=list(table))
+    return pytest.mark.parametrize(",".join(names) or "row", table.values(), ids=list(table))
 
 
 def assert_same(got: Any, want: Any, writeable: bool | None = None) -> None:
