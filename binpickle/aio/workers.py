@@ -83,12 +83,15 @@ def loop_caller() -> Callable[[Callable[[], object]], None]:
 
 
 class _Call(Generic[T]):
-    """A function called in another thread: once, or not any more."""
+    """A function called in another thread: once, or not any more.
+
+    Keeps neither function nor outcome when they are done with: idle worker threads hold on to their last call.
+    """
 
     def __init__(self, function: Callable[[], T]):
-        self._function = function
+        self._function: Callable[[], T] | None = function
         self._lock = threading.Lock()
-        self._begun = self._ended = False
+        self._begun = self._ended = self._left = False
         self._error: BaseException | None = None
         self._value: Any = None
         self._at_end: Callable[[], object] = _nothing
@@ -96,37 +99,44 @@ class _Call(Generic[T]):
     def run(self) -> None:
         """Call the function, unless the call was left before."""
         with self._lock:
-            if self._begun:
+            function, self._function = self._function, None
+            if function is None:
                 return
             self._begun = True
         try:
-            self._value = self._function()
+            self._value = function()
         except BaseException as error:
             self._error = error
+        del function
         with self._lock:
             self._ended = True
+            if self._left:
+                self._error = self._value = None
         self._at_end()
 
     def leave(self, stop: Callable[[], object], at_end: Callable[[], object]) -> bool:
-        """Stop the call if it runs, else prevent it; return whether it runs, and `at_end` will be called."""
+        """Prevent the call, or if it has begun, stop it; return whether it had begun. `at_end` is called then."""
         with self._lock:
-            running = self._begun and not self._ended
-            self._begun = True
+            begun, ended = self._begun, self._ended
+            self._left = True
             self._at_end = at_end
-        if running:
+            self._function = self._error = self._value = None
+        if ended:
+            at_end()
+        elif begun:
             stop()
-        return running
+        return begun
 
     def result(self) -> T:
-        """Return what the function returned, or raise what it raised."""
+        """Return what the function returned, or raise what it raised, once."""
         error, self._error = self._error, None
         if error is not None:
             try:
                 raise error
             finally:
                 del error  # else the traceback keeps this frame, and the frame the error
-        value: T = self._value
-        return value
+        value, self._value = self._value, None
+        return value  # type: ignore[no-any-return]
 
 
 async def _until(event: anyio.Event) -> None:
