@@ -140,8 +140,9 @@ def parse(header: Header, trailer: Trailer, data: bytes, limits: Limits) -> Cont
     if hashlib.sha256(data).digest() != trailer.index_digest:
         raise IntegrityError("the index differs from its digest in the trailer: the file is damaged; get it again")
     index = _unpack_index(data)
-    if index.get("requires"):
-        raise FormatError(f"the file needs features that this version does not have: {index['requires']!r}")
+    requires = index.get("requires")
+    if requires != []:
+        raise FormatError(f"the file needs features that this version does not have: {requires!r:.80}")
     try:
         return _contents(header, trailer, index, limits)
     except FormatError:
