@@ -20,7 +20,7 @@ import numpy as np
 
 from .errors import FormatError
 
-__all__ = ["BytesSource", "Source", "Spool", "open_source"]
+__all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "Spool", "open_source"]
 
 # Unseekable sources stay in memory up to here, as most messages do; beyond it they go to an unnamed temporary file.
 _SPOOL_BYTES = 16 << 20
