@@ -11,9 +11,9 @@ from typing import Any
 
 from .store import Store, StoreInfo, open_bpk
 
-__all__ = ["Store", "StoreInfo", "checkpoint", "from_bpk", "open_bpk", "to_bpk"]
+__all__ = ["Store", "StoreInfo", "checkpoint", "disable", "enable", "from_bpk", "open_bpk", "to_bpk"]
 
-_LAZY = {"checkpoint": "checkpoint", "from_bpk": "load", "to_bpk": "save"}
+_LAZY = {"checkpoint": "checkpoints", "disable": "cluster", "enable": "cluster", "from_bpk": "load", "to_bpk": "save"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,9 +22,9 @@ from binpickle.errors import FormatWarning
 
 from .folder import naming_host
 
-__all__ = ["Place", "Signature", "find_place", "map_file", "signature_of"]
+__all__ = ["Place", "Signature", "find_place", "is_there", "map_file", "map_place"]
 
-# Device, inode, size and time of change in ns.
+# Device, inode, size and time of change in ns: what tells a file from any other that has borne its name.
 Signature = Tuple[int, int, int, int]
 
 
@@ -51,12 +51,6 @@ _regions: dict[int, _Region] = {}
 _warned: list[str] = []
 
 
-def signature_of(path: str, descriptor: int | None = None) -> Signature:
-    """Return what tells a file from any other that has borne its name."""
-    status = os.stat(path if descriptor is None else descriptor)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def map_file(path: str) -> Any:
     """Return a file's bytes as a read-only buffer: mapped, or in memory where no more files can be mapped.
 
@@ -66,7 +60,7 @@ def map_file(path: str) -> Any:
     with naming_host():
         descriptor = _open(path)
         try:
-            signature = signature_of(path, descriptor)
+            signature = _signature(os.fstat(descriptor))
             with _lock:
                 mapping = _mappings.get(signature)
                 return mapping if mapping is not None else _map(descriptor, path, signature)
@@ -88,6 +82,35 @@ def find_place(address: int, nbytes: int) -> Place | None:
     if address + nbytes > region.end:
         return None
     return Place(region.path, region.signature, address - start, nbytes)
+
+
+def is_there(place: Place) -> bool:
+    """Return whether the path of a place still leads to the file that is meant."""
+    try:
+        return _signature(os.stat(place.path)) == place.signature
+    except OSError:
+        return False
+
+
+def map_place(place: Place) -> memoryview:
+    """Return a piece of a file that some process has mapped, read-only.
+
+    Raises:
+        OSError: from the operating system, with the host; `FileNotFoundError` also if another file has the name now.
+    """
+    with _lock:
+        mapping: Any = _mappings.get(place.signature)
+    if mapping is None:
+        with naming_host():
+            if not is_there(place):
+                os.stat(place.path)
+                raise FileNotFoundError(errno.ENOENT, "another file has taken the name", place.path)
+        mapping = map_file(place.path)
+    return memoryview(mapping)[place.offset : place.offset + place.nbytes]
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _map(descriptor: int, path: str, signature: Signature) -> Any:
