@@ -10,7 +10,7 @@ import re
 from functools import reduce
 from itertools import islice
 from operator import mul
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -26,13 +26,16 @@ _UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
 _ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
 _MAX_ITEMSIZE = (1 << 31) - 1  # a C int, in which NumPy also adds up offsets and sizes: it has to be checked here
 _MAX_DIMENSIONS = 32
+_LISTS = ("names", "formats", "offsets")
 # NumPy compares and hashes dtypes by recursion, and does not notice that a field occurred before.
 _MAX_DEPTH = 8
 _MAX_FIELDS = 1 << 16
 
 
-def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Pending:
-    """Begin a dtype."""
+def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
+    """Begin a dtype, or rebuild one that has no state."""
+    if type(spec) is dict:
+        return _from_layout(spec)
     expect(align, "numpy.dtype", bool)
     expect(copy, "numpy.dtype", bool)
     if isinstance(spec, Global) and spec.name == ("numpy", "record"):
@@ -95,28 +98,48 @@ def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
 
 
 def _structured(names: Any, fields: Any, itemsize: Any, flags: Any) -> np.dtype[Any]:
+    """Return a structured dtype, as NumPy pickles it."""
     expect(names, "the names of a structured dtype", tuple)
     expect(fields, "the fields of a structured dtype", dict)
-    expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE)
-    if not names and not fields and not itemsize:
-        return np.dtype([])
     columns = [_field(name, fields) for name in names]
-    if fields.keys() != set(names) | {title for _, _, title in columns if title is not None}:
+    titles = [title for _, _, title in columns]
+    if fields.keys() != set(names) | set(titles) - {None}:
         raise FormatError("a structured dtype has fields without a name")
-    if max(offset + dtype.itemsize for dtype, offset, _ in columns) > itemsize:
+    aligned = expect(flags, "the flags of a dtype", int) & _ALIGNED
+    return _laid_out(names, [dtype for dtype, _, _ in columns], [at for _, at, _ in columns], titles, itemsize, aligned)
+
+
+def _from_layout(layout: dict[Any, Any]) -> np.dtype[Any]:
+    """Return an aligned structured dtype, as BinPickle pickles it."""
+    if layout.keys() != {"names", "formats", "offsets", "itemsize", "aligned"} or layout["aligned"] is not True:
+        raise FormatError("the layout of a structured dtype is malformed")
+    names, formats, offsets = (expect(layout[key], f"the {key} of a dtype", list) for key in _LISTS)
+    for name, dtype, offset in zip(names, formats, offsets):
+        _field(name, {name: (dtype, offset)})
+    return _laid_out(names, formats, offsets, [None] * len(names), layout["itemsize"], True)
+
+
+def _laid_out(
+    names: Sequence[str],
+    formats: list[np.dtype[Any]],
+    offsets: list[int],
+    titles: list[Any],
+    itemsize: Any,
+    aligned: Any,
+) -> np.dtype[Any]:
+    """Return a structured dtype of checked parts, if they fit together."""
+    expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE)
+    if not names and not itemsize:
+        return np.dtype([])  # NumPy 1 divides by the alignment of the fields, which is 0 when there are none
+    ends = [offset + dtype.itemsize for dtype, offset in zip(formats, offsets)]
+    if not len(names) == len(formats) == len(offsets) or not ends or max(ends) > itemsize:
         raise FormatError("a structured dtype has fields that lie outside of it")
-    formats = [dtype for dtype, _, _ in columns]
     _check_size(formats)
-    layout: dict[str, Any] = {
-        "names": list(names),
-        "formats": formats,
-        "offsets": [offset for _, offset, _ in columns],
-        "itemsize": itemsize,
-    }
-    if any(title is not None for _, _, title in columns):
-        layout["titles"] = [title for _, _, title in columns]
+    layout = {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": itemsize}
+    if any(title is not None for title in titles):
+        layout["titles"] = titles
     make: Any = np.dtype
-    return make(layout, align=bool(expect(flags, "the flags of a dtype", int) & _ALIGNED))  # type: ignore[no-any-return]
+    return make(layout, align=bool(aligned))  # type: ignore[no-any-return]
 
 
 def _field(name: Any, fields: dict[Any, Any]) -> tuple[np.dtype[Any], int, Any]:
