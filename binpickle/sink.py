@@ -12,7 +12,7 @@ import io
 import os
 import secrets
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Iterator
 
 __all__ = ["AtomicFile", "BytesSink", "FileSink", "Sink", "open_sink"]
@@ -72,13 +72,26 @@ class FileSink(Sink):
 
     def __init__(self, file: Any):
         self._write = file.write
+        self._raw = isinstance(file, io.RawIOBase)
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
         while view:
             written = self._write(view)
+            if self._raw and not written:
+                raise BlockingIOError(errno.EAGAIN, "the file takes no more now: it must not be in non-blocking mode")
             # Raw files and sockets may take less than all; other objects return nothing of use.
             view = view[written:] if isinstance(written, int) and 0 < written < len(view) else view[:0]
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Make errors of the operating system name the file that the caller named."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise
 
 
 class AtomicFile(Sink):
@@ -102,7 +115,7 @@ class AtomicFile(Sink):
         self._size = 0
         self._allocated = False
         self._fd = -1
-        with self._naming():
+        with _naming(self.path):
             mode = self._existing_mode()
             folder, name = os.path.split(self._target)
             suffix = f".{secrets.token_hex(4)}.bpk-tmp"
@@ -112,7 +125,7 @@ class AtomicFile(Sink):
             self._fd = os.open(self._temporary, flags, 0o666)
         if mode is not None and hasattr(os, "fchmod"):
             try:
-                with self._naming():
+                with _naming(self.path):
                     os.fchmod(self._fd, mode)
             except BaseException:
                 self.abort()
@@ -120,7 +133,7 @@ class AtomicFile(Sink):
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
-        with self._naming():
+        with _naming(self.path):
             while view:
                 written = os.write(self._fd, view)
                 self._size += written
@@ -129,11 +142,11 @@ class AtomicFile(Sink):
     def expect(self, nbytes: int) -> None:
         """Allocate the room at once: faster than growing block by block, and a full disk is met early."""
         if nbytes >= _ALLOCATE_FROM:
-            with self._naming():
+            with _naming(self.path):
                 self._allocated = _allocate(self._fd, self._size, nbytes) or self._allocated
 
     def commit(self) -> None:
-        with self._naming():
+        with _naming(self.path):
             if self._allocated:
                 os.ftruncate(self._fd, self._size)
             if self._durable or self._durable is None and os.path.lexists(self._target):
@@ -149,10 +162,12 @@ class AtomicFile(Sink):
         temporary, self._temporary = self._temporary, ""
         try:
             if fd >= 0:
-                os.close(fd)
+                with suppress(OSError):  # something else failed before, and says why
+                    os.close(fd)
         finally:
             if temporary and os.getpid() == self._owner:  # after a fork the file is the parent's
-                os.unlink(temporary)
+                with suppress(FileNotFoundError):  # interrupted when it just had its new name
+                    os.unlink(temporary)
 
     def _existing_mode(self) -> int | None:
         try:
@@ -171,15 +186,6 @@ class AtomicFile(Sink):
         else:
             os.replace(self._temporary, self._target)
             self._temporary = ""
-
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Make errors of the operating system name the file that the caller named."""
-        try:
-            yield
-        except OSError as error:
-            error.filename, error.filename2 = self.path, None
-            raise
 
 
 def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -> Sink:
@@ -203,8 +209,13 @@ class _SpecialFile(FileSink):
     """A FIFO or device: nothing to replace, so written directly."""
 
     def __init__(self, path: str):
+        self._path = path
         self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by abort, which always follows
         super().__init__(self._file)
+
+    def write(self, data: Any) -> None:
+        with _naming(self._path):
+            super().write(data)
 
     def abort(self) -> None:
         self._file.close()
