@@ -262,7 +262,8 @@ def closed_gate() -> Gate:
 
 
 @pytest.fixture
-def limiter() -> anyio.CapacityLimiter:
+async def limiter() -> anyio.CapacityLimiter:
+    """Two tokens."""
     return anyio.CapacityLimiter(2)
 
 
