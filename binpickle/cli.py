@@ -20,6 +20,7 @@ import binpickle
 
 from .commands import extract_stream, info, repack, verify
 from .failures import error_text, print_error
+from .vetting import inspect
 
 __all__ = ["main"]
 
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_info(commands)
     _add_verify(commands)
+    _add_inspect(commands)
     _add_repack(commands)
     _add_extract_stream(commands)
     return parser
@@ -122,11 +124,28 @@ def _add_info(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE", help="a file, or a folder that binpickle_dask wrote")
     parser.add_argument("--json", dest="in_json", action="store_true", help="as JSON, for programs; all buffers")
     parser.add_argument("--all", dest="every", action="store_true", help="all buffers, not only the largest")
+    _add_key(parser)
 
 
 def _add_verify(commands: Any) -> None:
     parser = _add(commands, "verify", verify, "compare stored bytes with their checksums; exit 1 if any is damaged")
     parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders that binpickle_dask wrote")
+    _add_key(parser)
+
+
+def _add_inspect(commands: Any) -> None:
+    text = "show what a file would import; nothing is imported; exit 1 if something is not trusted"
+    parser = _add(commands, "inspect", inspect, text)
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument(
+        "--trust",
+        metavar="NAME",
+        action="append",
+        help="module:qualname, or sklearn, scipy or pandas for what comes with BinPickle; may be given several times",
+    )
+    parser.add_argument("--json", dest="in_json", action="store_true", help="as JSON, for programs; all names")
+    parser.add_argument("--all", dest="every", action="store_true", help="all names that are trusted, too")
+    _add_key(parser)
 
 
 def _add_repack(commands: Any) -> None:
@@ -142,12 +161,29 @@ def _add_repack(commands: Any) -> None:
         action="append",
         help="a numcodecs codec for all buffers, several in encode order; without it each buffer gets what suits it",
     )
+    _add_key(parser)
+    seal = parser.add_mutually_exclusive_group()
+    seal.add_argument("--new-key-file", metavar="KEY", help="seal the target with the bytes of this file")
+    seal.add_argument("--unseal", action="store_true", help="leave the target without a seal")
+    parser.add_argument("--new-context", metavar="TEXT", help="seal the target for this; without it for the same")
 
 
 def _add_extract_stream(commands: Any) -> None:
     parser = _add(commands, "extract-stream", extract_stream, "write the pickle stream of a file, for scanners")
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("out", metavar="OUT", help="a file, or - for the standard output")
+    _add_key(parser)
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key-file",
+        dest="key_files",
+        metavar="KEY",
+        action="append",
+        help="refuse what is not sealed with the bytes of this file; several may be given, one key a file",
+    )
+    parser.add_argument("--context", metavar="TEXT", help="what the seal was made for")
 
 
 def _add(commands: Any, name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import binpickle
 from binpickle import BinPickleError, BinPickleFile
 
 from .failures import error_text, print_error
 from .folders import find_errors, folder_facts, folder_json
+from .keyfiles import key_arguments, key_context, read_key
 from .overview import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
 from .terminal import Screen, open_screen, progress_bar
 from .words import count_text, json_text, nbytes_text, share_text, shorten
@@ -26,32 +27,47 @@ _ROWS = 20
 _MOST_NAMED = 200  # characters of names in one line on stderr
 
 
-def info(file: str, in_json: bool = False, every: bool = False) -> int:
+def info(
+    file: str,
+    in_json: bool = False,
+    every: bool = False,
+    key_files: Sequence[str] | None = None,
+    context: str | None = None,
+) -> int:
     """Show what is in a file and what takes the room.
 
     Args:
         file: path of a file, or of a folder that `binpickle_dask` wrote.
         in_json: as JSON, for programs; all buffers.
         every: all buffers and all metadata, however many.
+        key_files: paths of keys that the file must be sealed with one of.
+        context: what the seal was made for.
     """
+    sealing = key_arguments(key_files, context)
     if os.path.isdir(file):
+        _refuse_key(file, sealing)
         if in_json:
             print(json_text(folder_json(file)))
         else:
             open_screen(sys.stdout).facts(folder_facts(file))
         return 0
-    with BinPickleFile(file) as opened:
+    with BinPickleFile(file, **sealing) as opened:
         if in_json:
             print(json_text(as_json(file, opened)))
         else:
-            _show(open_screen(sys.stdout), file, opened, every)
+            _show(open_screen(sys.stdout), file, opened, every, authenticated=bool(sealing))
     return 0
 
 
-def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool) -> None:
+def _refuse_key(folder: str, sealing: Mapping[str, Any]) -> None:
+    if sealing:
+        raise ValueError(f"{folder}: a folder has no seal, so no key can check it")
+
+
+def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool, authenticated: bool) -> None:
     summary, buffers = opened.summary, opened.buffers
     count = summary.buffers.count
-    screen.facts([*facts(path, opened), *_metadata(opened, every)])
+    screen.facts([*facts(path, opened, authenticated), *_metadata(opened, every)])
     screen.drawing(pieces(opened))
     numbers = summary.largest(count if every else _ROWS)
     if numbers:
@@ -73,17 +89,20 @@ def _metadata(opened: BinPickleFile, every: bool) -> list[tuple[str, str]]:
     return [*found[:_ROWS], ("", f"... and {len(found) - _ROWS:,} more; --all shows them")]
 
 
-def verify(files: Sequence[str]) -> int:
+def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context: str | None = None) -> int:
     """Compare the stored bytes of files with their checksums, decoding nothing.
 
     Args:
         files: paths of files, or of folders that `binpickle_dask` wrote.
+        key_files: paths of keys that each file must be sealed with one of.
+        context: what the seals were made for.
 
     Returns:
         1 if any is damaged or can not be read, else 0.
     """
+    sealing = key_arguments(key_files, context)
     screen = open_screen(sys.stdout)
-    bad = [file for file in files if not _verify_one(screen, file)]
+    bad = [file for file in files if not _verify_one(screen, file, sealing)]
     if bad:
         verb = "is" if len(bad) == 1 else "are"
         names = shorten(", ".join(bad), _MOST_NAMED)
@@ -91,9 +110,9 @@ def verify(files: Sequence[str]) -> int:
     return 1 if bad else 0
 
 
-def _verify_one(screen: Screen, file: str) -> bool:
+def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
     try:
-        errors = _find_errors(file)
+        errors = _find_errors(file, sealing)
     except (BinPickleError, OSError, ImportError) as error:
         text = error_text(error)
         screen.line(text if text.startswith(file) else f"{file}: {text}")
@@ -106,15 +125,26 @@ def _verify_one(screen: Screen, file: str) -> bool:
     return not errors
 
 
-def _find_errors(file: str) -> list[str]:
+def _find_errors(file: str, sealing: Mapping[str, Any]) -> list[str]:
     with progress_bar(sys.stderr, file) as progress:
         if os.path.isdir(file):
+            _refuse_key(file, sealing)
             return find_errors(file, progress)
-        with BinPickleFile(file) as opened:
+        with BinPickleFile(file, **sealing) as opened:
             return opened.find_errors(progress=progress)
 
 
-def repack(source: str, target: str, mappable: bool = False, codecs: Sequence[str] | None = None) -> int:
+def repack(
+    source: str,
+    target: str,
+    mappable: bool = False,
+    codecs: Sequence[str] | None = None,
+    key_files: Sequence[str] | None = None,
+    context: str | None = None,
+    new_key_file: str | None = None,
+    new_context: str | None = None,
+    unseal: bool = False,
+) -> int:
     """Store the object of a file another way, unpickling nothing.
 
     Args:
@@ -122,25 +152,39 @@ def repack(source: str, target: str, mappable: bool = False, codecs: Sequence[st
         target: path of the new file; may be the same.
         mappable: raw and aligned, to be mapped.
         codecs: ids of a codec chain, in encode order; by default each buffer gets what suits it.
+        key_files: paths of keys that the source is sealed with one of; the first seals the target, too.
+        context: what the source's seal was made for.
+        new_key_file: path of another key to seal the target with.
+        new_context: what to seal the target for; by default the same.
+        unseal: leave the target without a seal.
     """
+    sealing = key_arguments(key_files, context)
+    if new_key_file is not None or unseal:
+        sealing["new_key"] = None if new_key_file is None else read_key(new_key_file)
+    if new_context is not None:
+        if sealing.get("new_key", sealing.get("key")) is None:
+            raise ValueError("--new-context says what to seal the target for, but it gets no seal")
+        sealing["new_context"] = key_context(new_context)
     before = os.path.getsize(source)
     with progress_bar(sys.stderr, target) as progress:
         chain: Any = codecs or "auto"
-        binpickle.repack(source, target, mappable=mappable, codecs=chain, progress=progress)
+        binpickle.repack(source, target, mappable=mappable, codecs=chain, progress=progress, **sealing)
     after = os.path.getsize(target)
     share = share_text(after, before)
     open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")
     return 0
 
 
-def extract_stream(file: str, out: str) -> int:
+def extract_stream(file: str, out: str, key_files: Sequence[str] | None = None, context: str | None = None) -> int:
     """Write the pickle stream of a file to another, for scanners.
 
     Args:
         file: path of the file.
         out: path to write to, or `-` for stdout.
+        key_files: paths of keys that the file must be sealed with one of.
+        context: what the seal was made for.
     """
-    with BinPickleFile(file) as opened:
+    with BinPickleFile(file, **key_arguments(key_files, context)) as opened:
         stream = opened.stream()
     if not stream:
         raise ValueError(f"{file}: it holds no object, and so no pickle stream")

@@ -81,8 +81,14 @@ def pieces(opened: BinPickleFile) -> list[Piece]:
     return [piece for piece in found if piece.stored_nbytes > 0]
 
 
-def facts(path: str, opened: BinPickleFile) -> list[tuple[str, str]]:
-    """Return what is to be said of a file as a whole, as names and texts."""
+def facts(path: str, opened: BinPickleFile, authenticated: bool = False) -> list[tuple[str, str]]:
+    """Return what is to be said of a file as a whole, as names and texts.
+
+    Args:
+        path: of the file.
+        opened: the file.
+        authenticated: whether it was opened with a key.
+    """
     summary = opened.summary
     stream, buffers = summary.stream, summary.buffers
     found = [
@@ -98,7 +104,8 @@ def facts(path: str, opened: BinPickleFile) -> list[tuple[str, str]]:
         ("checks", _CHECKSUMS[summary.checksum]),
     ]
     if opened.is_sealed:
-        found.append(("seal", "there is one; only who has the key can tell whether it is good"))
+        unknown = "there is one; only who has the key can tell whether it is good"
+        found.append(("seal", "good" if authenticated else unknown))
     if opened.root_digest is not None:
         found.append(("digest", opened.root_digest.hex()))
     libraries = ", ".join(f"{name} {version}" for name, version in opened.libraries.items())

@@ -44,10 +44,10 @@ class Keys:
         """
         if not isinstance(context, (bytes, bytearray, memoryview)):
             raise TypeError(f"context must be bytes, not {type(context).__name__}")
-        if callable(key):
-            key = key()
         if key is None:
             return None
+        if callable(key):  # that this gives nothing is its mistake, and no way to load without a key
+            key = key()
         keys = [key] if isinstance(key, (bytes, bytearray, memoryview)) else key
         if isinstance(keys, str) or not isinstance(keys, (list, tuple)):
             raise TypeError(

@@ -31,7 +31,7 @@ LEVELS = [
     "info opened read repack write",
     "aio inspection",
     "__init__",
-    "__main__ cli commands failures folders rich_terminal terminal",
+    "__main__ cli commands failures folders keyfiles rich_terminal terminal vetting",
 ]
 PURE = set(" ".join(LEVELS[:3]).split())
 # What the command line is made of. Besides these it knows the public names only.

@@ -87,7 +87,7 @@ def test_module() -> None:
     assert (result.returncode, result.stdout) == (0, binpickle.__version__ + "\n")
 
 
-@pytest.mark.parametrize("command", [[], ["info"], ["verify"], ["repack"], ["extract-stream"]], ids=str)
+@pytest.mark.parametrize("command", [[], ["info"], ["inspect"], ["verify"], ["repack"], ["extract-stream"]], ids=str)
 def test_help(run: Run, command: list[str]) -> None:
     """Every command explains itself."""
     result = run(*command, "--help")

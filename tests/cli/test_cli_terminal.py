@@ -34,6 +34,8 @@ def hostile(run: Run) -> str:
         ["info", "{}"],
         ["info", "{}", "--all"],
         ["info", "{}", "--json"],
+        ["inspect", "{}"],
+        ["inspect", "{}", "--json"],
         ["verify", "{}", "{}.missing"],
         ["repack", "{}", "{}.again"],
         ["repack", "{}", "no/{}"],

@@ -1,0 +1,50 @@
+"""Keys on the command line: files whose bytes are the keys, and the context that they are used in.
+
+Rule: a key is never an argument, which every process of the machine can read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Sequence
+
+__all__ = ["key_arguments", "key_context", "read_key"]
+
+# Far more than any key: what is longer is no key, and a device may never end.
+_MOST_BYTES = 1 << 16
+
+
+def read_key(path: str) -> bytes:
+    """Return the bytes of a key file, all of them.
+
+    Raises:
+        ValueError: it is too large to be a key.
+        OSError: it can not be read.
+    """
+    with open(path, "rb") as file:
+        key = file.read(_MOST_BYTES + 1)
+    if len(key) > _MOST_BYTES:
+        raise ValueError(f"{path}: it is no key file, which has {_MOST_BYTES} bytes at most")
+    return key
+
+
+def key_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[str, Any]:
+    """Return the arguments `key` and `context` for a function of BinPickle.
+
+    Args:
+        key_files: paths, one a key; none or `None` asks for no seal.
+        context: what the seal was made for.
+
+    Raises:
+        ValueError: there is a context and no key, so that nothing would be compared with it.
+    """
+    if not key_files:
+        if context is not None:
+            raise ValueError("--context says what a seal was made for, which only --key-file can check")
+        return {}
+    return {"key": [read_key(path) for path in key_files], "context": key_context(context or "")}
+
+
+def key_context(text: str) -> bytes:
+    """Return the bytes of a context: those that the shell gave, as a rule UTF-8."""
+    return os.fsencode(text)
