@@ -12,7 +12,7 @@ import struct
 from typing import Any, Callable
 
 from ..contents import Limits
-from ..errors import FormatError, LimitError
+from ..errors import BinPickleError, FormatError, LimitError
 from ..renames import canonical
 from .inert import Inert
 from .literals import Literals, text
@@ -141,9 +141,13 @@ class Machine(Literals):
         try:
             return operation(*arguments)
         except Exception as error:  # whatever the types that the caller named raise
-            self.failure = error
-            self._values = Inert()
-            return STAND_IN
+            return self._fail(error)
+
+    def _fail(self, error: Exception) -> Any:
+        """Go on with stand-ins."""
+        self.failure = error
+        self._values = Inert()
+        return STAND_IN
 
     def _refuse(self, data: bytes, pos: int) -> int:
         opcode = describe(data[pos - 1])
@@ -259,7 +263,10 @@ class Machine(Literals):
         if not self._buffers_left:
             raise FormatError(f"pickle stream: it asks at {self._base + pos - 1} for a buffer that the file has not")
         self._buffers_left -= 1
-        self._stack.append(self._values.next_buffer())
+        try:
+            self._stack.append(self._values.next_buffer())
+        except BinPickleError as error:  # a damaged buffer, which must not hide what the stream goes on to name
+            self._stack.append(self._fail(error))
         return pos
 
     def _readonly_buffer(self, data: bytes, pos: int) -> int:
