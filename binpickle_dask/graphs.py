@@ -42,7 +42,9 @@ def chunk_graph(collections: Sequence[Any]) -> tuple[Graph, list[list[Any]]]:
         if numbers:
             expression = collections_to_expr([collections[i] for i in numbers], optimize_graph=True).optimize()
             graph.update(convert_legacy_graph(dict(expression.__dask_graph__())))
-            keys.update(zip(numbers, (list(flatten([nested])) for nested in expression.__dask_keys__())))
+            # Optimizing renames what expressions give, but leaves the names of graphs, whose order it may change.
+            nested = expression.__dask_keys__() if group else [collections[i].__dask_keys__() for i in numbers]
+            keys.update(zip(numbers, (list(flatten([found])) for found in nested)))
     return graph, [keys[i] for i in range(len(collections))]
 
 

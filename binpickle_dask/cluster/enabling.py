@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from binpickle.errors import FormatWarning
@@ -36,9 +37,10 @@ def enable(client: Any, *, by_reference: bool = True, memory: bool = True) -> No
 
 
 def disable(client: Any) -> None:
-    """Undo `enable`."""
-    client.unregister_worker_plugin(NAME)
-    client.unregister_worker_plugin(NAME, nanny=True)
+    """Undo `enable`, as far as it was done."""
+    for nanny in (False, True):
+        with suppress(ValueError):  # there is no such plugin
+            client.unregister_worker_plugin(NAME, nanny=nanny)
 
 
 def _features_off(dask_worker: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
+import dask.bag as db
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -77,6 +78,17 @@ def test_shared_work_once(tmp_path: Path) -> None:
     assert counter.count == 6
     assert total.compute() == first.sum().compute() == again.sum().compute() == 66
     assert counter.count == 6
+
+
+def test_order(tmp_path: Path) -> None:
+    """Collections of all kinds come back in their order, although dask groups them by kind."""
+    array, bag = da.arange(4, chunks=2), db.from_sequence(range(3), npartitions=2)
+    frame = dd.from_pandas(pd.DataFrame({"a": range(4)}), npartitions=2)
+    given = [array, frame, bag, dask.delayed(max)(1, 2), array.sum(), frame.a, bag.sum(), array + 1, frame.a.sum()]
+    back = bpd.checkpoint(*given, path=tmp_path)
+    for one, other in zip(given, back):
+        assert type(one) is type(other)
+        assert str(one.compute()) == str(other.compute())
 
 
 def test_resume(tmp_path: Path) -> None:

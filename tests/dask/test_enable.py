@@ -1,0 +1,288 @@
+"""Mapped chunks on a cluster: what travels, what is spilled, what counts as memory."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Iterator
+
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+from dask.sizeof import sizeof
+from distributed import Client, KilledWorker, LocalCluster, wait
+from distributed.protocol import deserialize, serialize
+
+import binpickle_dask as bpd
+from binpickle import FormatWarning, errors
+from binpickle_dask.cluster.accounting import CAN_MEASURE, private_memory
+from binpickle_dask.cluster.plugins import MappedNannyPlugin, MappedWorkerPlugin
+from binpickle_dask.cluster.references import SERIALIZERS, register, to_self
+from binpickle_dask.cluster.unreachable import Unreachable
+from binpickle_dask.mappings import find_place
+
+N = 100_000
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_descriptors() -> None:
+    """Nothing: clients open and close theirs as they like."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """A folder with an array of two chunks."""
+    bpd.to_bpk(da.arange(2 * N, chunks=N), tmp_path / "array", compute_kwargs={"scheduler": "synchronous"})
+    return bpd.open_bpk(tmp_path / "array")
+
+
+@pytest.fixture
+def enabled(client: Any) -> Iterator[Any]:
+    """A client whose workers handle mapped chunks."""
+    bpd.enable(client)
+    yield client
+    bpd.disable(client)
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array lies in a mapped part."""
+    return find_place(array.ctypes.data, array.nbytes) is not None
+
+
+def sent(obj: Any, recipient: Any = None) -> tuple[Any, int]:
+    """Serialize as for another worker; return what arrives, and how many bytes were sent."""
+    register()
+    header, frames = serialize(obj, serializers=SERIALIZERS, context=recipient or to_self())
+    frames = [bytes(frame) for frame in frames]
+    return (header, frames), len(pickle.dumps((header, frames)))
+
+
+VIEWS = {
+    "whole": lambda array: array,
+    "slice": lambda array: array[10 : N // 2],
+    "reshaped": lambda array: array.reshape(100, -1),
+    "Fortran order": lambda array: array.reshape(100, -1).T,
+    "other dtype": lambda array: array.view("u1"),
+    "list": lambda array: [array, array[: N // 2]],
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_by_reference(name: str, store: Any) -> None:
+    """A mapped array and its contiguous views are sent as where they lie, and arrive mapped."""
+    obj = VIEWS[name](store.part(0))
+    (header, frames), nbytes = sent(obj)
+    back = deserialize(header, frames)
+    assert nbytes < 2000
+    for one, other in zip(*([x] if isinstance(x, np.ndarray) else x for x in (obj, back))):
+        assert is_mapped(other)
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_frame_by_reference(tmp_path: Path) -> None:
+    """So is a frame."""
+    frame = pd.DataFrame(np.random.default_rng(0).random((N, 4)), columns=list("abcd"))
+    bpd.to_bpk(dd.from_pandas(frame, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    (header, frames), nbytes = sent(bpd.open_bpk(tmp_path).part(0))
+    assert nbytes < 3000
+    assert deserialize(header, frames).equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("strided", lambda array: array[::2]),
+        ("heap", lambda array: array.copy()),
+        ("small", lambda array: array[:10]),
+        ("part heap", lambda array: {"a": array.copy(), "b": array}),
+    ],
+)
+def test_bytes(case: str, change: Any, store: Any) -> None:
+    """What is not a large contiguous piece of a mapped file is sent as bytes."""
+    obj = change(store.part(0))
+    (header, frames), _ = sent(obj)
+    back = deserialize(header, frames)
+    for one, other in zip(*(x.values() if isinstance(x, dict) else [x] for x in (obj, back))):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("recipient", [{}, {"recipient": {}}, {"recipient": {"bpk": "another host"}}], ids=str)
+def test_others_get_bytes(recipient: Any, store: Any) -> None:
+    """Who does not prove to see the same files gets bytes."""
+    (header, _), nbytes = sent(store.part(0), recipient or {"recipient": None})
+    assert header["serializer"] == "dask"
+    assert nbytes > 8 * N
+
+
+def test_copy_on_write_by_bytes(store: Any) -> None:
+    """What may have been changed in memory is sent as it is in memory."""
+    array = store.part(0, mmap_mode="c")
+    array[0] = -1
+    (header, frames), _ = sent(array)
+    assert deserialize(header, frames)[0] == -1
+
+
+@pytest.mark.parametrize("change", ["deleted", "replaced"])
+def test_file_changed_before(change: str, store: Any) -> None:
+    """If the file is deleted or replaced while it is mapped, the bytes that are mapped are sent."""
+    array = store.part(0)
+    (path,) = Path(store.path).rglob("c.0.bpk")
+    data = path.read_bytes()
+    path.unlink()
+    if change == "replaced":
+        path.write_bytes(data)
+    (header, frames), nbytes = sent(array)
+    assert nbytes > 8 * N
+    assert deserialize(header, frames).sum() == N * (N - 1) // 2
+
+
+USES = [len, iter, list, np.sum, abs, bool, float, operator.neg, lambda x: x[0], lambda x: x + 1, lambda x: 1 - x]
+USES += [lambda x: x.shape, lambda x: x @ x, lambda x: np.ones(2) * x, lambda x: x == 1, lambda x: pd.Series(x)]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_unreachable(use: Any, store: Any) -> None:
+    """A reference that can not be followed arrives without an error, and raises it wherever it is used."""
+    (header, frames), _ = sent(store.part(0))
+    path, signature, *rest = header["places"][0]
+    header["places"] = [(path + "x", (0, 0, 0, 0), *rest)]
+    back = pickle.loads(pickle.dumps(deserialize(header, frames)))
+    assert isinstance(back, Unreachable)
+    assert "c.0.bpkx" in repr(back)
+    assert sizeof(back) < 1000
+    with pytest.raises(errors.PartError, match=r"c\.0\.bpkx.*host"):
+        use(back)
+
+
+def test_worker_to_worker(enabled: Any, store: Any) -> None:
+    """Between two workers a chunk arrives mapped; the client gets it as memory."""
+    first, second = enabled.scheduler_info()["workers"]
+    part = enabled.submit(bpd.open_bpk(store.path).part, 0, workers=[first])
+    assert enabled.submit(is_mapped, part, workers=[second]).result()
+    assert part.result().sum() == N * (N - 1) // 2
+
+
+def test_spilled(enabled: Any, store: Any) -> None:
+    """What is spilled is a reference, and what comes back from it is mapped."""
+    (first, *_) = enabled.scheduler_info()["workers"]
+    part = enabled.submit(bpd.open_bpk(store.path).part, 1, workers=[first])
+    wait(part)
+    assert enabled.run(spill, part.key, workers=[first])[first] < 2000
+    assert enabled.submit(is_mapped, part, workers=[first]).result()
+
+
+def spill(key: str, dask_worker: Any) -> int:
+    """Spill all that a worker holds; return the size of the file for a key."""
+    while dask_worker.data.fast and dask_worker.data.evict() != -1:
+        pass
+    assert key in dask_worker.data.disk
+    return int(dask_worker.data.spilled_total.disk)
+
+
+def test_retired(enabled: Any, store: Any) -> None:
+    """Moving what a worker holds to another moves references."""
+    first, second = enabled.scheduler_info()["workers"]
+    part = enabled.submit(bpd.open_bpk(store.path).part, 0, workers=[first], allow_other_workers=True)
+    wait(part)
+    enabled.replicate(part, n=2)
+    assert set(enabled.who_has(part)[part.key]) == {first, second}
+    assert all(enabled.run(holds_mapped, part.key).values())
+
+
+def holds_mapped(key: str, dask_worker: Any) -> bool:
+    """Whether a worker holds a key, mapped."""
+    return is_mapped(dask_worker.data[key])
+
+
+def test_sizes(enabled: Any, store: Any) -> None:
+    """The scheduler takes a mapped chunk for small while this is enabled, and for what it is afterwards."""
+    part = bpd.open_bpk(store.path).part
+    small, large = enabled.submit(part, 0), enabled.submit(np.ones, N)
+    wait([small, large])
+    nbytes = enabled.run_on_scheduler(lambda dask_scheduler: {k: t.nbytes for k, t in dask_scheduler.tasks.items()})
+    assert nbytes[small.key] < 1000 < 8 * N <= nbytes[large.key]
+    bpd.disable(enabled)
+    assert set(enabled.run(size_of_mapped, store.path).values()) == {8 * N}
+
+
+def size_of_mapped(path: str) -> int:
+    """What dask takes the size of a mapped chunk for."""
+    return int(sizeof(bpd.open_bpk(path).part(0)))
+
+
+def test_guarded() -> None:
+    """A worker whose inside has changed is left as it is; the features that are off are named."""
+    plugin = MappedWorkerPlugin(True, True)
+    plugin.setup(SimpleNamespace(rpc=SimpleNamespace(), data=object(), monitor=None))
+    assert [feature.split(" (")[0] for feature in plugin.off] == ["by_reference", "spilling references", "memory"]
+    plugin.teardown(SimpleNamespace())
+    nanny = MappedNannyPlugin()
+    nanny.setup(SimpleNamespace())
+    nanny.teardown(SimpleNamespace())
+
+
+def test_warned(client: Any) -> None:
+    """Whoever enables is told once what is off."""
+    client.run(lambda dask_worker: setattr(dask_worker.monitor, "get_process_memory", None))
+    try:
+        with pytest.warns(FormatWarning, match="memory") as caught:
+            bpd.enable(client)
+        assert len(caught) == 1
+    finally:
+        bpd.disable(client)
+        client.run(lambda dask_worker: delattr(dask_worker.monitor, "get_process_memory"))
+
+
+@pytest.mark.skipif(not CAN_MEASURE, reason="Linux tells mapped pages apart")
+def test_private_memory(tmp_path: Path) -> None:
+    """Pages of mapped files do not count; memory of one's own does."""
+    size = 50_000_000
+    bpd.to_bpk(da.arange(size // 8, chunks=-1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    before = private_memory()
+    part = bpd.open_bpk(tmp_path).part(0)
+    assert part.sum() > 0
+    assert private_memory() - before < size // 2
+    own = part.copy()
+    assert private_memory() - before > size // 2
+    assert own.sum() > 0
+
+
+@pytest.mark.skipif(not CAN_MEASURE, reason="Linux tells mapped pages apart")
+def test_memory_limit(tmp_path: Path) -> None:
+    """A worker may map more than its memory limit, and is still ended for memory of its own."""
+    limit = 350_000_000
+    bpd.to_bpk(da.arange(2 * limit // 8, chunks=-1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        memory_limit=limit,
+        dashboard_address=":0",
+        scheduler_kwargs={"allowed_failures": 0},
+    ) as cluster, Client(cluster) as client:
+        bpd.enable(client)
+        assert client.submit(map_and_wait, str(tmp_path)).result() == 0
+        with pytest.raises(KilledWorker):
+            client.submit(fill_and_wait, limit // 8).result()
+
+
+def map_and_wait(path: str) -> int:
+    """Map a part, touch all of it, and give the nanny time to see it."""
+    import time
+
+    part = bpd.open_bpk(path).part(0)
+    total = int(part.min())
+    time.sleep(1)
+    return total + int(part.min())
+
+
+def fill_and_wait(n: int) -> None:
+    """Take memory that can not be taken back, and give the nanny time to see it."""
+    import time
+
+    held = np.arange(n)
+    time.sleep(20)
+    held.sum()
