@@ -19,7 +19,7 @@ from .codecs import RAW, Chain, chain_for, encode, parse_codecs, stream_chain
 from .contents import Kind
 from .crew import Crew, Job, Pipeline, exhaust
 from .format import CHUNK_BYTES, MAPPABLE, NATIVE_ORDER, VERSION, Header
-from .layout import IndexBuilder
+from .index import IndexBuilder
 from .meter import Meter, Progress
 from .pickling import check_pickler, pickle
 from .plan import AUTO, ChunkPlan, OutOfBand, Plan, buffer_array, is_large, plan_buffers

@@ -1,4 +1,4 @@
-"""The index of a version 3 file: built while chunks are written, parsed and checked when a file is opened.
+"""The index of a version 3 file, parsed and checked when the file is opened.
 
 Rule: the chunks of a file lie one behind the other from the header to the index, with zeros of padding between them, so
 that only lengths are recorded and no position can lie outside or overlap. The pickle stream's chunks come first.
@@ -7,120 +7,21 @@ that only lengths are recorded and no position can lie outside or overlap. The p
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Mapping, NamedTuple, Tuple
 
 import msgpack
 import numpy as np
 
 from .checksums import ALGORITHMS
-from .columns import exact_sums, pack_column, unpack_column
+from .columns import exact_sums, unpack_column
 from .contents import Checksum, Contents, Kind, Limits, Spec
-from .dtypes import dtype_from_spec, dtype_spec
 from .errors import FormatError, IntegrityError, LimitError
 from .format import HEADER, MAX_CODECS, MAX_ENCODED_CHUNK, PAGE, TRAILER, Header, Trailer
+from .kinds import kind_from_packed
 
-__all__ = ["IndexBuilder", "check_trailer", "parse"]
+__all__ = ["check_trailer", "parse"]
 
 Specs = Tuple[Spec, ...]
-
-
-class IndexBuilder:
-    """Remembers what was written where, and makes the end of the file of it.
-
-    Attributes:
-        position: where the next chunk begins, from the header; behind its padding.
-    """
-
-    def __init__(self, algorithm: str):
-        self._algorithm = algorithm
-        self.position = HEADER.size
-        self._rows: list[tuple[int, int, int, int]] = []  # logical length, stored length, padding, chain
-        self._values: list[bytes] = []
-        self._chains: dict[str, int] = {}
-        self._specs: list[Specs] = []
-
-    def place(self, nbytes: int, stored: int, specs: Specs, checksum: bytes, alignment: int = 1) -> int:
-        """Add the next chunk and return how many zeros go before it.
-
-        Args:
-            nbytes: its logical length.
-            stored: bytes as encoded.
-            specs: its codec chain; empty when it is stored raw.
-            checksum: over the stored bytes.
-            alignment: of its place in the file.
-        """
-        padding = -self.position % alignment
-        self._rows.append((nbytes, stored, padding, self._chain_id(specs)))
-        self._values.append(checksum)
-        self.position += padding + stored
-        return padding
-
-    def _chain_id(self, specs: Specs) -> int:
-        key = repr(specs)
-        if key not in self._chains:
-            self._chains[key] = len(self._specs)
-            self._specs.append(specs)
-        return self._chains[key]
-
-    def finish(
-        self,
-        stream: int,
-        starts: np.ndarray,
-        kinds: Sequence[Kind],
-        kind_ids: np.ndarray,
-        metadata: Mapping[str, str],
-        libraries: Mapping[str, str],
-    ) -> tuple[bytes, Trailer]:
-        """Return the index and the trailer, which follow the last chunk.
-
-        Args:
-            stream: length of the pickle stream.
-            starts: int64, logical positions of the buffers.
-            kinds: what the buffers are.
-            kind_ids: int64, for each buffer an index into `kinds`.
-            metadata: the caller's.
-            libraries: versions by module.
-        """
-        columns = np.array(self._rows, np.int64).reshape(-1, 4).T
-        names = ("length", "stored", "padding", "chain")
-        index = {
-            "requires": [],
-            "stream": stream,
-            "chains": self._specs,
-            "chunks": {
-                "count": len(self._rows),
-                **{name: pack_column(column) for name, column in zip(names, columns)},
-                "checksum": self._algorithm,
-                "values": b"".join(self._values),
-            },
-            "kinds": [_pack_kind(kind) for kind in kinds],
-            "buffers": _pack_buffers(starts, kinds, kind_ids),
-            "metadata": dict(metadata),
-            "libraries": dict(libraries),
-        }
-        data = msgpack.packb(index, use_bin_type=True)
-        length = self.position + len(data) + TRAILER.size
-        return data, Trailer(self.position, len(data), length, hashlib.sha256(data).digest())
-
-
-def _pack_kind(kind: Kind) -> Any:
-    shape = list(kind.shape or ())
-    spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
-    if spec is None:
-        return kind.nbytes
-    order = kind.order if isinstance(kind.order, str) else list(kind.order)
-    return [spec, shape, order]
-
-
-def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> dict[str, Any]:
-    # Buffers mostly follow one another: the distance from the end of one to the start of the next is a column of zeros.
-    ends = starts + np.array([kind.nbytes for kind in kinds], np.int64)[kind_ids]
-    return {
-        "count": len(starts),
-        "first": int(starts[0]) if len(starts) else 0,
-        "kind": pack_column(kind_ids),
-        "gap": pack_column(starts[1:] - ends[:-1]),
-    }
 
 
 def parse(header: Header, trailer: Trailer, data: bytes, limits: Limits) -> Contents:
@@ -210,7 +111,7 @@ def _contents(header: Header, trailer: Trailer, index: dict[str, Any], limits: L
     chains = tuple(_check_chain(chain) for chain in _list(index["chains"], "chains"))
     chunks = _parse_chunks(index["chunks"], chains, trailer)
     stream = _parse_stream(index["stream"], chunks)
-    kinds = tuple(_parse_kind(kind) for kind in _list(index["kinds"], "kinds"))
+    kinds = tuple(kind_from_packed(kind) for kind in _list(index["kinds"], "kinds"))
     starts, kind_ids = _parse_buffers(index["buffers"], kinds, stream[1], int(chunks.starts[-1]), limits)
     return Contents(
         version=header.version,
@@ -278,33 +179,6 @@ def _parse_stream(length: Any, chunks: _Chunks) -> tuple[int, int]:
     if type(length) is not int or not 0 < length < 1 << 62 or length not in chunks.starts:
         raise FormatError("index: the pickle stream does not end where a chunk does")
     return 0, length
-
-
-def _parse_kind(kind: Any) -> Kind:
-    if type(kind) is int and 0 <= kind < 1 << 62:
-        return Kind(kind)
-    spec, shape, order = kind
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise FormatError(f"index: {shape!r:.80} is not a shape")
-    if order not in ("C", "F"):
-        order = tuple(order)
-        if not all(type(axis) is int for axis in order) or sorted(order) != list(range(len(shape))):
-            raise FormatError(f"index: {order!r:.80} is not an order of {len(shape)} axes")
-    dtype = dtype_from_spec(spec)
-    if not _is_possible(dtype, shape):
-        raise FormatError(f"index: no array has shape {shape!r:.80} and type {str(dtype):.80}")
-    nbytes = dtype.itemsize
-    for n in shape:
-        nbytes *= n
-    return Kind(nbytes, dtype, tuple(shape), order)
-
-
-def _is_possible(dtype: np.dtype, shape: Sequence[int]) -> bool:
-    """Return whether every NumPy makes such an array: 1 has 32 dimensions, and refuses a size even if there is a 0."""
-    size = max(dtype.itemsize, 1)
-    for n in shape:
-        size *= max(n, 1)
-    return len(shape) <= 32 and size < 1 << 62 and not dtype.subdtype
 
 
 def _parse_buffers(

@@ -10,7 +10,7 @@ from legacy_files import Entry, build_v1, build_v2
 
 from binpickle.contents import Kind
 from binpickle.format import NATIVE_ORDER, VERSION, Header
-from binpickle.layout import IndexBuilder
+from binpickle.index import IndexBuilder
 
 __all__ = ["VERSIONS", "file_of"]
 

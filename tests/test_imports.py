@@ -1,4 +1,4 @@
-"""Who may import whom, which keeps the format free of files and threads, and `import binpickle` quick.
+"""Who may import whom, which keeps the format index kinds free of files and threads, and `import binpickle` quick.
 
 A new module is one word in `LEVELS`. Imports below `if TYPE_CHECKING:` do not count, since they never run.
 """

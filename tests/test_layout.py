@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from binpickle.contents import Contents, Kind, Limits
 from binpickle.errors import FormatError, IntegrityError, LimitError
 from binpickle.format import HEADER, MAX_ENCODED_CHUNK, NATIVE_ORDER, PAGE, TRAILER, Header, Trailer
-from binpickle.layout import IndexBuilder, check_trailer, parse
+from binpickle.index import IndexBuilder
+from binpickle.layout import check_trailer, parse
 
 HEADER_3 = Header(3, NATIVE_ORDER)
 ZSTD = {"id": "zstd", "level": 1}

@@ -1,0 +1,59 @@
+"""What the buffers are, in the index: a length, or element type, shape and order.
+
+Rule: what comes out can be made an array of, by every NumPy, without a further check.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from .contents import Kind
+from .dtypes import dtype_from_spec, dtype_spec
+from .errors import FormatError
+
+__all__ = ["kind_from_packed", "pack_kind"]
+
+
+def pack_kind(kind: Kind) -> Any:
+    """Return what the index holds for a kind: `[type, shape, order]`, or a length where the grammar has no such type."""
+    shape = list(kind.shape or ())
+    spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
+    if spec is None:
+        return kind.nbytes
+    order = kind.order if isinstance(kind.order, str) else list(kind.order)
+    return [spec, shape, order]
+
+
+def kind_from_packed(kind: Any) -> Kind:
+    """Return the kind that the index describes.
+
+    Raises:
+        FormatError: it is not a kind, or one that NumPy can not make.
+        TypeError, ValueError: it is not even a list of three.
+    """
+    if type(kind) is int and 0 <= kind < 1 << 62:
+        return Kind(kind)
+    spec, shape, order = kind
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise FormatError(f"index: {shape!r:.80} is not a shape")
+    if order not in ("C", "F"):
+        order = tuple(order)
+        if not all(type(axis) is int for axis in order) or sorted(order) != list(range(len(shape))):
+            raise FormatError(f"index: {order!r:.80} is not an order of {len(shape)} axes")
+    dtype = dtype_from_spec(spec)
+    if not _is_possible(dtype, shape):
+        raise FormatError(f"index: no array has shape {shape!r:.80} and type {str(dtype):.80}")
+    nbytes = dtype.itemsize
+    for n in shape:
+        nbytes *= n
+    return Kind(nbytes, dtype, tuple(shape), order)
+
+
+def _is_possible(dtype: np.dtype, shape: Sequence[int]) -> bool:
+    """Return whether every NumPy makes such an array: 1 has 32 dimensions, and refuses a size even if there is a 0."""
+    size = max(dtype.itemsize, 1)
+    for n in shape:
+        size *= max(n, 1)
+    return len(shape) <= 32 and size < 1 << 62 and not dtype.subdtype
