@@ -24,6 +24,7 @@ __all__ = ["CALLS", "MENTIONED"]
 _PLAIN = re.compile(r"[biufcOmM][0-9]{1,2}|[SUV][0-9]{1,9}")
 _UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
 _ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
+_KIND_FLAGS = 0x3F  # what the items are: objects, in need of being initialized, and so on
 _MAX_ITEMSIZE = (1 << 31) - 1  # a C int, in which NumPy also adds up offsets and sizes: it has to be checked here
 _MAX_DIMENSIONS = 32
 _LISTS = ("names", "formats", "offsets")
@@ -46,21 +47,31 @@ def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
 
 
 def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
+    """Make a dtype from its state.
+
+    Args:
+        spec: kind and size.
+        state: version, byte order, subarray, names, fields, size, alignment, flags, and for some metadata.
+        record: its scalars are `numpy.record`.
+    """
     expect(state, "the state of a dtype", tuple)
-    if len(state) not in (8, 9):
-        raise FormatError(f"the state of a dtype has {len(state)} parts")
-    order, subarray, names, fields, itemsize, _, flags = state[1:8]
-    if order not in ("<", ">", "=", "|"):
-        raise FormatError(f"a dtype has the byte order {order!r}")
+    if len(state) not in (8, 9) or state[0] not in (3, 4) or state[1] not in ("<", ">", "=", "|"):
+        raise FormatError("the state of a dtype is malformed")
+    order, subarray, names, fields, itemsize, alignment, flags = state[1:8]
     metadata = state[8] if len(state) == 9 else None
-    if fields is not None:
-        dtype = _structured(names, fields, itemsize, flags)
-    elif subarray is not None:
+    expect_int(alignment, "the alignment of a dtype", -1, 1 << 16)
+    if subarray is not None and fields is None and names is None:
         dtype = _subarray(subarray, itemsize)
+    elif names is not None and subarray is None:
+        dtype = _structured(names, fields, itemsize, flags)
+    elif subarray is not None or fields is not None:
+        raise FormatError("a dtype is both a subarray and a structure, or neither")
     elif spec[0] in "mM":
         dtype, metadata = _date(spec, order, metadata)
     else:
         dtype = _plain(spec, order, itemsize)
+    if (order == "|") != (dtype.byteorder == "|") or (expect(flags, "flags", int) ^ dtype.flags) & _KIND_FLAGS:
+        raise FormatError(f"the state of the dtype {spec} is not that of such a dtype")
     dtype = np.dtype((np.record, dtype)) if record else dtype
     return _with_metadata(dtype, metadata) if metadata else dtype
 

@@ -35,6 +35,9 @@ _HOMES = {
 # NumPy 1 has no way to give a seed sequence back to a generator.
 _KEEPS_SEED = int(np.__version__.partition(".")[0]) >= 2
 
+# What Cython makes of the names of a seed sequence's attributes, by MD5, SHA-1 and SHA-256.
+_CHECKSUMS = (0x3EAA222, 0xC464C19, 0xF88304A)
+
 _128 = (1 << 128) - 1
 _32 = (1 << 32) - 1
 # What mixes a pool of entropy takes time by the square of its size. NumPy's own size is 4.
@@ -163,8 +166,8 @@ def _random_state(name: Any = "MT19937", constructor: Any = None) -> Pending:
 
 
 def _seed_sequence(cls: Any, checksum: Any, state: Any) -> Pending:
-    """Begin a seed sequence. Its checksum tells the layout of the state that follows."""
-    if type(cls) is not Global or cls.name != _SEED_SEQUENCE or type(checksum) is not int or state is not None:
+    """Begin a seed sequence."""
+    if type(cls) is not Global or cls.name != _SEED_SEQUENCE or checksum not in _CHECKSUMS or state is not None:
         raise FormatError("SeedSequence has other arguments than NumPy gives it")
     return Pending(_finish_seed_sequence)
 
