@@ -17,7 +17,7 @@ __all__ = ["kind_from_packed", "pack_kind"]
 
 
 def pack_kind(kind: Kind) -> Any:
-    """Return what the index holds for a kind: `[type, shape, order]`, or a length where the grammar has no such type."""
+    """Return what the index holds for a kind: `[type, shape, order]`, or its length, if no type fits."""
     shape = list(kind.shape or ())
     spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
     if spec is None:

@@ -23,8 +23,8 @@ LEVELS = [
     "errors",
     "contents renames",
     """
-    allowlist byteshuffle checksums choose codecs columns decoders dtypes format html layout legacy legacy_fields meter
-    overview pickling plan rebuild reducers regions seal steps trust words
+    allowlist byteshuffle checksums choose codecs columns decoders dtypes format html index kinds layout legacy
+    legacy_fields meter overview pickling plan rebuild reducers regions seal steps trust words
     """,
     "cpus crew sink source",
     "assemble container filewriter loading summary",
