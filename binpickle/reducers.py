@@ -190,9 +190,8 @@ def _aligned_dtype(dtype: np.dtype) -> Reduced:
         return NotImplemented
     names = list(dtype.names or ())
     formats, offsets = ([fields[name][part] for name in names] for part in (0, 1))
-    return np.dtype, (
-        {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize, "aligned": True},
-    )
+    layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize, "aligned": True}
+    return np.dtype, ((np.record, np.dtype(layout)) if dtype.type is np.record else layout,)
 
 
 def _pickle_buffer(flat: np.ndarray) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import FormatError, LimitError
 from .checks import expect, expect_int, expect_ints
 from .nesting import ATOMS
-from .tokens import Global, Pending
+from .tokens import Args, Global, Pending
 
 __all__ = ["CALLS", "MENTIONED"]
 
@@ -37,6 +37,8 @@ def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
     """Begin a dtype, or rebuild one that has no state."""
     if type(spec) is dict:
         return _from_layout(spec)
+    if type(spec) is Args:
+        return _record(spec)
     expect(align, "numpy.dtype", bool)
     expect(copy, "numpy.dtype", bool)
     if isinstance(spec, Global) and spec.name == ("numpy", "record"):
@@ -44,6 +46,15 @@ def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
     if not _PLAIN.fullmatch(expect(spec, "numpy.dtype", str)):
         raise FormatError(f"numpy.dtype: {spec!r} is not an element type that a stream may name")
     return Pending(lambda state: _finish(spec, state))
+
+
+def _record(spec: Args) -> np.dtype[Any]:
+    """Return a record type over a structured one, as BinPickle pickles aligned ones."""
+    if len(spec) != 2 or not isinstance(spec[0], Global) or spec[0].name != ("numpy", "record"):
+        raise FormatError("numpy.dtype: a tuple that is not a record type")
+    if not isinstance(spec[1], np.dtype) or spec[1].fields is None:
+        raise FormatError("numpy.dtype: a record type over what is no structure")
+    return np.dtype((np.record, spec[1]))
 
 
 def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
