@@ -4,8 +4,8 @@
     python examples/dask_resume.py --gb 0.5   # smaller
 
 What happens: a program generates the data on a cluster of worker processes and saves it as a checkpoint, with a
-progress bar. It is killed, workers and all, when 40 % are done. Started again, it computes only what is missing, then fits the
-regression on mapped chunks.
+progress bar. It is killed, workers and all, when 40 % are done. Started again, it computes only what is missing, then
+fits the regression on mapped chunks.
 """
 
 from __future__ import annotations
