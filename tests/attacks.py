@@ -254,7 +254,7 @@ def _forgeries() -> Iterator[Attack]:
         ("fewer objects than the shape says", array_state(FOUR, OBJECT, lst(NONE)), "an array of 4 objects has 1"),
         ("fewer bytes than the shape says", array_state(FOUR, dtype("f8"), FORGED), "an array of 32 bytes has 8"),
         ("an array beyond its buffer", call("numpy:ndarray", FOUR, dtype("f8"), FORGED), "an array of 32 bytes"),
-        ("a negative shape", call("numpy:ndarray", tup(number(-1)), dtype("f8"), FORGED), "a shape is not"),
+        ("a negative shape", call("numpy:ndarray", tup(number(-1)), dtype("f8"), FORGED), "a shape is not of integers"),
         ("a negative offset", _strided(ONE, number(-8), NONE), "the offset"),
         ("an offset beyond the buffer", _strided(ONE, number(8), NONE), "has a buffer of 0"),
         ("strides beyond the buffer", _strided(FOUR, number(0), tup(number(8))), "lead out of its buffer"),

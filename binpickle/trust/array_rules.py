@@ -72,7 +72,7 @@ def size_of(shape: Sequence[int]) -> int:
 def _room(buffer: Any) -> int:
     """Return the size of a buffer in bytes, if it is one."""
     kind = type(buffer)
-    if kind is np.ndarray and buffer.dtype == np.uint8 and buffer.ndim == 1 and buffer.flags.c_contiguous:
+    if kind is np.ndarray and buffer.dtype.char == "B" and buffer.ndim == 1 and buffer.flags.c_contiguous:
         return len(buffer)
     if kind is memoryview and buffer.c_contiguous:
         return buffer.nbytes  # type: ignore[no-any-return]

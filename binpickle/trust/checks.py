@@ -43,7 +43,8 @@ def expect_ints(value: Any, what: str, low: int = 0) -> tuple[int, ...]:
         FormatError: it is not one.
     """
     for number in expect(value, what, tuple):
-        expect_int(number, what, low, (1 << 63) - 1)
+        if type(number) is not int or not low <= number < 1 << 63:
+            raise FormatError(f"{what} is not of integers from {low}")
     return value  # type: ignore[no-any-return]
 
 

@@ -1,7 +1,7 @@
 """The machine's stack and memo, and the opcodes that need no more: numbers, strings, marks, and what is remembered.
 
 Rule: a handler takes the window and the position after its opcode, and returns the position after its operand. It need
-not check that the operand is whole: the machine sees by the position when it is not.
+not check that the operand is whole, nor catch what a short one raises: the machine sees by the position when it is not.
 """
 
 from __future__ import annotations
@@ -10,27 +10,15 @@ import struct
 from typing import Any
 
 from ..contents import Limits
-from ..errors import FormatError, LimitError
+from ..errors import LimitError
 
-__all__ = ["Literals", "text"]
+__all__ = ["Literals"]
 
 _INT4 = struct.Struct("<i")
 _SIZE2 = struct.Struct("<H")
 _SIZE4 = struct.Struct("<I")
 _SIZE8 = struct.Struct("<Q")
 _FLOAT = struct.Struct(">d")
-
-
-def text(data: bytes) -> str:
-    """Return a string from its bytes in the stream.
-
-    Raises:
-        FormatError: they are not UTF-8.
-    """
-    try:
-        return str(data, "utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise FormatError(f"pickle stream: a string is not UTF-8: {error.reason}") from None
 
 
 class Literals:
@@ -108,17 +96,17 @@ class Literals:
 
     def _short_binunicode(self, data: bytes, pos: int) -> int:
         end = pos + 1 + data[pos]
-        self._stack.append(text(data[pos + 1 : end]))
+        self._stack.append(data[pos + 1 : end].decode("utf-8", "surrogatepass"))
         return end
 
     def _binunicode(self, data: bytes, pos: int) -> int:
         end: int = pos + 4 + _SIZE4.unpack_from(data, pos)[0]
-        self._stack.append(text(data[pos + 4 : end]))
+        self._stack.append(data[pos + 4 : end].decode("utf-8", "surrogatepass"))
         return end
 
     def _binunicode8(self, data: bytes, pos: int) -> int:
         end: int = pos + 8 + _SIZE8.unpack_from(data, pos)[0]
-        self._stack.append(text(data[pos + 8 : end]))
+        self._stack.append(data[pos + 8 : end].decode("utf-8", "surrogatepass"))
         return end
 
     def _empty_tuple(self, data: bytes, pos: int) -> int:

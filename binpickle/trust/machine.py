@@ -15,7 +15,7 @@ from ..contents import Limits
 from ..errors import BinPickleError, FormatError, LimitError
 from ..renames import canonical
 from .inert import Inert
-from .literals import Literals, text
+from .literals import Literals
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .source import Source
 from .tokens import STAND_IN, Global, GlobalUse, Pending
@@ -111,8 +111,13 @@ class Machine(Literals):
         if name == "bytearray8":
             self._stack.append(self._source.take_bytearray(size))
         else:
-            data = self._source.take(size)
-            self._stack.append(text(data) if "unicode" in name else data)
+            self._stack.append(self._text(self._source.take(size)) if "unicode" in name else self._source.take(size))
+
+    def _text(self, data: bytes) -> str:
+        try:
+            return data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise _malformed(self._base, error) from None
 
     def _single(self, code: int) -> None:
         """Run an opcode outside of frames."""
@@ -130,8 +135,8 @@ class Machine(Literals):
             while pos < end:
                 pos = handlers[data[pos]](data, pos + 1)
                 count += 1
-        except (IndexError, struct.error):
-            raise FormatError(f"pickle stream: malformed at {self._base + pos}") from None
+        except (IndexError, struct.error, UnicodeDecodeError) as error:
+            raise _malformed(self._base + pos, error) from None
         if pos != end:
             raise FormatError(f"pickle stream: an opcode crosses the end of its frame at {self._base + end}")
         self._opcodes += count
@@ -273,3 +278,8 @@ class Machine(Literals):
         buffer = self._stack.pop()
         self._stack.append(self._attempt(self._values.read_only, buffer))
         return pos
+
+
+def _malformed(offset: int, error: Exception) -> FormatError:
+    reason = "a string is not UTF-8" if isinstance(error, UnicodeDecodeError) else "an opcode lacks what it works on"
+    return FormatError(f"pickle stream: malformed at {offset}: {reason}")

@@ -25,7 +25,7 @@ FREED_BY_RECURSION = frozenset({defaultdict, deque, np.ndarray, np.matrix, np.re
 CONTAINERS = frozenset({list, dict, set, tuple, frozenset, Args, OrderedDict, Counter}) | FREED_BY_RECURSION
 
 # A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
-_MAX_KEY_ELEMENTS = 1 << 20
+_MAX_KEY_ELEMENTS = 1 << 16
 
 
 class Nesting:
@@ -49,19 +49,23 @@ class Nesting:
             LimitError: it is nested too deeply.
         """
         depths = self._depths
-        inner = [child for child in children if type(child) in CONTAINERS]
-        depth = 1 + max((depths.get(id(child), 1) for child in inner), default=0)
+        deepest = 0
+        for child in children:
+            if type(child) in CONTAINERS:
+                depth = depths.get(id(child), 1)
+                if depth > deepest:
+                    deepest = depth
         if type(parent) in FREED_BY_RECURSION:
-            self._note_recursive(parent, inner)
-        if depth + self._slack > self._limit:
+            self._note_recursive(parent, children)
+        if deepest + self._slack >= self._limit:
             raise LimitError(f"pickle stream: objects are nested more than {self._limit} deep", "nesting")
-        if depth > depths.get(id(parent), 1):
-            depths[id(parent)] = depth
+        if deepest >= depths.get(id(parent), 1):
+            depths[id(parent)] = deepest + 1
             self._alive.append(parent)
 
-    def _note_recursive(self, parent: Any, inner: list[Any]) -> None:
+    def _note_recursive(self, parent: Any, children: Iterable[Any]) -> None:
         """Allow for what is put into a parent whose own parents' depths are noted already: cycles, or an attack."""
-        risky = [child for child in inner if type(child) in FREED_BY_RECURSION]
+        risky = [child for child in children if type(child) in FREED_BY_RECURSION]
         if risky and id(parent) in self._placed:
             self._slack += max(self._depths.get(id(child), 1) for child in risky)
         for child in risky:
