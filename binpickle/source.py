@@ -96,7 +96,11 @@ class BytesSource(Source):
         return self._data[offset : offset + nbytes]
 
     def map(self, writable: bool) -> np.ndarray | None:
-        return self._data if self._shared else None
+        if not self._shared:
+            return None
+        data = self._data[:]
+        data.flags.writeable = False
+        return data
 
 
 class DescriptorSource(Source):
