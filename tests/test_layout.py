@@ -276,15 +276,12 @@ def test_large_encoded_chunk() -> None:
             read(index)
 
 
-PARTS = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(1 << 63), (1 << 64) - 1)
-    | st.floats()
-    | st.binary()
-    | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-)
+def nest(inner: Any) -> Any:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+
+
+NUMBERS = st.integers(-(1 << 63), (1 << 64) - 1) | st.floats()
+PARTS = st.recursive(st.sampled_from([None, True]) | NUMBERS | st.binary() | st.text(max_size=5), nest)
 
 
 @given(st.sampled_from(sorted(WRONG)), PARTS)
