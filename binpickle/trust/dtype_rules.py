@@ -39,8 +39,8 @@ def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
         return _from_layout(spec)
     if type(spec) is Args:
         return _record(spec)
-    expect(align, "numpy.dtype", bool)
-    expect(copy, "numpy.dtype", bool)
+    expect(align, "numpy.dtype", bool, int)  # before NumPy 1.20 they were 0 and 1
+    expect(copy, "numpy.dtype", bool, int)
     if isinstance(spec, Global) and spec.name == ("numpy", "record"):
         return Pending(lambda state: _finish("V", state, record=True))
     if not _PLAIN.fullmatch(expect(spec, "numpy.dtype", str)):
