@@ -20,10 +20,19 @@ def pack_kind(kind: Kind) -> Any:
     """Return what the index holds for a kind: `[type, shape, order]`, or its length, if no type fits."""
     shape = list(kind.shape or ())
     spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
-    if spec is None:
+    if spec is None or not (isinstance(spec, str) or _reads_back(spec)):
         return kind.nbytes
     order = kind.order if isinstance(kind.order, str) else list(kind.order)
     return [spec, shape, order]
+
+
+def _reads_back(spec: Any) -> bool:
+    """Return whether readers take an element type: the index allows less nesting than NumPy does."""
+    try:
+        dtype_from_spec(spec)
+    except FormatError:
+        return False
+    return True
 
 
 def kind_from_packed(kind: Any) -> Kind:

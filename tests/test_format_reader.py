@@ -33,6 +33,9 @@ else:
 FLOATS = np.random.default_rng(0).normal(size=600).round(2)
 HALVES = np.arange(3000) % 700 * 0.5
 STRUCTURED = [("a", "<i4"), ("b", "<f8", (2, 2)), ("c", "S3"), ("d", "<M8[ns]")]
+DEEP = np.dtype("f8")
+for _ in range(12):  # deeper than the index allows
+    DEEP = np.dtype([("a", DEEP)])
 OBJECTS: dict[str, Any] = {
     "no buffer": {"words": ["a", "b"], "number": 1 << 70},
     "one array": FLOATS,
@@ -52,6 +55,7 @@ OBJECTS: dict[str, Any] = {
         FLOATS.astype("U7"),
         FLOATS.astype("longdouble"),
         np.zeros(9, "V100"),
+        np.zeros(99, DEEP),
     ],
     "subclasses": [np.ma.masked_array(FLOATS, FLOATS > 0), np.zeros(90, [("a", "f8")]).view(np.recarray)],
     "views": [HALVES, HALVES[3:500], HALVES[:], HALVES[400:2800], HALVES[400:2800]],
