@@ -79,6 +79,7 @@ class Store:
     def __init__(self, path: str, manifest: Manifest):
         self.path = path
         self.manifest = manifest
+        self._loaded: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<Store {self.path!r}: {self.kind}, {self.nparts} parts, {self.nbytes} bytes, snapshot {self.snapshot}>"
@@ -171,7 +172,7 @@ class Store:
             Exception: as `part`.
         """
         values = [self._load_item(i, mmap_mode, verify) for i in range(len(self.items))]
-        return fill(self._meta()["structure"], values) if self.manifest.structured else values[0]
+        return fill(self._meta["structure"], values) if self.manifest.structured else values[0]
 
     def meta(self, item: int = 0) -> dict[str, Any]:
         """Return what is known of a collection that JSON can not say. Unpickles.
@@ -179,12 +180,12 @@ class Store:
         Raises:
             PartError: the file that holds it is missing or damaged.
         """
-        found: dict[str, Any] = self._meta()["items"][item]
+        found: dict[str, Any] = self._meta["items"][item]
         return found
 
     def structure(self) -> Any:
         """Return what holds the items of a structure: see `structure.pack`. Unpickles."""
-        return self._meta()["structure"]
+        return self._meta["structure"]
 
     def verify(self, *, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, unpickling nothing; return what is wrong, in words.
@@ -244,13 +245,15 @@ class Store:
     def _meta_path(self) -> str:
         return os.path.join(self.path, self.manifest.run, META)
 
+    @property
     def _meta(self) -> dict[str, Any]:
-        path = self._meta_path()
-        try:
-            meta: dict[str, Any] = binpickle.load(path, threads=1)
-        except (FormatError, IntegrityError, FileNotFoundError) as error:
-            raise PartError(f"{META} is missing or damaged: {error}", path) from error
-        return meta
+        if not self._loaded:
+            path = self._meta_path()
+            try:
+                self._loaded = binpickle.load(path, threads=1)
+            except (FormatError, IntegrityError, FileNotFoundError) as error:
+                raise PartError(f"{META} is missing or damaged: {error}", path) from error
+        return self._loaded
 
 
 def _errors_of(path: str, item: Item, position: int) -> list[str]:

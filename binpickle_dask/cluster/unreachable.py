@@ -39,7 +39,9 @@ class Unreachable:
 
     def _error(self) -> PartError:
         path, reason, host = self.__dict__["_facts"]
-        return PartError(f"{path}: a chunk that was sent as a piece of this file is lost on host {host}: {reason}", path, host)
+        return PartError(
+            f"{path}: a chunk that was sent as a piece of this file is lost on host {host}: {reason}", path, host
+        )
 
     def _fail(self, *_: Any, **__: Any) -> Any:
         raise self._error()
