@@ -78,3 +78,19 @@ def cross(session: nox.Session) -> None:
         if others:
             session.run("python", "tests/cross/read.py", f"{folder}/{others}.bpk")
         session.run("python", "tests/cross/write.py", f"{folder}/{release}.bpk")
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Change files and pickle streams at random, for an hour, and look at them in every safe way."""
+    install(session, "fuzz")
+    session.run("python", "-m", "reliability", "fuzz", *(session.posargs or ["--seconds", "1800"]))
+    session.run("python", "-m", "reliability", "page")
+
+
+@nox.session(default=False)
+def crash(session: nox.Session) -> None:
+    """Kill writers ten thousand times, and read what others replace."""
+    install(session, "fuzz")
+    session.run("python", "-m", "reliability", "crash", *session.posargs)
+    session.run("python", "-m", "reliability", "page")

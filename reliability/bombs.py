@@ -1,0 +1,187 @@
+"""Little files that would decode to much: how much memory and time it takes to refuse them.
+
+Rule: a bomb is given a limit in bytes, and the child that opens it an address space with little room above that.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import resource
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, Iterator, NamedTuple
+
+import msgpack
+import numpy as np
+from numcodecs.zstd import Zstd
+
+from binpickle import BinPickleError, BinPickleFile, Limits, inspect
+from binpickle.contents import Kind
+from binpickle.format import NATIVE_ORDER, VERSION, Header
+from binpickle.index import IndexBuilder
+from binpickle.pickling import pickle
+
+__all__ = ["LIMITS", "Cost", "bombs", "defuse"]
+
+LIMITS = Limits(decoded_bytes=16 << 20, index_bytes=1 << 20, buffers=1 << 18)
+_MIB = 1 << 20
+_MANY = 50_000  # opcodes: each costs microseconds, few or many
+_ROOM = 512 * _MIB
+_LARGE = 256 * _MIB
+_HALF = LIMITS.decoded_bytes // 2
+_STREAM = pickle.dumps(None, 5)
+
+
+class Cost(NamedTuple):
+    """What it took to refuse a file: peak of resident memory above what there was, and processor time."""
+
+    nbytes: int
+    seconds: float
+
+
+def bombs() -> Iterator[tuple[str, bytes]]:
+    """Yield names and files."""
+    yield from _codec_bombs()
+    yield from _index_bombs()
+    yield from _stream_bombs()
+
+
+def defuse(file: bytes) -> Cost:
+    """Look at a file in an address space of its own; to be called in a child.
+
+    Raises:
+        ValueError: it was not refused.
+    """
+    size = int(_status("VmSize"))
+    resource.setrlimit(resource.RLIMIT_AS, (size + _ROOM, size + _ROOM))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, start = _status("VmRSS"), _cpu()
+    refused = 0
+    for look in (_load, _inspect, _arrays):
+        try:
+            look(file)
+        except BinPickleError:
+            refused += 1
+    if not refused:
+        raise ValueError("it was not refused")
+    return Cost(int(_status("VmHWM") - before), _cpu() - start)
+
+
+def _load(file: bytes) -> None:
+    with BinPickleFile(io.BytesIO(file), limits=LIMITS) as opened:
+        opened.load(trusted=(), threads=1)
+
+
+def _inspect(file: bytes) -> None:
+    inspect(io.BytesIO(file), limits=LIMITS)
+
+
+def _arrays(file: bytes) -> None:
+    with BinPickleFile(io.BytesIO(file), limits=LIMITS) as opened:
+        for i in range(min(len(opened.buffers), 4)):
+            opened.array(i)
+
+
+def _codec_bombs() -> Iterator[tuple[str, bytes]]:
+    """Each codec once and twice: much comes out, and the index says little, or as much as the limit allows."""
+    zeros = bytes(_LARGE)
+    once: dict[str, bytes] = {
+        "zlib": zlib.compress(zeros, 9),
+        "gzip": gzip.compress(zeros, 9),
+        "bz2": bz2.compress(zeros),
+        "lzma": lzma.compress(zeros, preset=1),
+        "zstd": bytes(Zstd(3).encode(zeros)),
+        "lz4": (1 << 30).to_bytes(4, "little") + b"\x1f\0\1\0" + b"\xff" * 2000 + b"\0",
+    }
+    del zeros
+    twice = {"zlib": zlib.compress, "gzip": gzip.compress, "bz2": bz2.compress, "lzma": lzma.compress}
+    for codec, frame in once.items():
+        yield f"{codec}, a frame of more", _file([frame], [1000], [({"id": codec},)])
+        yield f"{codec}, at the limit", _file([frame], [_HALF], [({"id": codec},)])
+        if codec in twice:
+            chain = ({"id": codec}, {"id": codec})
+            yield f"{codec} twice", _file([twice[codec](frame)], [1000], [chain])
+    window = struct.pack("<IBB", 0xFD2FB528, 0, 0xF8) + b"\1\0\0"  # a window of 4 TiB, no size
+    yield "zstd, a large window", _file([window], [1000], [({"id": "zstd"},)])
+    claim = b"\x28\xb5\x2f\xfd\xe0" + (1 << 62).to_bytes(8, "little") + b"\1\0\0"
+    yield "zstd, 2**62 declared", _file([claim], [1000], [({"id": "zstd"},)])
+    header = b"\x5d" + (0xFFFFFFFF).to_bytes(4, "little") + b"\xff" * 8 + bytes(16)
+    yield "lzma, a dictionary of 4 GiB", _file([header], [1000], [({"id": "lzma", "format": 2},)])
+
+
+def _index_bombs() -> Iterator[tuple[str, bytes]]:
+    """Indexes that take more room than they have bytes, or claim more than there is."""
+    for name, index in (
+        ("a list in a list", b"\x91" * (1 << 19)),
+        ("empty maps", b"\xdd" + (1 << 19).to_bytes(4, "big") + b"\x80" * (1 << 19)),
+        ("a length of 2**32", b"\xdd\xff\xff\xff\xff"),
+        ("a map of 2**32", b"\xdf\xff\xff\xff\xff"),
+    ):
+        yield f"index: {name}", _around(index)
+    empty: dict[str, Any] = {"requires": [], "metadata": {}, "libraries": {}, "chains": [[]], "kinds": [0]}
+    column = {"length": 1, "stored": 1, "padding": 0, "chain": 0, "checksum": "sha256", "values": b""}
+    chunks = {**column, "count": 1 << 40}
+    buffers = {"count": 1 << 22, "first": 1, "kind": 0, "gap": 0}
+    one = {**column, "count": 1, "length": len(_STREAM), "stored": len(_STREAM), "values": bytes(32)}
+    for name, tables in (
+        ("2**40 chunks", {"stream": 1, "chunks": chunks, "buffers": {**buffers, "count": 0}}),
+        ("four million buffers", {"stream": len(_STREAM), "chunks": one, "buffers": buffers}),
+        ("2**60 buffers", {"stream": len(_STREAM), "chunks": one, "buffers": {**buffers, "count": 1 << 60}}),
+    ):
+        yield f"index: {name}", _around(msgpack.packb({**empty, **tables}))
+    many = _file([bytes(_MIB)], [_MIB], [()], listed=1 << 12)
+    yield "one range, 4096 times", many
+
+
+def _stream_bombs() -> Iterator[tuple[str, bytes]]:
+    for name, stream in (
+        ("tuples in tuples", b")" + b"\x85" * _MANY),
+        ("lists in lists", b"]" * _MANY + b"a" * (_MANY - 1)),
+        ("an integer of a megabyte", b"\x8b" + struct.pack("<I", _MIB) + b"\x01" * _MIB),
+        ("a string of 2**62 bytes", b"\x8e" + struct.pack("<Q", 1 << 62)),
+        ("a frame of 2**62 bytes", b"\x95" + struct.pack("<Q", 1 << 62)),
+        ("a memo that grows", b"N" + b"\x94" * _MANY + b"\x94q"),
+        ("doubled tuples", b"}" + b")" + b"".join(b"\x94h%c\x86" % i for i in range(60)) + b"Ns"),
+    ):
+        yield f"stream: {name}", _file([], [], [], stream=b"\x80\x05" + stream + b".")
+
+
+def _file(frames: list[bytes], sizes: list[int], chains: list[Any], stream: bytes = _STREAM, listed: int = 0) -> bytes:
+    """Return a file of a stream and encoded buffers, which says of each how large it is."""
+    index = IndexBuilder("sha256")
+    index.place(len(stream), len(stream), (), hashlib.sha256(stream).digest())
+    for frame, size, chain in zip(frames, sizes, chains):
+        index.place(size, len(frame), chain, hashlib.sha256(frame).digest())
+    ends = np.cumsum([len(stream), *sizes])
+    starts = np.repeat(ends[:-1], listed or 1)
+    kinds = [Kind(size) for size in sizes]
+    data, trailer = index.finish(len(stream), starts, kinds, np.repeat(np.arange(len(kinds)), listed or 1), {}, {})
+    return Header(VERSION, NATIVE_ORDER).pack() + stream + b"".join(frames) + data + trailer.pack()
+
+
+def _around(index: bytes) -> bytes:
+    """Return a file with these bytes for an index, and the stream for its only chunk."""
+    from .mutation import mend
+
+    whole = _file([], [], [])
+    start = 16 + len(_STREAM)
+    trailer = whole[-96:]
+    sized = trailer[:8] + len(index).to_bytes(8, "big") + trailer[16:]
+    return mend(whole[:start] + index + sized)
+
+
+def _status(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) << 10
+    raise ValueError(name)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,98 @@
+"""What was measured: a line of JSON a run, kept, and the page that adds them up.
+
+Rule: nothing stands on the page that no run wrote down.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Iterable
+
+__all__ = ["FIGURES", "PAGE", "TESTS", "record", "write_page"]
+
+FIGURES = Path(__file__).with_name("figures.jsonl")
+PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
+_LIBRARIES = ("numpy", "numcodecs", "msgpack", "atheris")
+
+TESTS = {
+    "fuzz container": "whole files, changed, with lengths and checksums made to fit again; opened, listed, verified, "
+    "read buffer by buffer, inspected, repacked, mapped, loaded with `trusted=()`",
+    "fuzz stream": "pickle streams, changed opcode by opcode; loaded by the strict machine and scanned by its twin",
+    "guided container": "the same, led by which lines of BinPickle run (atheris)",
+    "guided stream": "the same, led by which lines of BinPickle run (atheris)",
+    "codec frames": "frames of one codec that lie, with a page behind them that must not be read and bytes behind the "
+    "output that must not change, in a forked child",
+    "kill -9": "four writers of one path, killed at random moments; the file is read after each kill",
+    "replace": "reads of one path, copied and mapped, while others replace it",
+    "power cut": "an ext4 file system shut down at random moments of a dump (`FS_IOC_SHUTDOWN`), then mounted again",
+}
+"""The tests, by the name that stands in the record, and what their inputs are."""
+
+
+def record(test: str, tried: int, failures: int, seconds: float, **more: Any) -> dict[str, Any]:
+    """Write down a run, and return what was written.
+
+    Args:
+        test: a name in `TESTS`.
+        tried: inputs, kills, reads or cuts.
+        failures: how many of them did not end as promised.
+        seconds: how long it took.
+        more: whatever else is worth keeping.
+    """
+    line = {
+        "test": test,
+        "tried": tried,
+        "failures": failures,
+        "seconds": round(seconds, 1),
+        **more,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "machine": f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs",
+        "python": platform.python_version(),
+        "libraries": {name: found for name in _LIBRARIES for found in [_version(name)] if found},
+    }
+    with FIGURES.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, sort_keys=True) + "\n")
+    return line
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def write_page(page: Path = PAGE) -> None:
+    """Write the figures of all recorded runs into the page, between its two marks."""
+    lines = [json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()]
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    page.write_text(f"{before}{_BEGIN}\n{_table(lines)}\n{_END}{after}", encoding="utf-8")
+
+
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def _table(lines: list[dict[str, Any]]) -> str:
+    rows = ["| test | inputs | tried | failed | hours |", "|---|---|---:|---:|---:|"]
+    for test, inputs in TESTS.items():
+        found = [line for line in lines if line["test"] == test]
+        if found:
+            tried, failures, seconds = (sum(line[name] for line in found) for name in ("tried", "failures", "seconds"))
+            rows.append(f"| {test} | {inputs} | {tried:,} | {failures:,} | {seconds / 3600:.2f} |")
+    dates = sorted({line["date"] for line in lines})
+    where = _join(line["machine"] for line in lines)
+    pythons = _join(line["python"] for line in lines)
+    libraries = _join(f"{name} {found}" for line in lines for name, found in line["libraries"].items())
+    said = f"Measured from {dates[0]} to {dates[-1]} on {where}; Python {pythons}; {libraries}."
+    return "\n".join(["", *rows, "", said, ""])
+
+
+def _join(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))

@@ -1,0 +1,143 @@
+"""Fuzzing without a compiler: inputs from a corpus, changed at random, in forked children.
+
+Rule: input `n` of a run depends on the run's seed and `n` only, so that what ends a child is found again by its number.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import mmap
+import os
+import random
+import signal
+import struct
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Sequence
+
+from .mutation import mutate_container, mutate_stream
+from .targets import TARGETS, Broken
+
+__all__ = ["CORPUS", "Find", "Report", "fuzz", "input_number", "read_corpus"]
+
+CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
+_MUTATORS: dict[str, Callable[..., bytes]] = {"container": mutate_container, "stream": mutate_stream}
+_COUNT = struct.Struct("<Q")
+_HANG = 20  # seconds
+# A child that has run this many inputs is replaced, so that what one input left in memory does not blur the others.
+_A_CHILD = 20_000
+
+
+class Find(NamedTuple):
+    """An input that broke a promise."""
+
+    number: int
+    why: str
+    data: bytes
+
+
+class Report(NamedTuple):
+    """What a run came to."""
+
+    target: str
+    seed: int
+    inputs: int
+    seconds: float
+    outcomes: dict[str, int]
+    finds: list[Find]
+
+
+def read_corpus(target: str) -> list[bytes]:
+    """Return the inputs that are kept for a target, those that once broke something too."""
+    paths = sorted((CORPUS / target).iterdir()) + sorted((CORPUS / "finds" / target).glob("*"))
+    return [path.read_bytes() for path in paths]
+
+
+def input_number(target: str, seed: int, number: int, seeds: Sequence[bytes]) -> bytes:
+    """Return input `number` of a run: the corpus as it is, then changes of it."""
+    if number < len(seeds):
+        return seeds[number]
+    dice = random.Random(f"{seed}/{number}")
+    data = dice.choice(seeds)
+    for _ in range(dice.choice([1, 1, 1, 2])):
+        data = _MUTATORS[target](data, dice.choice(seeds), dice)
+    return data
+
+
+def fuzz(target: str, seed: int, inputs: int, seconds: float, seeds: Sequence[bytes] | None = None) -> Report:
+    """Run a target on inputs until there were enough of them, or the time is over.
+
+    Args:
+        target: a name in `TARGETS`.
+        seed: of the run.
+        inputs: how many at most.
+        seconds: for how long at most.
+        seeds: what to change; by default the corpus.
+    """
+    seeds = read_corpus(target) if seeds is None else seeds
+    start = time.monotonic()
+    outcomes: Counter[str] = Counter()
+    finds: list[Find] = []
+    done = 0
+    while done < inputs and time.monotonic() < start + seconds:
+        stop = min(inputs, done + _A_CHILD)
+        reached, counted, why = _run_child(target, seed, range(done, stop), seeds, start + seconds)
+        outcomes.update(counted)
+        done = reached
+        if why:
+            finds.append(Find(done, why, input_number(target, seed, done, seeds)))
+            done += 1
+    return Report(target, seed, done, time.monotonic() - start, dict(outcomes), finds)
+
+
+def _run_child(
+    target: str, seed: int, numbers: range, seeds: Sequence[bytes], end: float
+) -> tuple[int, dict[str, int], str]:
+    """Run inputs in a child; return the number that it came to, how inputs ended, and what broke, or nothing."""
+    shared = mmap.mmap(-1, _COUNT.size)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reading)
+        _child(target, seed, numbers, seeds, end, shared, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = json.loads(pipe.read() or b"{}")
+    status = os.waitpid(pid, 0)[1]
+    reached = _COUNT.unpack(shared[:])[0]
+    if os.WIFSIGNALED(status):
+        return reached, {}, f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return reached, said.get("outcomes", {}), said.get("why", f"status {status}" if status else "")
+
+
+def _child(
+    target: str, seed: int, numbers: range, seeds: Sequence[bytes], end: float, shared: mmap.mmap, writing: int
+) -> None:
+    """Run inputs, say how they ended, and exit."""
+    said: dict[str, Any] = {"why": ""}
+    outcomes: Counter[str] = Counter()
+    faulthandler.disable()  # a signal is a result here, and no news
+    signal.signal(signal.SIGALRM, _hang)
+    number = numbers.start
+    try:
+        for number in numbers:
+            if time.monotonic() > end:
+                break
+            shared[:] = _COUNT.pack(number)
+            signal.alarm(_HANG)
+            outcomes[TARGETS[target](input_number(target, seed, number, seeds))] += 1
+        else:
+            number = numbers.stop
+    except BaseException:  # whatever it is, it is a find
+        said["why"] = traceback.format_exc(limit=-4)
+    finally:
+        shared[:] = _COUNT.pack(number)
+        os.write(writing, json.dumps({**said, "outcomes": outcomes}).encode()[: 60 << 10])
+        os._exit(0)
+
+
+def _hang(*_: Any) -> None:
+    raise Broken(f"it takes longer than {_HANG} seconds")

@@ -1,0 +1,44 @@
+"""Frames that lie do no damage: no byte is read or written where none should be."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from typing import Callable
+
+import pytest
+
+from binpickle.allowlist import RULES
+from reliability.children import in_child
+from reliability.frames import SPECS, Guarded, try_frames
+from reliability.targets import Broken
+
+FRAMES = 20_000
+
+
+def test_all_codecs() -> None:
+    """Every codec that restricted loading uses is tried."""
+    assert set(SPECS) == {name for name, rule in RULES.items() if rule.hostile_safe}
+
+
+@pytest.mark.parametrize("codec_id", SPECS)
+def test_frames(codec_id: str, size: Callable[[int], int]) -> None:
+    """A frame is decoded to as many bytes as were asked for, or refused; some of each."""
+    frames = size(FRAMES)
+    decoded = in_child(lambda: try_frames(codec_id, 0, range(frames)))
+    assert 0 < decoded < frames
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_guard(write: bool) -> None:
+    """One byte too many ends the child: the guard stands where it should."""
+
+    def overrun() -> int:
+        last = Guarded(mmap.PAGESIZE).last(1)
+        address = last.__array_interface__["data"][0] + 1
+        if write:
+            ctypes.memset(address, 0, 1)
+        return ctypes.string_at(address, 1)[0]
+
+    with pytest.raises(Broken, match="SIGSEGV"):
+        in_child(overrun)

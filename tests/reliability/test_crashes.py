@@ -1,0 +1,33 @@
+"""Writers that are killed, and replaced files that are being read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import binpickle
+from reliability.kills import kill_writers, race_readers
+
+
+def test_kills(size: Callable[[int], int]) -> None:
+    """Whenever writers are killed, the path holds one whole version; some are killed in the midst of writing."""
+    killed = kill_writers(size(500), seed=0)
+    assert killed.unreadable == 0
+    assert killed.amid > 0
+
+
+def test_kills_show_in_place() -> None:
+    """The test sees what a writer does that writes in place."""
+
+    def in_place(obj: Any, path: str) -> None:
+        Path(path).write_bytes(binpickle.dumps(obj, threads=1))
+
+    assert kill_writers(120, seed=0, write=in_place).unreadable > 0
+
+
+def test_readers(size: Callable[[int], int]) -> None:
+    """Readers and mappings find one whole version each, while others replace the file."""
+    raced = race_readers(size(10))
+    assert raced.failures == 0
+    assert raced.versions > 1
+    assert raced.reads > 1

@@ -1,0 +1,89 @@
+"""Changed files and streams end in an object or a BinPickleError, whatever was changed."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import binpickle
+from reliability.fuzz import CORPUS, Report, fuzz, input_number, read_corpus
+from reliability.mutation import mend
+from reliability.targets import TARGETS, Broken
+
+# The seconds are a bound for slow machines; the inputs are what is meant.
+INPUTS = {"container": 8000, "stream": 40_000}
+SECONDS = 40
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_changed_inputs(target: str, size: Callable[[int], int]) -> None:
+    """No changed input crashes, hangs, or raises anything but a BinPickleError; `inspect` tells what `load` does."""
+    report = fuzz(target, 0, size(INPUTS[target]), SECONDS)
+    assert {"loaded", "opened", "untrusted"} <= set(report.outcomes)
+    assert not report.finds
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@given(data=st.data())
+def test_any_bytes(target: str, data: st.DataObject) -> None:
+    """The same holds for what Hypothesis makes of the corpus: bytes of one file at the place of bytes of another."""
+    seeds = st.sampled_from(read_corpus(target))
+    one, other = data.draw(seeds), data.draw(seeds)
+    cut, start, stop = (data.draw(st.integers(0, len(source))) for source in (one, other, one))
+    mixed = one[:cut] + data.draw(st.binary(max_size=16)) + other[start:] + one[stop:]
+    TARGETS[target](mend(mixed) if target == "container" else mixed)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((CORPUS / "finds").rglob("*/*")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_finds(path) -> None:
+    """What once broke a promise breaks none."""
+    TARGETS[path.parent.name](path.read_bytes())
+
+
+def test_corpus_is_small() -> None:
+    """The corpus takes less than 2 MiB."""
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 2 << 20
+
+
+def test_inputs_repeat() -> None:
+    """An input is found again by seed and number."""
+    seeds = read_corpus("stream")
+    numbers = range(len(seeds), len(seeds) + 50)
+    first, second, other = ([input_number("stream", seed, n, seeds) for n in numbers] for seed in (1, 1, 2))
+    assert first == second
+    assert first != other
+
+
+def test_mend() -> None:
+    """A mended file is as it was, if nothing was wrong with it, and its checksums fit, if they did not."""
+    for file in read_corpus("container"):
+        if file[:6] == b"BPCK\0\3":
+            assert mend(file) == file
+    changed = bytearray(binpickle.dumps([1, 2, 3], codecs=[]))
+    changed[20] ^= 1
+    assert binpickle.BinPickleFile(io.BytesIO(mend(bytes(changed)))).find_errors() == []
+
+
+def test_children_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that breaks, or ends its process, is a find, and the other inputs are run all the same."""
+
+    def broken(data: bytes) -> str:
+        if data == b"a":
+            raise Broken("it is a")
+        if data == b"b":
+            os.abort()
+        return "loaded"
+
+    monkeypatch.setitem(TARGETS, "stream", broken)
+    report: Report = fuzz("stream", 0, 4, 60, seeds=[b"c", b"a", b"b", b"d"])
+    assert [find.data for find in report.finds] == [b"a", b"b"]
+    assert "it is a" in report.finds[0].why
+    assert "SIGABRT" in report.finds[1].why
+    assert report.inputs == 4
