@@ -3,6 +3,7 @@
 Rule: what is left out is `RssFile` alone. Files on tmpfs count (`RssShmem`), for they can not be taken back.
 """
 
+# mypy: allow-untyped-calls
 from __future__ import annotations
 
 import os

@@ -1,7 +1,7 @@
 """The plugins that workers and nannies run.
 
-Rule: nothing of dask's classes is changed, only attributes of the one worker or nanny, and all is put back by `teardown`.
-Where an attribute is not what it was when this was written, that feature stays off, and `off` says so.
+Rule: nothing of dask's classes is changed, only attributes of the one worker or nanny, and all is put back by
+`teardown`. Where an attribute is not what it was when this was written, that feature stays off, and `off` says so.
 """
 
 from __future__ import annotations

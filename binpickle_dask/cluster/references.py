@@ -1,15 +1,16 @@
 """A serialization family that sends mapped memory as what it is: path, offset and length.
 
-Rule: what travels is decided by the sender, from proof that the receiver sees the same files, and only for memory that lies
-in a read-only mapping of a file that is still there. Everything else goes as bytes. Loading never raises.
+Rule: what travels is decided by the sender, from proof that the receiver sees the same files, and only for memory that
+lies in a read-only mapping of a file that is still there. Everything else goes as bytes. Loading never raises.
 """
 
+# mypy: allow-untyped-calls
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from distributed.protocol import deserialize, register_serialization_family, serialize
+from distributed.protocol.serialize import deserialize, register_serialization_family, serialize
 
 from ..mappings import Place, find_place, is_there, map_place
 from .host import host_proof
