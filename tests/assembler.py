@@ -7,7 +7,30 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["array_state", "build", "call", "dtype", "frame", "glob", "new", "number", "stream", "text", "tup"]
+__all__ = [
+    "FALSE",
+    "MARK",
+    "NEXT",
+    "NONE",
+    "STOP",
+    "TRUE",
+    "array_state",
+    "build",
+    "call",
+    "dic",
+    "dtype",
+    "frame",
+    "glob",
+    "lst",
+    "new",
+    "number",
+    "raw",
+    "stream",
+    "structured",
+    "text",
+    "tup",
+    "writable",
+]
 
 MARK, STOP, NONE, TRUE, FALSE, NEXT = b"(", b".", b"N", b"\x88", b"\x89", b"\x97"
 

@@ -71,6 +71,7 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
     order, subarray, names, fields, itemsize, alignment, flags = state[1:8]
     metadata = state[8] if len(state) == 9 else None
     expect_int(alignment, "the alignment of a dtype", -1, 1 << 16)
+    expect_int(itemsize, "the size of a dtype", -1, _MAX_ITEMSIZE)
     if subarray is not None and fields is None and names is None:
         dtype = _subarray(subarray, itemsize)
     elif names is not None and subarray is None:

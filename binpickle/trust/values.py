@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import FormatError, UntrustedError
 from .array_rules import array_over
 from .checks import expect
+from .instances import restore, string_keyed
 from .nesting import ATOMS, CONTAINERS, Nesting
 from .safe import CALLS, INSTANCES, RECONSTRUCTOR, SAFE, VALUES
 from .tokens import UNREAL, Args, Global, Pending
@@ -134,14 +135,16 @@ class Values:
             raise FormatError(f"{cls} is instantiated and is not a class")
         if _plain_array(made):
             return self._make(made, self.result(arguments))
-        return self._keep(made.__new__(made, *self.result(arguments), **_named(keywords, "the arguments of a class")))
+        return self._keep(
+            made.__new__(made, *self.result(arguments), **string_keyed(keywords, "the arguments of a class"))
+        )
 
     def build(self, target: Any, state: Any) -> Any:
         """Give an object that this stream made its state, and return it."""
         state = self.result(state)
         if type(target) is Pending:
             return self._note(target.build(state), state)
-        _restore(self._own(target), state)
+        restore(self._own(target), state)
         return target
 
     def next_buffer(self) -> Any:
@@ -267,45 +270,3 @@ def _rule(rules: dict[Any, Any], found: Global) -> Any:
 def _plain_array(cls: type) -> bool:
     """Whether a class is an array that NumPy's own constructor makes, which believes what it is told of objects."""
     return issubclass(cls, np.ndarray) and cls.__new__ in (np.ndarray.__new__, np.recarray.__new__)
-
-
-def _named(items: Any, what: str) -> dict[str, Any]:
-    """Return a dict with strings as keys."""
-    if type(items) is not dict or any(type(name) is not str for name in items):
-        raise FormatError(f"{what} are not a dict with strings as keys")
-    return items
-
-
-def _restore(target: Any, state: Any) -> None:
-    """Give an instance its state, as the pickle protocol has it."""
-    setstate = getattr(target, "__setstate__", None)
-    if isinstance(target, np.ndarray) and type(target).__setstate__ is np.ndarray.__setstate__:
-        raise FormatError("an array is given a state that NumPy would not check")
-    if setstate is not None:
-        setstate(state)
-        return
-    slots = None
-    if type(state) is tuple and len(state) == 2:
-        state, slots = state
-    if state:
-        attributes = target.__dict__
-        for name, value in _named(state, "attributes").items():
-            attributes[sys.intern(name)] = value
-    if slots:
-        allowed = set(_slot_names(type(target)))
-        for name, value in _named(slots, "slots").items():
-            if name not in allowed:
-                raise FormatError(f"{type(target).__name__} has no slot {name!r}")
-            setattr(target, name, value)
-
-
-def _slot_names(cls: type) -> Iterator[str]:
-    """Yield the attributes that the slots of a class are."""
-    for base in cls.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name.startswith("__") and not name.endswith("__"):
-                owner = base.__name__.lstrip("_")
-                yield f"_{owner}{name}" if owner else name
-            elif name not in ("__dict__", "__weakref__"):
-                yield name
