@@ -48,10 +48,10 @@ class Unreachable:
 
 
 _USES = """
-    abs add and array array_function array_ufunc bool bytes call complex contains delitem divmod enter eq float floordiv
-    format ge getitem gt iadd index int invert isub iter le len length_hint lshift lt matmul mod mul ne neg next or pos pow
-    radd rand rdivmod rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor setitem sub
-    truediv xor
+    abs add and array array_function array_ufunc bool bytes call complex contains delitem divmod enter eq float
+    floordiv format ge getitem gt iadd index int invert isub iter le len length_hint lshift lt matmul mod mul ne neg
+    next or pos pow radd rand rdivmod rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv
+    rxor setitem sub truediv xor
 """
 for _name in _USES.split():
     setattr(Unreachable, f"__{_name}__", Unreachable._fail)
