@@ -14,7 +14,7 @@ import numpy as np
 from .columns import pack_column
 from .contents import Kind, Spec
 from .format import HEADER, TRAILER, Trailer
-from .kinds import pack_kind
+from .kinds import pack_kinds
 
 __all__ = ["IndexBuilder"]
 
@@ -90,7 +90,7 @@ class IndexBuilder:
                 "checksum": self._algorithm,
                 "values": b"".join(self._values),
             },
-            "kinds": [pack_kind(kind) for kind in kinds],
+            "kinds": pack_kinds(kinds),
             "buffers": _pack_buffers(starts, kinds, kind_ids),
             "metadata": dict(metadata),
             "libraries": dict(libraries),

@@ -13,26 +13,25 @@ from .contents import Kind
 from .dtypes import dtype_from_spec, dtype_spec
 from .errors import FormatError
 
-__all__ = ["kind_from_packed", "pack_kind"]
+__all__ = ["kind_from_packed", "pack_kinds"]
 
 
-def pack_kind(kind: Kind) -> Any:
-    """Return what the index holds for a kind: `[type, shape, order]`, or its length, if no type fits."""
-    shape = list(kind.shape or ())
-    spec = dtype_spec(kind.dtype) if kind.dtype is not None and _is_possible(kind.dtype, shape) else None
-    if spec is None or not (isinstance(spec, str) or _reads_back(spec)):
+def pack_kinds(kinds: Sequence[Kind]) -> list[Any]:
+    """Return what the index holds for kinds: each `[type, shape, order]`, or its length, if no type fits."""
+    specs: dict[int, Any] = {}  # arrays of one structured type mostly share the object, and its form takes time to make
+    return [_pack(kind, specs) for kind in kinds]
+
+
+def _pack(kind: Kind, specs: dict[int, Any]) -> Any:
+    dtype, shape = kind.dtype, list(kind.shape or ())
+    if dtype is None or not _is_possible(dtype, shape):
         return kind.nbytes
-    order = kind.order if isinstance(kind.order, str) else list(kind.order)
-    return [spec, shape, order]
-
-
-def _reads_back(spec: Any) -> bool:
-    """Return whether readers take an element type: the index allows less nesting than NumPy does."""
-    try:
-        dtype_from_spec(spec)
-    except FormatError:
-        return False
-    return True
+    if id(dtype) not in specs:
+        specs[id(dtype)] = dtype_spec(dtype)
+    spec = specs[id(dtype)]
+    if spec is None:
+        return kind.nbytes
+    return [spec, shape, kind.order if isinstance(kind.order, str) else list(kind.order)]
 
 
 def kind_from_packed(kind: Any) -> Kind:
