@@ -838,12 +838,13 @@ def test_killed(tmp_path: Path) -> None:
         path, rounds = sys.argv[1], int(sys.argv[2])
         objects = [[n, np.full(n * 50_000, n)] for n in range(1, 5)]
         binpickle.dump(objects[0], path)
+        parent = os.getpid()
         for _ in range(rounds):
             children = []
             for obj in objects[:2]:
                 child = os.fork()
                 if not child:
-                    while True:
+                    while os.getppid() == parent:
                         binpickle.dump(obj, path, durable=False, mappable=obj[0] % 2 == 1)
                 children.append(child)
             time.sleep(random.random() * 0.02)
