@@ -11,11 +11,17 @@ import re
 import sys
 import time
 import warnings
+from functools import partial
+from typing import Iterable
 
+from .children import in_child
 from .figures import record, write_page
+from .frames import SPECS, try_frames
 from .fuzz import CORPUS, Report, fuzz
+from .guided import guided, is_there
 from .kills import kill_writers, race_readers
-from .targets import TARGETS
+from .powercut import cut_power, is_possible
+from .targets import TARGETS, Broken
 
 __all__ = ["main"]
 
@@ -45,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     crashing.add_argument("--kills", type=int, default=10_000)
     crashing.add_argument("--seconds", type=float, default=60.0, help="of readers against replacers")
     crashing.add_argument("--seed", type=int, default=int(time.time()))
+    frames = commands.add_parser("frames", help="decode frames that lie, beside pages that must not be touched")
+    frames.set_defaults(command=run_frames)
+    frames.add_argument("--inputs", type=int, default=100_000, help="for each codec")
+    frames.add_argument("--seed", type=int, default=int(time.time()))
+    cuts = commands.add_parser("powercut", help="cut the power of a file system, as root")
+    cuts.set_defaults(command=run_powercut)
+    cuts.add_argument("--cuts", type=int, default=200)
+    cuts.add_argument("--seed", type=int, default=int(time.time()))
     page = commands.add_parser("page", help="add up what was measured in docs/reliability.md")
     page.set_defaults(command=write_page)
     seeds = commands.add_parser("seeds", help="write the corpus anew; what it was stays")
@@ -58,12 +72,25 @@ def run_fuzz(targets: list[str], seconds: float, inputs: int, seed: int) -> int:
     for target in targets:
         report = fuzz(target, seed, inputs, seconds)
         failures += len(report.finds)
-        _keep(report)
+        _keep(target, _of_each_kind(report))
         line = record(
             f"fuzz {target}", report.inputs, len(report.finds), report.seconds, seed=seed, outcomes=report.outcomes
         )
         print(line, flush=True)
+        if is_there():
+            failures += _run_guided(target, int(seconds), seed)
     return 1 if failures else 0
+
+
+def _run_guided(target: str, seconds: int, seed: int) -> int:
+    """Fuzz with atheris, too, and write down what came of it; return how many inputs broke something."""
+    run = guided(target, seconds, seed)
+    _keep(target, run.crashes)
+    if run.crashes:
+        print(run.said, file=sys.stderr, flush=True)
+    line = record(f"guided {target}", run.inputs, len(run.crashes), seconds, seed=seed, kept=run.kept)
+    print(line, flush=True)
+    return len(run.crashes)
 
 
 def run_crash(kills: int, seconds: float, seed: int) -> int:
@@ -75,6 +102,32 @@ def run_crash(kills: int, seconds: float, seed: int) -> int:
     return 1 if killed.unreadable or raced.failures else 0
 
 
+def run_frames(inputs: int, seed: int) -> int:
+    """Decode frames of every codec, and write down what came of it."""
+    failures = 0
+    for codec_id in SPECS:
+        start, failed, decoded = time.monotonic(), 0, 0
+        try:
+            decoded = in_child(partial(try_frames, codec_id, seed, range(inputs)))
+        except Broken as error:
+            failed = 1
+            print(f"{codec_id}, seed {seed}: {error}", file=sys.stderr, flush=True)
+        seconds = time.monotonic() - start
+        print(record("codec frames", inputs, failed, seconds, codec=codec_id, decoded=decoded, seed=seed), flush=True)
+        failures += failed
+    return 1 if failures else 0
+
+
+def run_powercut(cuts: int, seed: int) -> int:
+    """Cut the power, and write down what came of it."""
+    if not is_possible():
+        print("power cuts need root, and a system with loop devices", file=sys.stderr)
+        return 2
+    found = cut_power(cuts, seed)
+    print(record("power cut", found.cuts, found.torn, found.seconds, replaced=found.replaced, seed=seed), flush=True)
+    return 1 if found.torn else 0
+
+
 def run_seeds() -> None:
     """Write the inputs that fuzzing begins with."""
     from .seeds import write_seeds
@@ -82,14 +135,20 @@ def run_seeds() -> None:
     write_seeds()
 
 
-def _keep(report: Report) -> None:
-    """Keep one input of each kind of find."""
-    folder = CORPUS / "finds" / report.target
-    kinds = {re.sub("[0-9]+", "", find.why[:_KIND_BEGINS] + find.why[-_KIND_ENDS:]): find for find in report.finds}
-    for find in kinds.values():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / hashlib.sha256(find.data).hexdigest()[:12]).write_bytes(find.data)
+def _of_each_kind(report: Report) -> list[bytes]:
+    """Tell of all finds, and return one input of each kind."""
+    for find in report.finds:
         print(f"input {find.number} of seed {report.seed}: {find.why}", file=sys.stderr, flush=True)
+    kinds = {re.sub("[0-9]+", "", find.why[:_KIND_BEGINS] + find.why[-_KIND_ENDS:]): find for find in report.finds}
+    return [find.data for find in kinds.values()]
+
+
+def _keep(target: str, inputs: Iterable[bytes]) -> None:
+    """Keep inputs that broke something, which are tried in every test run from now on."""
+    folder = CORPUS / "finds" / target
+    for data in inputs:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from typing import Any, Callable, NamedTuple, Sequence
 from .mutation import mutate_container, mutate_stream
 from .targets import TARGETS, Broken
 
-__all__ = ["CORPUS", "Find", "Report", "fuzz", "input_number", "read_corpus"]
+__all__ = ["CORPUS", "MUTATORS", "Find", "Report", "fuzz", "input_number", "read_corpus"]
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
-_MUTATORS: dict[str, Callable[..., bytes]] = {"container": mutate_container, "stream": mutate_stream}
+MUTATORS: dict[str, Callable[..., bytes]] = {"container": mutate_container, "stream": mutate_stream}
 _COUNT = struct.Struct("<Q")
-_HANG = 20  # seconds
+_HANG = 20  # seconds of processor time, since the machine may have other things to do
 # A child that has run this many inputs is replaced, so that what one input left in memory does not blur the others.
 _A_CHILD = 20_000
 
@@ -63,7 +63,7 @@ def input_number(target: str, seed: int, number: int, seeds: Sequence[bytes]) ->
     dice = random.Random(f"{seed}/{number}")
     data = dice.choice(seeds)
     for _ in range(dice.choice([1, 1, 1, 2])):
-        data = _MUTATORS[target](data, dice.choice(seeds), dice)
+        data = MUTATORS[target](data, dice.choice(seeds), dice)
     return data
 
 
@@ -120,14 +120,14 @@ def _child(
     said: dict[str, Any] = {"why": ""}
     outcomes: Counter[str] = Counter()
     faulthandler.disable()  # a signal is a result here, and no news
-    signal.signal(signal.SIGALRM, _hang)
+    signal.signal(signal.SIGPROF, _hang)
     number = numbers.start
     try:
         for number in numbers:
             if time.monotonic() > end:
                 break
             shared[:] = _COUNT.pack(number)
-            signal.alarm(_HANG)
+            signal.setitimer(signal.ITIMER_PROF, _HANG)
             outcomes[TARGETS[target](input_number(target, seed, number, seeds))] += 1
         else:
             number = numbers.stop

@@ -124,5 +124,6 @@ def _use(loaded: Any) -> None:
     elif isinstance(loaded, np.ndarray):
         plain = loaded.view(np.ndarray)
         repr(plain.dtype)
-        plain.tobytes()
+        if plain.nbytes <= FUZZ_LIMITS.decoded_bytes:  # one element repeated may pretend to be many
+            plain.tobytes()
         plain.reshape(-1)[:4].tolist()

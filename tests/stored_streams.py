@@ -17,13 +17,14 @@ __all__ = ["VERSIONS", "file_of"]
 VERSIONS = (1, 2, 3)
 
 
-def file_of(stream: bytes, buffers: Sequence[Any] = (), version: int = VERSION) -> bytes:
+def file_of(stream: bytes, buffers: Sequence[Any] = (), version: int = VERSION, times: int = 1) -> bytes:
     """Return a file that holds a pickle stream and buffers, all raw.
 
     Args:
         stream: its bytes.
         buffers: the out-of-band buffers.
         version: of the format.
+        times: how often each buffer is listed, in version 3.
     """
     parts = [bytes(buffer) for buffer in buffers]
     if version < VERSION:
@@ -37,5 +38,6 @@ def file_of(stream: bytes, buffers: Sequence[Any] = (), version: int = VERSION) 
     sizes = [len(part) for part in [stream, *parts]]
     starts = np.cumsum(sizes)[:-1].astype(np.int64)
     kinds = [Kind(size) for size in sizes[1:]]
-    data, trailer = index.finish(len(stream), starts, kinds, np.arange(len(kinds)), {}, {})
+    ids = np.repeat(np.arange(len(kinds)), times)
+    data, trailer = index.finish(len(stream), starts[ids], kinds, ids, {}, {})
     return header + stream + b"".join(parts) + data + trailer.pack()

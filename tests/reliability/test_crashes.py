@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Callable
+
+import pytest
 
 import binpickle
 from reliability.kills import kill_writers, race_readers
@@ -31,3 +34,11 @@ def test_readers(size: Callable[[int], int]) -> None:
     assert raced.failures == 0
     assert raced.versions > 1
     assert raced.reads > 1
+
+
+@pytest.mark.skipif(not os.environ.get("BINPICKLE_POWER_CUTS"), reason="on request: BINPICKLE_POWER_CUTS=20, as root")
+def test_power_cuts() -> None:
+    """After a power cut the file is one whole version."""
+    from reliability.powercut import cut_power
+
+    assert cut_power(int(os.environ["BINPICKLE_POWER_CUTS"]), seed=0).torn == 0

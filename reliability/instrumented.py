@@ -1,0 +1,35 @@
+"""The process that atheris runs in: `python -m reliability.instrumented TARGET OPTIONS FOLDERS`.
+
+Rule: BinPickle is imported here first, below, or else atheris would not see which of its lines run.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["binpickle"]):
+    from .fuzz import MUTATORS, read_corpus
+    from .targets import TARGETS
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Fuzz until libFuzzer ends this process."""
+    target = sys.argv.pop(1)
+    seeds = read_corpus(target)
+
+    def change(data: bytes, most: int, seed: int) -> bytes:
+        dice = random.Random(seed)
+        changed = MUTATORS[target](data, dice.choice(seeds), dice)
+        return changed if len(changed) <= most else data
+
+    atheris.Setup(sys.argv, lambda data: TARGETS[target](data) and None, custom_mutator=change)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
