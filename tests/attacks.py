@@ -284,7 +284,7 @@ def _strided(shape: bytes, offset: bytes, strides: bytes) -> bytes:
 
 
 def _broadcast_mask() -> bytes:
-    huge = call("numpy:ndarray", tup(number(1 << 40)), dtype("f8"), FORGED, number(0), tup(number(0)))
+    huge = _strided(tup(number(1 << 30)), number(0), tup(number(0)))
     true = call("numpy.core.multiarray:scalar", dtype("b1", "|"), raw(b"\1"))
     return call("numpy.ma:MaskedArray", huge, true)
 
@@ -393,6 +393,8 @@ def _bombs() -> Iterator[Attack]:
     yield Attack("deques in deques", stream(_deques(2000)), LimitError, "nested more than 1000")
     yield Attack("a key of 2**60 elements", stream(b"})", _doubled(60), b"Ns"), LimitError, "a key is too large")
     yield Attack("an integer of a megabyte", stream(number(1 << 8_000_000)), LimitError, "an integer has more than")
+    repeated = _strided(tup(number(1 << 40)), number(0), tup(number(0)))
+    yield Attack("repeated memory", stream(repeated), LimitError, "an array has more than")
     few = Limits(opcodes=100, memo=100)
     yield Attack("many opcodes", stream(b"N0" * 100, NONE), LimitError, "more than 100 opcodes", limits=few)
     yield Attack("a large memo", stream(b"N" + b"\x94" * 99 + b"\x94\x94"), LimitError, "more than 100", limits=few)

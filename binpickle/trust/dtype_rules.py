@@ -21,7 +21,7 @@ from .tokens import Args, Global, Pending
 
 __all__ = ["CALLS", "MENTIONED"]
 
-_PLAIN = re.compile(r"[biufcOmM][0-9]{1,2}|[SUV][0-9]{1,9}")
+_PLAIN = re.compile(r"[biufc][0-9]{1,2}|O[48]|[mM]8|[SUV][0-9]{1,9}")
 _UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
 _ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
 _KIND_FLAGS = 0x3F  # what the items are: objects, in need of being initialized, and so on

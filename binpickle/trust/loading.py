@@ -34,7 +34,8 @@ def load(
             is taken when the stream asks for it, and not after a global was refused.
         nbuffers: their number.
         trusted: classes and functions, or their names as `"module:qualname"`, whose code may run.
-        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`).
+        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`; of `decoded_bytes`, what one
+            array may seem to have that repeats its memory).
 
     Raises:
         UntrustedError: the stream uses globals that are neither built-in and safe nor in `trusted`; it names them all.
@@ -43,7 +44,7 @@ def load(
         TypeError, ValueError: `trusted` is not what it should be.
     """
     known = Trusted(trusted)
-    machine = Machine(read, nbuffers, limits, Values(known, buffers, limits.nesting))
+    machine = Machine(read, nbuffers, limits, Values(known, buffers, limits))
     loaded = machine.run()
     refused = known.refused(machine.globals())
     if refused:

@@ -13,7 +13,8 @@ from typing import Any, Iterable, Iterator
 
 import numpy as np
 
-from ..errors import FormatError, UntrustedError
+from ..contents import Limits
+from ..errors import FormatError, LimitError, UntrustedError
 from .array_rules import array_over
 from .checks import expect
 from .instances import restore, string_keyed
@@ -38,13 +39,14 @@ class Values:
     Args:
         trusted: what the caller trusts.
         buffers: the out-of-band buffers, in the order in which the stream asks for them.
-        nesting: how deeply objects may be nested.
+        limits: how deeply objects may be nested, and how large arrays may be that repeat their memory.
     """
 
-    def __init__(self, trusted: Trusted, buffers: Iterable[Any], nesting: int):
+    def __init__(self, trusted: Trusted, buffers: Iterable[Any], limits: Limits):
         self._trusted = trusted
         self._buffers: Iterator[Any] = iter(buffers)
-        self._nesting = Nesting(nesting)
+        self._nesting = Nesting(limits.nesting)
+        self._largest = limits.decoded_bytes
         self._made: dict[int, Any] = {}  # what types and functions that the caller named have made, by id
 
     def admit(self, found: Global) -> None:
@@ -121,7 +123,10 @@ class Values:
             return self._make(self._load(function), self.result(arguments))
         if function.name == RECONSTRUCTOR:
             return self._reconstruct(*arguments)
-        return _rule(CALLS, function)(*arguments)
+        made = _rule(CALLS, function)(*arguments)
+        if isinstance(made, np.ndarray) and made.nbytes > self._largest:  # by strides of 0
+            raise LimitError(f"pickle stream: an array has more than {self._largest} bytes", "decoded_bytes")
+        return made
 
     def new(self, cls: Any, arguments: Any, keywords: Any) -> Any:
         """Instantiate the class that the stream names, without initializing it."""
