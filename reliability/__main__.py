@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     cuts.add_argument("--seed", type=int, default=int(time.time()))
     page = commands.add_parser("page", help="add up what was measured in docs/reliability.md")
     page.set_defaults(command=write_page)
+    scanners = commands.add_parser("scanners", help="compare scanners with inspect in docs/security.md")
+    scanners.set_defaults(command=run_scanners)
     seeds = commands.add_parser("seeds", help="write the corpus anew; what it was stays")
     seeds.set_defaults(command=run_seeds)
     return parser
@@ -126,6 +128,13 @@ def run_powercut(cuts: int, seed: int) -> int:
     found = cut_power(cuts, seed)
     print(record("power cut", found.cuts, found.torn, found.seconds, replaced=found.replaced, seed=seed), flush=True)
     return 1 if found.torn else 0
+
+
+def run_scanners() -> None:
+    """Compare scanners with `inspect`, and write the table."""
+    from .scanners import write_comparison
+
+    write_comparison()
 
 
 def run_seeds() -> None:

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Iterable
 
-__all__ = ["FIGURES", "PAGE", "TESTS", "record", "write_page"]
+__all__ = ["FIGURES", "PAGE", "TESTS", "record", "write_between", "write_page"]
 
 FIGURES = Path(__file__).with_name("figures.jsonl")
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
@@ -68,15 +68,17 @@ def _version(name: str) -> str:
 
 
 def write_page(page: Path = PAGE) -> None:
-    """Write the figures of all recorded runs into the page, between its two marks."""
+    """Write the figures of all recorded runs into the page."""
     lines = [json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()]
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    page.write_text(f"{before}{_BEGIN}\n{_table(lines)}\n{_END}{after}", encoding="utf-8")
+    write_between(page, "measured", _table(lines))
 
 
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+def write_between(page: Path, name: str, text: str) -> None:
+    """Write text into a page, between the two comments that have a name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
 
 
 def _table(lines: list[dict[str, Any]]) -> str:
@@ -91,7 +93,7 @@ def _table(lines: list[dict[str, Any]]) -> str:
     pythons = _join(line["python"] for line in lines)
     libraries = _join(f"{name} {found}" for line in lines for name, found in line["libraries"].items())
     said = f"Measured from {dates[0]} to {dates[-1]} on {where}; Python {pythons}; {libraries}."
-    return "\n".join(["", *rows, "", said, ""])
+    return "\n".join([*rows, "", said])
 
 
 def _join(words: Iterable[str]) -> str:
