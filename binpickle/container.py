@@ -53,7 +53,9 @@ class Container:
         self.header, self.contents = _open(source, limits, keys)
         self.regions = find_regions(self.contents)
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
-        self._check_padding()
+        if self.contents.version == VERSION:  # older ones promise neither
+            self._check_padding()
+            self.regions.check_chunks_in_use(self.contents.chunk_starts)
 
     @property
     def stream_chunks(self) -> range:
@@ -169,9 +171,7 @@ class Container:
         return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
 
     def _check_padding(self) -> None:
-        """Refuse a file with anything but zeros between its chunks (version 3; older ones promise nothing)."""
-        if self.contents.version < VERSION:
-            return
+        """Refuse a file with anything but zeros between its chunks."""
         offsets = self.contents.chunk_offsets
         before = np.concatenate(([HEADER.size], offsets[:-1] + self.contents.chunk_stored[:-1]))
         for i in np.flatnonzero(offsets > before).tolist():
@@ -208,8 +208,9 @@ def _open(source: Source, limits: Limits, keys: Keys | None) -> tuple[Header, Co
     layout.check_trailer(trailer, source.size, limits)
     index = bytes(source.read(trailer.index_offset, trailer.index_length))
     contents = layout.parse(header, trailer, index, limits)
-    if keys is not None and contents.root_digest is None:
-        raise AuthenticationError("the seal vouches for nothing: the file has checksums, no digests")
+    if contents.sealed and contents.root_digest is None:
+        refused = FormatError if keys is None else AuthenticationError
+        raise refused("the seal vouches for nothing: the file has checksums, no digests")
     return header, contents
 
 

@@ -50,11 +50,20 @@ def _struct_spec(dtype: np.dtype) -> Any | None:
     for name in dtype.names or ():
         field, offset = dtype.fields[name][:2]  # type: ignore[index]
         spec = dtype_spec(field)
-        if spec is None:
+        if spec is None or not _is_text(name):
             return None
         fields.append([name, spec, offset])
     aligned = {"aligned": True} if dtype.isalignedstruct else {}
     return {"fields": fields, "itemsize": dtype.itemsize, **aligned}
+
+
+def _is_text(name: str) -> bool:
+    """Return whether MessagePack can hold a name: lone surrogates, which pickle takes, have no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def dtype_from_spec(spec: Any, depth: int = 0) -> np.dtype:

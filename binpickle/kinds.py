@@ -27,11 +27,21 @@ def _pack(kind: Kind, specs: dict[int, Any]) -> Any:
     if dtype is None or not _is_possible(dtype, shape):
         return kind.nbytes
     if id(dtype) not in specs:
-        specs[id(dtype)] = dtype_spec(dtype)
+        spec = dtype_spec(dtype)
+        specs[id(dtype)] = spec if isinstance(spec, str) or _reads_back(spec) else None
     spec = specs[id(dtype)]
     if spec is None:
         return kind.nbytes
     return [spec, shape, kind.order if isinstance(kind.order, str) else list(kind.order)]
+
+
+def _reads_back(spec: Any) -> bool:
+    """Return whether readers take an element type: the index allows less nesting than NumPy does."""
+    try:
+        dtype_from_spec(spec)
+    except FormatError:
+        return False
+    return True
 
 
 def kind_from_packed(kind: Any) -> Kind:
@@ -47,7 +57,7 @@ def kind_from_packed(kind: Any) -> Kind:
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise FormatError(f"index: {shape!r:.80} is not a shape")
     if order not in ("C", "F"):
-        order = tuple(order)
+        order = tuple(order) if isinstance(order, list) else (None,)
         if not all(type(axis) is int for axis in order) or sorted(order) != list(range(len(shape))):
             raise FormatError(f"index: {order!r:.80} is not an order of {len(shape)} axes")
     dtype = dtype_from_spec(spec)

@@ -94,6 +94,8 @@ def _unpack_index(data: bytes) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
+    if not all(isinstance(key, str) for key in mapping):
+        raise FormatError("index: a key is not a string")
     if len(mapping) != len(pairs):
         raise FormatError("index: a key stands twice in one map")
     return mapping

@@ -44,6 +44,18 @@ class Regions(NamedTuple):
         begin, end = contents.chunk_starts[chunk : chunk + 2]
         return np.flatnonzero((contents.buffer_starts < end) & (self.stops > begin))
 
+    def check_chunks_in_use(self, chunk_starts: np.ndarray) -> None:
+        """Refuse a chunk that no buffer touches: nothing would ever read it, and so check what it decodes to.
+
+        Raises:
+            FormatError: there is such a chunk.
+        """
+        within = np.searchsorted(chunk_starts, self.gap_starts)
+        ends = chunk_starts[np.minimum(within + 1, len(chunk_starts) - 1)]
+        unused = (ends <= self.gap_stops) & (within + 1 < len(chunk_starts))
+        if unused.any():
+            raise FormatError(f"index: chunk {int(within[np.argmax(unused)])} holds nothing of any buffer")
+
 
 def find_regions(contents: Contents) -> Regions:
     """Work out the regions of a file.
