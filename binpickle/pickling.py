@@ -32,9 +32,7 @@ class Pickling:
         in_band_below: arrays of fewer bytes stay in the stream.
     """
 
-    def __init__(
-        self, write: Callable[[Any], Any], base: Any = pickle.Pickler, in_band_below: int = IN_BAND_BELOW
-    ):
+    def __init__(self, write: Callable[[Any], Any], base: Any = pickle.Pickler, in_band_below: int = IN_BAND_BELOW):
         self._found: list[Any] = []
         self._arrays = ArrayReducer(in_band_below)
         self._pickler: Any = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)

@@ -52,7 +52,7 @@ def served(file: Path, loop: str, monkeypatch: pytest.MonkeyPatch, seconds: floa
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive())
-            with httpx.Client(base_url="http://127.0.0.1:%d" % listener.getsockname()[1], trust_env=False) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", trust_env=False) as client:
                 yield client
         finally:
             server.should_exit = True
