@@ -19,10 +19,10 @@ __all__ = ["amount_text", "as_json", "read_lines", "table", "write"]
 
 METHOD = """\
 Each measurement is one call in a process of its own, with the object in memory, everything imported, the page cache
-warm and a target that does not exist yet. Contenders take turns in one run. The ratio is that of the medians; the range
-is that of the ratios of neighbouring measurements; `minima` is the ratio of the smallest times. Memory is the
-high-water mark above the state before the call, without file-backed pages. Every contender was shown to give an equal
-object back. Nothing is synced to disk.
+warm, free memory in recent use, and a target that does not exist yet. Contenders take turns in one run. The ratio is
+that of the medians; the range is that of the ratios of neighbouring measurements; `minima` is the ratio of the smallest
+times. Memory is the high-water mark above the state before the call, without file-backed pages. Every contender was
+shown to give an equal object back. Nothing is synced to disk.
 """
 
 HEAD = "| row | what | ours | peer | ratio | range | minima | target | reached |\n|---|---|---|---|---|---|---|---|---|"

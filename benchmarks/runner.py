@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List
 
-from .cases import Case, Contender, Scale
+from .cases import MIB, Case, Contender, Scale
 
 __all__ = ["Failed", "Measurements", "run_case"]
 
 # Longer than the slowest call of a full run (lzma on 5 GiB), so that a hang ends some time.
 TIMEOUT = 1800.0
+
+# Memory to warm beyond what the files say, for objects that take more than their files.
+SPARE = 64 * MIB
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,6 +88,11 @@ class Session:
             if step in contender.steps and number < contender.rounds and contender.name not in self.done.failures
         ]
 
+    def touch(self) -> int:
+        """Say how much memory is to be warm before a timed call: twice the largest file, as some contenders take."""
+        sizes = [size for metrics in self.done.values.values() for size in metrics.get("size", [])]
+        return int(2 * max(sizes, default=0)) + SPARE
+
     def attempt(self, contender: Contender, step: str, path: str) -> None:
         """Run one worker and keep its metrics, or why there are none."""
         job = {
@@ -94,6 +102,7 @@ class Session:
             "step": step,
             "folder": str(self.folder),
             "path": path,
+            "touch": self.touch(),
         }
         try:
             self.done.add(contender.name, _work(job))

@@ -14,24 +14,23 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
 from .cases import Case, Contender, Measured, Scale, find_case
-from .memory import HighWater
+from .memory import HighWater, touch
 
 __all__ = ["main", "same"]
 
 
 def main() -> None:
     """Do the job described on stdin."""
-    job = json.load(sys.stdin)
-    case = find_case(job["case"], Scale(job["full"]))
-    contender = case.contender(job["contender"])
-    build = Builder(case, Path(job["folder"]))
-    metrics = STEPS[job["step"]](case, contender, build, job["path"])
-    sys.stdout.write("\n" + json.dumps(metrics))
+    asked = json.load(sys.stdin)
+    case = find_case(asked["case"], Scale(asked["full"]))
+    builder = Builder(case, Path(asked["folder"]))
+    job = Job(case, case.contender(asked["contender"]), builder, asked["path"], asked["touch"])
+    sys.stdout.write("\n" + json.dumps(STEPS[asked["step"]](job)))
 
 
 class Builder:
@@ -49,30 +48,40 @@ class Builder:
         return pickle.loads(self.file.read_bytes())
 
 
-def prepare(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+class Job(NamedTuple):
+    """What one worker does, at which path, after writing to `touch` bytes of memory."""
+
+    case: Case
+    contender: Contender
+    build: Builder
+    path: str
+    touch: int
+
+
+def prepare(job: Job) -> dict[str, float]:
     """Write the file that later loads read, take its size, and prove that the object comes back equal."""
-    contender.dump(build(), path)
-    size = _stored(path)
-    loaded = contender.load(path)
-    if not (case.check or _equal)(build, loaded.value if isinstance(loaded, Measured) else loaded):
-        raise ValueError(f"{contender.name} did not give the object back")
+    job.contender.dump(job.build(), job.path)
+    size = _stored(job.path)
+    loaded = job.contender.load(job.path)
+    if not (job.case.check or _equal)(job.build, loaded.value if isinstance(loaded, Measured) else loaded):
+        raise ValueError(f"{job.contender.name} did not give the object back")
     return {"size": size}
 
 
-def dump(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+def dump(job: Job) -> dict[str, float]:
     """Time one dump to a fresh target."""
-    obj = build()
-    _warm_up(case, contender, path + ".warm")
+    obj = job.build()
+    _warm_up(job)
     try:
-        return _timed("dump", partial(contender.dump, obj, path))
+        return _timed("dump", partial(job.contender.dump, obj, job.path))
     finally:
-        _remove(path)
+        _remove(job.path)
 
 
-def load(case: Case, contender: Contender, build: Builder, path: str) -> dict[str, float]:
+def load(job: Job) -> dict[str, float]:
     """Time one load of the prepared file."""
-    _warm_up(case, contender, f"{path}.{os.getpid()}.warm")
-    return _timed("load", partial(contender.load, path))
+    _warm_up(job)
+    return _timed("load", partial(job.contender.load, job.path))
 
 
 STEPS = {"prepare": prepare, "dump": dump, "load": load}
@@ -96,11 +105,13 @@ def _clocks() -> tuple[float, float, float]:
     return time.perf_counter(), time.process_time(), waited
 
 
-def _warm_up(case: Case, contender: Contender, path: str) -> None:
-    """Run both ways once on a small object of the same kind, so that all imports and first-call costs are paid."""
-    contender.dump(case.make(max(1, case.size // 512)), path)
-    contender.load(path)
+def _warm_up(job: Job) -> None:
+    """Run both ways once on a small object of the same kind, so that imports and first-call costs are paid."""
+    path = f"{job.path}.{os.getpid()}.warm"
+    job.contender.dump(job.case.make(max(1, job.case.size // 512)), path)
+    job.contender.load(path)
     _remove(path)
+    touch(job.touch)
 
 
 def _stored(path: str) -> float:
