@@ -82,12 +82,12 @@ def write_between(page: Path, name: str, text: str) -> None:
 
 
 def _table(lines: list[dict[str, Any]]) -> str:
-    rows = ["| test | inputs | tried | failed | hours |", "|---|---|---:|---:|---:|"]
+    rows = ["| test | inputs | tried | failed |", "|---|---|---:|---:|"]
     for test, inputs in TESTS.items():
         found = [line for line in lines if line["test"] == test]
         if found:
-            tried, failures, seconds = (sum(line[name] for line in found) for name in ("tried", "failures", "seconds"))
-            rows.append(f"| {test} | {inputs} | {tried:,} | {failures:,} | {seconds / 3600:.2f} |")
+            tried, failures = (sum(line[name] for line in found) for name in ("tried", "failures"))
+            rows.append(f"| {test} | {inputs} | {tried:,} | {failures:,} |")
     dates = sorted({line["date"] for line in lines})
     where = _join(line["machine"] for line in lines)
     pythons = _join(line["python"] for line in lines)
