@@ -19,7 +19,8 @@ import binpickle.plan
 
 __all__ = ["ROOT", "assert_same", "each", "leftovers", "python", "small_chunks"]
 
-ROOT = Path(binpickle.__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+INSTALLED = Path(binpickle.__file__).resolve().parents[1]  # elsewhere, where the tests run on a wheel
 
 
 def each(table: dict[str, Any], *names: str) -> pytest.MarkDecorator:
@@ -65,7 +66,7 @@ def small_chunks(nbytes: int = 4096) -> Iterator[None]:
 
 def python(code: str, *args: Any, check: bool = True, **more: Any) -> subprocess.CompletedProcess:
     """Run code in a Python of its own, which finds BinPickle and these helpers; return what came of it."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(INSTALLED), str(ROOT / "tests")])}
     command = [sys.executable, "-c", code, *map(str, args)]
     done = subprocess.run(command, env=env, capture_output=True, timeout=120, **more)
     if check and done.returncode:
