@@ -17,11 +17,8 @@ from hypothesis.extra import numpy as stn
 __all__ = ["OBJECTS", "arrays", "objects"]
 
 RECORD = np.dtype([("a", "<i4"), ("b", "S3", (2,))])
+ALIGNED = np.dtype([("a", "i1"), ("b", "f8"), ("c", "M8[ms]")], align=True)
 SHARED = ["shared"]
-
-
-def _aligned() -> Any:
-    return np.zeros(3, np.dtype([("a", "i1"), ("b", "f8"), ("c", "M8[ms]")], align=True))
 
 
 def _objects() -> Any:
@@ -99,7 +96,8 @@ OBJECTS: dict[str, Any] = {
     "dates": np.array(["2020-01-01", "NaT"], "M8[D]"),
     "strided dates": np.arange(6).astype("m8[us]")[::2],
     "structured array": np.array([(1, [b"a", b"bc"])], RECORD),
-    "aligned array": _aligned(),
+    "aligned array": np.zeros(3, ALIGNED),
+    "aligned records": np.zeros(3, np.dtype((np.record, ALIGNED))).view(np.recarray),
     "objects": _objects(),
     "structured objects": np.array([(1, "a"), (2, [3])], [("n", "i4"), ("o", "O")]),
     "record array": np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),

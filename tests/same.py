@@ -33,6 +33,8 @@ def _compare(left: Any, right: Any, where: str, seen: set[tuple[int, int]]) -> N
             _compare(left[key], right[key], f"{where}[{key!r}]", seen)
     elif isinstance(left, ATOMS):
         assert left == right, where
+    elif isinstance(left, memoryview):
+        assert (left.tobytes(), left.readonly) == (right.tobytes(), right.readonly), where
     elif isinstance(left, (float, complex, set, frozenset, np.generic, np.dtype)):
         assert left == right or repr(left) == repr(right), where
     else:
@@ -47,7 +49,7 @@ def _compare_arrays(left: Any, right: Any, where: str, seen: set[tuple[int, int]
     if left.dtype.hasobject:
         _compare(left.tolist(), right.tolist(), where, seen)
     elif left.dtype.names is None:
-        assert left.tobytes() == right.tobytes(), where
+        assert _content(left) == _content(right), where
     else:  # what lies between fields has no meaning
         for name in left.dtype.names:
             _compare(np.asarray(left[name]), np.asarray(right[name]), f"{where}[{name!r}]", seen)
@@ -59,6 +61,11 @@ def _compare_arrays(left: Any, right: Any, where: str, seen: set[tuple[int, int]
 def _plain(array: Any) -> Any:
     """Return the dtype; of an empty array in native byte order, since NumPy 1 and 2 load these differently."""
     return array.dtype if array.size or array.dtype.names else array.dtype.newbyteorder("=")
+
+
+def _content(array: Any) -> bytes:
+    """Return the items; any number but 0 is the same truth."""
+    return (array.view(np.uint8) != 0).tobytes() if array.dtype.kind == "b" else array.tobytes()
 
 
 def _steps(array: Any) -> list[int]:

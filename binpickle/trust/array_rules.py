@@ -94,9 +94,9 @@ def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = No
     nbytes = size_of(expect_ints(shape, "a shape")) * expect_dtype(dtype, "an array").itemsize
     if nbytes != _room(buffer):
         raise FormatError(f"an array of {nbytes} bytes has a buffer of {_room(buffer)}")
-    if order == "K" and axes is not None:
-        if sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
-            raise FormatError(f"an array has the axes {axes!r}")
+    if axes is not None:
+        if order != "K" or sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
+            raise FormatError(f"an array has the order {order!r} and the axes {axes!r}")
         return array_over(shape, dtype, buffer).transpose(axes)
     return array_over(shape, dtype, buffer, order=expect(order, "the order of an array", str))
 
