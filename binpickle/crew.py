@@ -75,6 +75,7 @@ class Crew:
         self._waiting: deque[Job[Any]] = deque()
         self._helpers: list[threading.Thread] = []
         self._coming = 0  # invited or at work
+        self._refused: RuntimeError | None = None  # why no thread could be started: the owner does what it can alone
         self._cancelled = False
         self._closed = False
 
@@ -96,7 +97,7 @@ class Crew:
         """Called in a helper's thread at its end."""
 
     def admit(self) -> bool:
-        """Start a helper; from any thread. Return whether there is still something to do for it."""
+        """Start a helper; from any thread. Return whether there is one, and still something to do for it."""
         with self._changed:
             if self._closed or not self._waiting:
                 self._coming -= 1
@@ -105,10 +106,11 @@ class Crew:
             self._helpers = [each for each in self._helpers if each.is_alive()] + [helper]
             try:
                 helper.start()
-            except BaseException:
+            except RuntimeError as error:  # too many threads, or the interpreter is about to end
                 self._helpers.remove(helper)
                 self._coming -= 1
-                raise
+                self._refused = error
+                return False
         return True
 
     def turn_away(self) -> None:
@@ -123,6 +125,7 @@ class Crew:
             other = _needs_other_thread(job)
             # One job that waits is the owner's own; a helper for it would only make a small file slower.
             invite = (other or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
+            invite = invite and self._refused is None
             self._coming += invite
         if invite:
             self.invite()
@@ -165,6 +168,8 @@ class Crew:
             if self._coming or not self._waiting:
                 self._changed.wait()
                 return None
+            if self._refused is not None:
+                raise self._refused
             self._coming += 1  # the helper that was to do it had found nothing and was leaving
         self.invite()
         return None

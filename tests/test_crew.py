@@ -226,11 +226,16 @@ def test_close(threads: int) -> None:
     assert len(done) == seen
 
 
-def test_no_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started, the error says so, and closing does not wait for it."""
+@THREADS
+def test_no_threads_to_be_had(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started the owner does all jobs, and what must not run in its thread is an error."""
     monkeypatch.setattr(threading.Thread, "start", lambda self: fail(RuntimeError("can't start new thread")))
-    with pytest.raises(RuntimeError, match="start new thread"), Crew(2) as crew:
-        crew.submit(Job(lambda: None, off_main=True))
+    got: list[int] = []
+    with Crew(threads) as crew:
+        run(crew, (Job(lambda i=i: i) for i in range(20)), got.append)
+        with pytest.raises(RuntimeError, match="start new thread"):
+            run(crew, [Job(lambda: None, off_main=True)])
+    assert got == list(range(20))
 
 
 def test_results_are_let_go() -> None:
