@@ -98,7 +98,8 @@ class _Acquaintances(Dict[type, Any]):
         self._arrays = arrays
 
     def __missing__(self, cls: type) -> Any:
-        self.modules.add(cls.__module__)
+        if isinstance(cls.__module__, str):
+            self.modules.add(cls.__module__)
         names_itself = issubclass(cls, type) or hasattr(cls, "__qualname__") and hasattr(cls, "__globals__")
         self[cls] = reduce = self._named if names_itself else self._arrays.reducer_for(cls)
         return reduce

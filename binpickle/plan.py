@@ -222,6 +222,8 @@ def _element_type(dtype: np.dtype | None) -> np.dtype:
     """Return the type that codecs see: numbers as they are, dates as the integers they are, all else as bytes."""
     if dtype is None or dtype.kind not in "biufcmM":
         return _BYTES
+    if dtype.char in "gG" and not dtype.isnative:  # NumPy hands out no buffer of these
+        return _BYTES
     return np.dtype(dtype.str[0] + "i8") if dtype.kind in "mM" else dtype
 
 

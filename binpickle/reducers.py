@@ -57,7 +57,7 @@ class ArrayReducer:
             return self._ndarray
         if issubclass(cls, np.dtype):
             return _aligned_dtype
-        if cls.__module__.startswith("torch"):
+        if str(cls.__module__).startswith("torch"):
             return {"UntypedStorage": self._untyped_storage, "TypedStorage": self._typed_storage}.get(cls.__name__)
         reducers: dict[type, Callable[[Any], Reduced]] = {
             np.memmap: self._memmap,
@@ -82,6 +82,7 @@ class ArrayReducer:
             plain = {nbytes: len(kinds) + i for i, nbytes in enumerate(dict.fromkeys(sizes.values()))}
             ids = [known[id(b)] if id(b) in known else plain[sizes[id(b)]] for b in buffers]
             kinds += [Kind(nbytes) for nbytes in plain]
+            buffers = [b if memoryview(b).c_contiguous else PickleBuffer(b.raw()) for b in buffers]
         kind_ids = np.array(ids, np.int64)
         roots, shifts = np.arange(len(buffers)), np.zeros(len(buffers), np.int64)
         if self._views or foreign:

@@ -239,6 +239,14 @@ def test_loads(kind: Callable, mappable: bool) -> None:
     assert np.shares_memory(got["array"], np.frombuffer(data, "u1")) == mappable
 
 
+def test_loads_lets_go() -> None:
+    """Bytes that were copied from are free again."""
+    data = bytearray(binpickle.dumps(OBJECT))
+    got = binpickle.loads(data)
+    data.append(0)
+    assert_same(got, OBJECT)
+
+
 def test_loads_nothing_else() -> None:
     """What is no contiguous bytes-like object is a `TypeError`."""
     for data in ("text", 5, None, memoryview(bytes(99))[::2]):

@@ -68,7 +68,8 @@ PLAIN = [
     "u1",
     *(order + kind for order in "<>" for kind in ("i2", "u4", "i8", "f2", "f4", "f8", "c8", "c16")),
 ]
-PLAIN += [np.dtype(np.longdouble).str, np.dtype(np.clongdouble).str, "S7", "<U3", ">U3", "V9"]
+PLAIN += [order + np.dtype(kind).str[1:] for order in "<>" for kind in (np.longdouble, np.clongdouble)]
+PLAIN += ["S7", "<U3", ">U3", "V9"]
 PLAIN += ["<M8[ns]", ">M8[D]", "<M8[25s]", "<M8", "<m8[ms]", ">m8[Y]"]
 ARRAYS: dict[str, Callable[[], np.ndarray]] = {
     **{f"of {dtype}": (lambda dtype=dtype: ramp(600, "u1" if dtype == "V9" else dtype)) for dtype in PLAIN},
@@ -269,6 +270,25 @@ def test_foreign_buffers(way: dict[str, Any]) -> None:
     got = back(want, way)
     assert_same(got, want)
     assert [memoryview(got[i].data).readonly for i in (0, 1)] == [False, True]
+
+
+@each(WAYS, "way")
+def test_fortran_foreign_buffer(way: dict[str, Any]) -> None:
+    """Buffers of other classes may be in Fortran order: what counts is their memory."""
+    arrays = [np.asfortranarray(ramp((20, n))) for n in (30, 40, 100_000)]
+    got = back([Foreign(array) for array in arrays], way)
+    assert [bytes(one.data) for one in got] == [array.tobytes("A") for array in arrays]
+
+
+class Homeless:
+    """A class that does not say where it is from."""
+
+    __module__: Any = None
+
+
+def test_class_without_module() -> None:
+    """A class need not have a module's name, as long as pickle finds it."""
+    assert isinstance(binpickle.loads(binpickle.dumps(Homeless())), Homeless)
 
 
 def test_strided_foreign_buffer() -> None:
