@@ -159,7 +159,7 @@ def busy_threads() -> list[str]:
     ]
 
 
-def left_busy(seconds: float = 0.5) -> list[str]:
+def left_busy(seconds: float = 5.0) -> list[str]:
     """Threads that run code of binpickle, and are not just returning from it."""
     end = time.monotonic() + seconds
     while busy_threads() and time.monotonic() < end:
