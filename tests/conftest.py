@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import time
 from typing import Callable, Iterator
 
 import hypothesis
 import pytest
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job that a script put into the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OPEN_FILES = "/proc/self/fd"
 # Trio keeps an idle worker thread for ten seconds, for the next who needs one, whatever was run in it.
