@@ -50,9 +50,7 @@ class Keys:
             key = key()
         keys = [key] if isinstance(key, (bytes, bytearray, memoryview)) else key
         if isinstance(keys, str) or not isinstance(keys, (list, tuple)):
-            raise TypeError(
-                f"key must be bytes, a list of them, or a function giving them, not {type(key).__name__}"
-            )
+            raise TypeError(f"key must be bytes, a list of them, or a function giving them, not {type(key).__name__}")
         for one in keys:
             if not isinstance(one, (bytes, bytearray, memoryview)):
                 raise TypeError(f"a key must be bytes, not {type(one).__name__}")
@@ -88,9 +86,7 @@ class Keys:
         # All keys are tried, so that time does not tell which one fits.
         fits = [hmac.compare_digest(self._tag(key, header, trailer), seal) for key in self._keys]
         if not any(fits):
-            raise AuthenticationError(
-                "the seal is not by this key in this context, or the file was changed"
-            )
+            raise AuthenticationError("the seal is not by this key in this context, or the file was changed")
 
     def _tag(self, key: bytes, header: bytes, trailer: bytes) -> bytes:
         parts = (_DOMAIN, len(self._context).to_bytes(8, "big"), self._context, header, trailer[:SEALED_TRAILER])
