@@ -65,6 +65,7 @@ FOUND = {
     "padding before": ([PADDED, RAW], [(0, 16)], [0], [29], []),
     "in each other": ([RAW, RAW], [(2, 4), (0, 16), (1, 9), (0, 16)], [1, 1, 1, 1], [28, 26, 27, 26], []),
     "empty": ([RAW], [(0, 0), (0, 8), (8, 8), (3, 3)], [0, 1, 2, 3], [26, 26, 34, 29], []),
+    "overlapping in a third": ([RAW], [(2, 5), (0, 8), (4, 7)], [1, 1, 1], [28, 26, 30], []),
     "out of order": ([RAW, RAW], [(8, 16), (0, 3), (4, 6), (3, 4)], [0, 1, 2, 3], [34, 26, 30, 29], [(6, 8)]),
     "in part of one of many": ([RAW, ENCODED], [(0, 16), (2, 4), (9, 12)], [0, 0, 0], [None, 28, None], []),
 }
@@ -149,14 +150,10 @@ def bytewise(chunks: list[Chunk]) -> tuple[list[int], list[Any]]:
 
 
 def slowly_refused(chunks: list[Chunk], buffers: list[Range]) -> bool:
-    """Whether buffers overlap in part, or one that no other holds is neither in one chunk nor made of whole ones."""
+    """Whether buffers that no other holds overlap, or one of them is neither in one chunk nor made of whole ones."""
     chunk_of, _ = bytewise(chunks)
     edges = {0, *np.cumsum([chunk.nbytes for chunk in chunks]).tolist()}
-    for a, b in buffers:
-        others = [(c, d) for c, d in buffers if c < b and a < d and c < d]
-        if any((c < a < d < b) or (a < c < b < d) for c, d in others):
-            return True
-        held = any(c <= a and b <= d and (c, d) != (a, b) for c, d in others)
-        if a < b and not held and chunk_of[a] != chunk_of[b - 1] and not {a, b} <= edges:
-            return True
-    return False
+    filled = {(a, b) for a, b in buffers if a < b}
+    roots = {(a, b) for a, b in filled if not any(c <= a and b <= d for c, d in filled - {(a, b)})}
+    overlapping = any(c < b and a < d for a, b in roots for c, d in roots - {(a, b)})
+    return overlapping or any(chunk_of[a] != chunk_of[b - 1] and not {a, b} <= edges for a, b in roots)
