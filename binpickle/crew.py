@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any, Callable, Generic, Iterator, TypeVar
 
 __all__ = ["Cancelled", "Crew", "Job", "Pipeline", "exhaust"]
@@ -154,7 +155,8 @@ class Crew:
             self._closed = True
             self._waiting.clear()
         for helper in self._helpers:
-            helper.join()
+            with suppress(RuntimeError):  # Ctrl-C while it was started: it will find nothing to do
+                helper.join()
 
     def _next_for_owner(self, wanted: Job[Any]) -> Job[Any] | None:
         """Return a job that the owner may run now, or `None` after waiting for a change or inviting a helper."""
