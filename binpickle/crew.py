@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Callable, Generic, Iterator, TypeVar
 
 __all__ = ["Cancelled", "Crew", "Job", "Pipeline", "exhaust"]
@@ -72,7 +73,10 @@ class Crew:
 
     def __init__(self, threads: int):
         self.threads = threads
-        self._changed = threading.Condition()
+        # A lock and a queue of C, not a Condition: Ctrl-C amid the Python code of that would leave it locked for ever.
+        self._lock = threading.Lock()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._owner_waits = False
         self._waiting: deque[Job[Any]] = deque()
         self._helpers: list[threading.Thread] = []
         self._coming = 0  # invited or at work
@@ -99,7 +103,7 @@ class Crew:
 
     def admit(self) -> bool:
         """Start a helper; from any thread. Return whether there is one, and still something to do for it."""
-        with self._changed:
+        with self._lock:
             if self._closed or not self._waiting:
                 self._coming -= 1
                 return False
@@ -116,12 +120,12 @@ class Crew:
 
     def turn_away(self) -> None:
         """Start no helper, although one was invited; from any thread."""
-        with self._changed:
+        with self._lock:
             self._coming -= 1
 
     def submit(self, job: Job[Any]) -> None:
         """Let a helper do the job, if one comes before the owner asks for it."""
-        with self._changed:
+        with self._lock:
             self._waiting.append(job)
             other = _needs_other_thread(job)
             # One job that waits is the owner's own; a helper for it would only make a small file slower.
@@ -151,7 +155,7 @@ class Crew:
 
     def close(self) -> None:
         """Drop the jobs that nobody began, and wait until no helper runs any more."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._waiting.clear()
         for helper in self._helpers:
@@ -160,21 +164,28 @@ class Crew:
 
     def _next_for_owner(self, wanted: Job[Any]) -> Job[Any] | None:
         """Return a job that the owner may run now, or `None` after waiting for a change or inviting a helper."""
-        with self._changed:
+        with self._lock:
             if wanted.done:
                 return None
             for job in self._waiting:
                 if not _needs_other_thread(job):
                     self._waiting.remove(job)
                     return job
-            if self._coming or not self._waiting:
-                self._changed.wait()
-                return None
-            if self._refused is not None:
+            self._owner_waits = waits = self._coming > 0 or not self._waiting
+            if not waits and self._refused is not None:
                 raise self._refused
-            self._coming += 1  # the helper that was to do it had found nothing and was leaving
-        self.invite()
+            self._coming += not waits  # the helper that was to do it had found nothing and was leaving
+        if waits:
+            self._wake.get()
+        else:
+            self.invite()
         return None
+
+    def _tell_owner(self) -> None:
+        """Wake the owner, if it waits; called with the lock."""
+        if self._owner_waits:
+            self._owner_waits = False
+            self._wake.put(None)
 
     def _help(self) -> None:
         """Do jobs until there are none: what a helper runs."""
@@ -182,17 +193,17 @@ class Crew:
             job = self._next_for_helper()
             while job is not None:
                 job.run()
-                with self._changed:
-                    self._changed.notify_all()
+                with self._lock:
+                    self._tell_owner()
                 job = self._next_for_helper() if self.may_stay() else None
         finally:
             self.leaving()
-            with self._changed:
+            with self._lock:
                 self._coming -= 1
-                self._changed.notify_all()
+                self._tell_owner()
 
     def _next_for_helper(self) -> Job[Any] | None:
-        with self._changed:
+        with self._lock:
             return self._waiting.popleft() if self._waiting and not self._cancelled else None
 
 
