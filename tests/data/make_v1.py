@@ -16,9 +16,9 @@ import pathlib
 import sys
 
 import numpy as np
-from binpickle.codecs import GZ, NC, Blosc, Chain, Null
 
 import binpickle
+from binpickle.codecs import GZ, NC, Blosc, Chain, Null
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
