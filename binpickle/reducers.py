@@ -1,8 +1,9 @@
 """How arrays go out of band: what NumPy's own pickling leaves in the stream, too.
 
-Rule: a stream names public NumPy constructors that every NumPy knows (`numpy.ndarray`, `numpy.recarray`,
-`numpy.matrix`, `numpy.ma.MaskedArray`), so that it loads without BinPickle; only torch's storages, which NumPy can not
-make, need `binpickle.rebuild`. No reducer may emit `getattr`, as a bound method would: scanners refuse it.
+Rule: a stream names public constructors that every NumPy and Python knows (`numpy.ndarray`, `numpy.recarray`,
+`numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle; only torch's storages,
+which NumPy can not make, need `binpickle.rebuild`. No reducer may emit `getattr`, as a bound method would: scanners
+refuse it, and so does restricted loading.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class ArrayReducer:
             return _aligned_dtype
         if str(cls.__module__).startswith("torch"):
             return {"UntypedStorage": self._untyped_storage, "TypedStorage": self._typed_storage}.get(cls.__name__)
+        if cls.__module__ == "zoneinfo" and cls.__name__ == "ZoneInfo":
+            return _zone_info
         reducers: dict[type, Callable[[Any], Reduced]] = {
             np.memmap: self._memmap,
             np.matrix: self._matrix,
@@ -193,6 +196,12 @@ def _aligned_dtype(dtype: np.dtype) -> Reduced:
     formats, offsets = ([fields[name][part] for name in names] for part in (0, 1))
     layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize, "aligned": True}
     return np.dtype, ((np.record, np.dtype(layout)) if dtype.type is np.record else layout,)
+
+
+def _zone_info(zone: Any) -> Reduced:
+    """Reduce a named time zone to a call of its class, where Python calls a method of it that it gets by `getattr`."""
+    _, (key, from_cache) = zone.__reduce__()
+    return (type(zone), (key,)) if from_cache else NotImplemented
 
 
 def _pickle_buffer(flat: np.ndarray) -> Any:

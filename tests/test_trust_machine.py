@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import io
 import sys
@@ -82,6 +83,24 @@ def test_objects_load_as_by_pickle(name, write):
     data, buffers = write(OBJECTS[name])
     assert not trust.untrusted(scan(data, buffers))
     assert_same(load(data, buffers), plain(data, buffers), name)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="Python has no zoneinfo")
+def test_named_time_zones_load():
+    """Times in zones with names load with `trusted=()`, and by pickle alone; one outside the cache by pickle only."""
+    zoneinfo = pytest.importorskip("zoneinfo")
+    if "Europe/Paris" not in zoneinfo.available_timezones():
+        pytest.skip("the machine has no database of time zones")
+    zone = zoneinfo.ZoneInfo("Europe/Paris")
+    times = [zone, datetime.datetime(2020, 10, 25, 2, 30, tzinfo=zone, fold=1), datetime.time(1, tzinfo=zone)]
+    data, buffers = by_binpickle(times)
+    for loaded in (load(data, buffers), plain(data, buffers)):
+        assert [str(time) for time in loaded] == [str(time) for time in times]
+        assert loaded[0] is loaded[1].tzinfo is loaded[2].tzinfo is zone
+    apart, buffers = by_binpickle(zoneinfo.ZoneInfo.no_cache("Europe/Paris"))
+    assert plain(apart, buffers) is not zone
+    with pytest.raises(UntrustedError, match="builtins:getattr"):
+        load(apart, buffers)
 
 
 @hypothesis.given(objects, st.sampled_from([by_pickle, in_band, by_binpickle]))

@@ -37,7 +37,6 @@ DENIED = (
     "sklearn.utils.estimator_checks",
     "sklearn.conftest",
     "numpy",  # the machine's own rules are for NumPy; a few functions are added by name
-    "zoneinfo",  # pickles name its method, by getattr
     "builtins",
     "functools",  # frames of pandas 1.3 call a partial object, which the machine refuses in any case
     "_loss",  # a class of scikit-learn 1.3 under a wrong name, which nothing can import
@@ -83,8 +82,8 @@ SKLEARN_FUNCTIONS = """
     sklearn.metrics.pairwise:sigmoid_kernel
 """
 
-# Time zones by name: they read a library's own files, and check the name.
-PANDAS_EXTRA = {"pytz:_p", "pytz:_UTC", "zoneinfo:ZoneInfo"}
+# Time zones by name, which read a library's own files and check the name, and those that read none.
+PANDAS_EXTRA = {"pytz:_p", "pytz:_UTC", "pytz:FixedOffset", "dateutil.tz.tz:tzlocal", "dateutil.tz.tz:tzutc"}
 
 
 def sklearn() -> set[str]:

@@ -8,6 +8,9 @@ NAMES = {
     "dateutil.relativedelta": """
     relativedelta
     """,
+    "dateutil.tz.tz": """
+    tzlocal tzutc
+    """,
     "pandas._libs.arrays": """
     __pyx_unpickle_NDArrayBacked
     """,
@@ -140,9 +143,6 @@ NAMES = {
     _restore_array py_buffer type_for_alias
     """,
     "pytz": """
-    _UTC _p
-    """,
-    "zoneinfo": """
-    ZoneInfo
+    FixedOffset _UTC _p
     """,
 }

@@ -28,7 +28,8 @@ def scipy() -> frozenset[str]:
 def pandas() -> frozenset[str]:
     """Return the names that frames, series, indices, their arrays and types, and scalars of pandas need.
 
-    Frames that pandas 1.3 or older wrote are refused: they call what a call returned.
+    Frames that pandas 1.3 or older wrote are refused: they call what a call returned. Time zones load that have names,
+    or an offset; not the zones of dateutil with names, which stand for the files that they were read from.
     """
     return _names("pandas")
 

@@ -1,7 +1,8 @@
 """How the strict machine rebuilds objects of Python's standard library, from checked arguments.
 
 Rule: a constructor is called only with arguments of exact built-in types, and dates never from the packed bytes that
-their pickles hold, which the constructors take unchecked.
+their pickles hold, which the constructors take unchecked. Names that lead to files, as those of time zones do, have no
+part that leads out of the folder they belong in.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .tokens import Global, Pending
 __all__ = ["CALLS", "INSTANCES", "VALUES"]
 
 _FRACTION = re.compile(r"-?[0-9]{1,4000}(?:/[0-9]{1,4000})?")
+_ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _INDICES = (int, type(None), str, float, bool, bytes)
 
 _TYPES = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, range, set, slice, str, tuple)
@@ -139,6 +141,20 @@ def _timezone(offset: Any, *name: Any) -> datetime.timezone:
     return datetime.timezone(offset, *(expect(part, "timezone", str) for part in name))
 
 
+def _zone_info(key: Any) -> datetime.tzinfo:
+    """Look up a time zone in the database of the machine that loads."""
+    if not _ZONE_KEY.fullmatch(expect(key, "the key of a time zone", str)):
+        raise FormatError(f"{ascii(key):.80} is no time zone")
+    try:
+        import zoneinfo
+    except ImportError:
+        raise FormatError(f"the time zone {key} needs Python 3.9 or newer") from None
+    try:
+        return zoneinfo.ZoneInfo(key)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise FormatError(f"the time zone {key} is not known here, or the package tzdata is missing: {error}") from None
+
+
 def _path(cls: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *parts: cls(*(expect(part, "a path", str) for part in parts))
 
@@ -169,6 +185,7 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("datetime", "datetime"): _datetime,
     ("datetime", "timedelta"): _timedelta,
     ("datetime", "timezone"): _timezone,
+    ("zoneinfo", "ZoneInfo"): _zone_info,
     **{
         (home, cls.__name__): _path(cls)
         for home in ("pathlib", "pathlib._local")  # Python 3.13 pickles them under the second
