@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Sequence
 
 import xxhash
 
-__all__ = ["ALGORITHMS", "CHECKSUM", "DIGEST", "Algorithm"]
+__all__ = ["ALGORITHMS", "CHECKSUM", "DIGEST", "Algorithm", "checksum_of"]
 
 
 class Algorithm(NamedTuple):
@@ -44,3 +44,15 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 CHECKSUM = "xxh3-128"
 DIGEST = "sha256"
+
+_STARTED: dict[str, Callable[[], Any]] = {CHECKSUM: xxhash.xxh3_128, DIGEST: hashlib.sha256}
+
+
+def checksum_of(pieces: Sequence[Any], name: str) -> bytes:
+    """Return the checksum or digest of bytes that lie in several places, without joining them."""
+    if len(pieces) == 1:
+        return ALGORITHMS[name].of(pieces[0])
+    running = _STARTED[name]()
+    for piece in pieces:
+        running.update(piece)
+    return bytes(running.digest())

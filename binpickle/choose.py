@@ -18,6 +18,9 @@ __all__ = ["choose"]
 # Sixteen blocks would do. One more takes the sample of a large array beyond 256 KiB; below that size zstd searches
 # otherwise than it does in whole chunks.
 _BLOCKS = 17
+# So few do where the result is clear, and only RAW or not is asked; for random numbers, that is most of the cost.
+_FEW_BLOCKS = 5
+_CLEAR = 0.08
 _LEAST_BLOCK = 2 << 10
 _LARGEST_BLOCK = 16 << 10
 # So a block grows with the array, and the sample stays below 7 % of it, down to where it would say too little.
@@ -41,21 +44,26 @@ def choose(chunk: np.ndarray) -> Chain:
     """
     itemsize = chunk.dtype.itemsize if chunk.dtype.itemsize <= _MAX_ITEMSIZE else 1
     items = chunk.view(np.uint8).reshape(-1, itemsize)
-    sample = _sample(items)
-    plain = _encoded_size(sample)
-    shuffled = plain if itemsize == 1 else _shuffled_size(sample, whole=len(sample) == len(items))
-    if min(plain, shuffled) > _WORTHWHILE * sample.size:
+    for blocks in (_FEW_BLOCKS, _BLOCKS):
+        sample = _sample(items, blocks)
+        plain = _encoded_size(sample)
+        shuffled = plain if itemsize == 1 else _shuffled_size(sample, whole=len(sample) == len(items))
+        share = min(plain, shuffled) / max(sample.size, 1)
+        unclear = abs(share - _WORTHWHILE) < _CLEAR or share < _WORTHWHILE and itemsize > 1
+        if not unclear or len(sample) == len(items):
+            break
+    if share > _WORTHWHILE:
         return RAW
     return _shuffle_zstd(itemsize) if itemsize > 1 and shuffled < _SHUFFLE_BONUS * plain else _ZSTD
 
 
-def _sample(items: np.ndarray) -> np.ndarray:
+def _sample(items: np.ndarray, blocks: int) -> np.ndarray:
     """Return blocks of rows, spread evenly from the first to the last; all rows if they are few."""
     block = min(max(items.size // _BLOCK_SHARE, _LEAST_BLOCK), _LARGEST_BLOCK) // items.shape[1]
-    if len(items) <= _BLOCKS * block:
+    if len(items) <= blocks * block:
         return items
     room = len(items) - block
-    starts = [room * i // (_BLOCKS - 1) for i in range(_BLOCKS)]
+    starts = [room * i // (blocks - 1) for i in range(blocks)]
     return np.concatenate([items[start : start + block] for start in starts])
 
 

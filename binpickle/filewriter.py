@@ -13,7 +13,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
 
-from .checksums import ALGORITHMS, CHECKSUM, DIGEST
+from .checksums import ALGORITHMS, CHECKSUM, DIGEST, checksum_of
 from .choose import choose
 from .codecs import RAW, Chain, chain_for, encode, parse_codecs, stream_chain
 from .contents import Kind
@@ -74,11 +74,13 @@ class DumpOptions:
 
 
 class EncodedChunk(NamedTuple):
-    """A chunk as it goes into the file."""
+    """A chunk as it goes into the file: `pieces` one behind the other. What it was made from is no longer held."""
 
-    plan: ChunkPlan
+    nbytes: int
+    alignment: int
     chain: Chain
-    data: Any
+    pieces: Sequence[Any]
+    stored: int
     checksum: bytes
 
 
@@ -90,13 +92,19 @@ def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> Encoded
         algorithm: name of the checksum.
         auto: store it raw where its codecs do not make it smaller.
     """
-    data = plan.gather()
-    chain = choose(data) if plan.chain is None else plan.chain
-    plain = data.view(np.uint8)
-    stored = encode(chain, data) if chain else plain
-    if auto and stored.nbytes >= plan.nbytes:
-        chain, stored = RAW, plain
-    return EncodedChunk(plan, chain, stored, ALGORITHMS[algorithm].of(stored))
+    if plan.chain == RAW:
+        chain, pieces, stored = RAW, plan.pieces(), plan.nbytes
+    else:
+        chain, encoded = _encoded(plan.gather(), plan.chain, auto)
+        pieces, stored = [encoded], encoded.nbytes
+    alignment = 1 if chain else plan.alignment
+    return EncodedChunk(plan.nbytes, alignment, chain, pieces, stored, checksum_of(pieces, algorithm))
+
+
+def _encoded(data: np.ndarray, chain: Chain | None, auto: bool) -> tuple[Chain, memoryview]:
+    chain = choose(data) if chain is None else chain
+    encoded = encode(chain, data)
+    return (RAW, encode(RAW, data)) if auto and encoded.nbytes >= data.nbytes else (chain, encoded)
 
 
 class FileWriter:
@@ -117,23 +125,24 @@ class FileWriter:
         self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, self._write_chunk)
         self._meter = Meter(progress)
         self._stream = 0
-        self._rest = bytearray()
+        self._pieces: list[Any] = []  # of the stream, of the chunk that grows
+        self._held = 0
         sink.write(options.header.pack())
 
     def write_stream(self, piece: Any) -> None:
-        """Take the next piece of the pickle stream, of any length."""
+        """Take the next piece of the pickle stream, of any length; it is kept, and must not change."""
         self._crew.check()
         view = memoryview(piece).cast("B")
-        while len(self._rest) + len(view) >= CHUNK_BYTES:
-            room = CHUNK_BYTES - len(self._rest)
-            self._rest += view[:room]
+        while self._held + len(view) >= CHUNK_BYTES:
+            room = CHUNK_BYTES - self._held
+            self._hold(view[:room])
             view = view[room:]
-            self._flush_stream()
-        self._rest += view
+            self._flush_stream(eager=True)  # more is being pickled meanwhile
+        self._hold(view)
 
     def plan(self, found: OutOfBand) -> Plan:
         """Cut the buffers, after the end of the stream."""
-        if self._rest:
+        if self._held:
             self._flush_stream()
         plan = plan_buffers(found, *self._chains(found), self._options.align)
         self._meter.total = self._stream + sum(chunk.nbytes for chunk in plan.chunks)
@@ -160,10 +169,16 @@ class FileWriter:
         self._sink.write(trailer.pack())
         self._meter.finish()
 
-    def _flush_stream(self) -> None:
-        data, self._rest = self._rest, bytearray()
-        self._stream += len(data)
-        self._push(ChunkPlan([data], len(data), self._options.stream_chain))
+    def _hold(self, view: memoryview) -> None:
+        if view:
+            self._pieces.append(view)
+            self._held += len(view)
+
+    def _flush_stream(self, eager: bool = False) -> None:
+        pieces, held = self._pieces, self._held
+        self._pieces, self._held = [], 0
+        self._stream += held
+        self._push(ChunkPlan(pieces, held, self._options.stream_chain), eager)
 
     def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
         """Return the codec chains in use, and for each buffer an index into them."""
@@ -196,25 +211,24 @@ class FileWriter:
         ids[large] = [table.id_of(chain) for chain in chosen]
         return ids
 
-    def _push(self, chunk: ChunkPlan) -> None:
+    def _push(self, chunk: ChunkPlan, eager: bool = False) -> None:
         algorithm = self._options.algorithm
         self._pipeline.push(
             Job(
                 partial(encode_chunk, chunk, algorithm, self._options.auto),
                 off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
+                eager=eager,
             )
         )
 
     def _write_chunk(self, chunk: EncodedChunk) -> None:
-        plan = chunk.plan
         specs = tuple(step.spec for step in chunk.chain)
-        alignment = 1 if chunk.chain else plan.alignment
-        padding = self._index.place(plan.nbytes, chunk.data.nbytes, specs, chunk.checksum, alignment)
+        padding = self._index.place(chunk.nbytes, chunk.stored, specs, chunk.checksum, chunk.alignment)
         if padding:
             self._sink.write(bytes(padding))
-        self._sink.write(chunk.data)
-        self._meter.advance(plan.nbytes)
+        self._sink.write_all(chunk.pieces)
+        self._meter.advance(chunk.nbytes)
 
 
 class _ChainTable:

@@ -27,7 +27,7 @@ class Pickling:
     """One run of a pickler over one object.
 
     Args:
-        write: takes the pieces of the stream as they come, and may not keep them.
+        write: takes the pieces of the stream as they come, which never change afterwards.
         base: the pickler class to build on.
         in_band_below: arrays of fewer bytes stay in the stream.
     """

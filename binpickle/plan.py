@@ -22,6 +22,8 @@ AUTO: Chain | None = None
 _BYTES = np.dtype(np.uint8)
 # Plain bytes are mostly Arrow buffers; it asks for 8, and 16 is what compilers' vector loads like.
 _BYTES_ALIGNMENT = 16
+# Below this average, copying pieces together costs less than handing them on one by one.
+_LEAST_PIECE = 4 << 10
 
 
 class OutOfBand(NamedTuple):
@@ -80,15 +82,22 @@ class ChunkPlan:
         self._gaps = gaps
         self._fetch = fetch
 
+    def pieces(self) -> list[Any]:
+        """Return the chunk's bytes, one behind the other: where they lie, unless that is in many small places."""
+        pieces = self._fetched()
+        scattered = self.nbytes < _LEAST_PIECE * len(pieces)
+        return [self._joined(pieces).view(np.uint8)] if scattered or len(pieces) == 1 else pieces
+
     def gather(self) -> np.ndarray:
         """Return the chunk's data, 1-d, of its element type; a view of the caller's memory unless pieces are joined."""
-        pieces = self._pieces if self._fetch is None else list(map(self._fetch, self._pieces))
-        if len(pieces) == 1:
-            data = pieces[0]
-        elif self._gaps is None:
-            data = b"".join(pieces)
-        else:
-            data = b"".join(_interleave(pieces, self._gaps))
+        return self._joined(self._fetched())
+
+    def _fetched(self) -> list[Any]:
+        pieces = list(self._pieces if self._fetch is None else map(self._fetch, self._pieces))
+        return pieces if self._gaps is None else list(_interleave(pieces, self._gaps))
+
+    def _joined(self, pieces: list[Any]) -> np.ndarray:
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return np.frombuffer(data, self.dtype if self.nbytes % self.dtype.itemsize == 0 else _BYTES)
 
 
@@ -231,4 +240,5 @@ def _interleave(pieces: Sequence[Any], gaps: Sequence[int]) -> Iterator[Any]:
     zeros = [bytes(n) for n in range(max(gaps) + 1)]
     for piece, gap in zip(pieces, gaps):
         yield piece
-        yield zeros[gap]
+        if gap:
+            yield zeros[gap]
