@@ -114,6 +114,7 @@ def _contents(header: Header, trailer: Trailer, index: dict[str, Any], limits: L
     chunks = _parse_chunks(index["chunks"], chains, trailer)
     stream = _parse_stream(index["stream"], chunks)
     kinds = tuple(kind_from_packed(kind) for kind in _list(index["kinds"], "kinds"))
+    _limit_buffers(index["buffers"], trailer.file_length, limits)
     starts, kind_ids = _parse_buffers(index["buffers"], kinds, stream[1], int(chunks.starts[-1]), limits)
     return Contents(
         version=header.version,
@@ -183,14 +184,20 @@ def _parse_stream(length: Any, chunks: _Chunks) -> tuple[int, int]:
     return 0, length
 
 
+def _limit_buffers(table: dict[str, Any], file_length: int, limits: Limits) -> None:
+    count, allowed = table["count"], limits.buffers_in(file_length)
+    if type(count) is not int or count < 0:
+        raise FormatError("index: the table of buffers has no proper count")
+    if count > allowed:
+        raise LimitError(f"the file has {count} buffers in {file_length} bytes, more than {allowed}", "buffers")
+
+
 def _parse_buffers(
     table: dict[str, Any], kinds: tuple[Kind, ...], begin: int, end: int, limits: Limits
 ) -> tuple[np.ndarray, np.ndarray]:
     count, first = table["count"], table["first"]
-    if type(count) is not int or type(first) is not int or count < 0 or not 0 <= first < 1 << 62:
-        raise FormatError("index: the table of buffers has no proper count and first position")
-    if count > limits.buffers:
-        raise LimitError(f"the file has {count} buffers, more than {limits.buffers}", "buffers")
+    if type(first) is not int or not 0 <= first < 1 << 62:
+        raise FormatError("index: the table of buffers has no proper first position")
     if not count:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     kind_ids = _natural(unpack_column(table["kind"], count, "kind"), "kind")

@@ -259,6 +259,18 @@ def test_exactly_the_limits() -> None:
     assert read(INDEX, limits=Limits(index_bytes=size, buffers=3, decoded_bytes=149)).length
 
 
+def test_number_of_buffers_is_bounded_by_the_size_of_the_file() -> None:
+    """Buffers that take no bytes of the index are refused where there are many more than the file has bytes."""
+    index = changed("kinds", [0, 0])
+    index["buffers"] = {"count": 1 << 16, "first": 5, "kind": 0, "gap": 0}
+    assert len(read(index, limits=Limits(buffers_per_byte=1)).buffer_starts) == 1 << 16
+    index["buffers"]["count"] += 1
+    assert len(read(index).buffer_starts) == (1 << 16) + 1
+    with pytest.raises(LimitError, match="65537 buffers in") as caught:
+        read(index, limits=Limits(buffers_per_byte=1))
+    assert caught.value.limit == "buffers"
+
+
 def test_repeated_buffers_count() -> None:
     """A buffer counts each time it is listed: many over the same bytes are a bomb, too."""
     index = changed("kinds", [80, 64])

@@ -247,6 +247,16 @@ def test_damage_does_not_hide(version: int) -> None:
     assert "damaged" in str(caught.value)
 
 
+def test_many_buffers_are_in_proportion() -> None:
+    """A list of 100,000 views of one array, a file of 2,000 bytes, loads; how many are too many is for the caller."""
+    array = np.zeros(64)
+    file = binpickle.dumps([array[:] for _ in range(100_000)], codecs=["zstd"])
+    assert len(file) < 2000
+    assert len(binpickle.loads(file, trusted=())) == 100_000
+    with pytest.raises(LimitError, match="100000 buffers in"):
+        binpickle.loads(file, trusted=(), limits=Limits(buffers_per_byte=10))
+
+
 @way
 @version
 @pytest.mark.parametrize(
