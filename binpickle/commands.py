@@ -15,7 +15,7 @@ from binpickle import BinPickleError, BinPickleFile
 
 from .failures import error_text, print_error
 from .folders import find_errors, folder_facts, folder_json
-from .keyfiles import key_arguments, key_context, read_key
+from .keyfiles import folder_arguments, key_arguments, key_context, read_key
 from .overview import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
 from .terminal import Screen, open_screen, progress_bar
 from .words import count_text, json_text, nbytes_text, share_text, shorten
@@ -43,14 +43,10 @@ def info(
         key_files: paths of keys that the file must be sealed with one of.
         context: what the seal was made for.
     """
-    sealing = key_arguments(key_files, context)
     if os.path.isdir(file):
-        _refuse_key(file, sealing)
-        if in_json:
-            print(json_text(folder_json(file)))
-        else:
-            open_screen(sys.stdout).facts(folder_facts(file))
+        _show_folder(file, folder_arguments(key_files, context), in_json)
         return 0
+    sealing = key_arguments(key_files, context)
     with BinPickleFile(file, **sealing) as opened:
         if in_json:
             print(json_text(as_json(file, opened)))
@@ -59,9 +55,11 @@ def info(
     return 0
 
 
-def _refuse_key(folder: str, sealing: Mapping[str, Any]) -> None:
-    if sealing:
-        raise ValueError(f"{folder}: a folder has no seal, so no key can check it")
+def _show_folder(folder: str, sealing: Mapping[str, Any], in_json: bool) -> None:
+    if in_json:
+        print(json_text(folder_json(folder, sealing)))
+    else:
+        open_screen(sys.stdout).facts(folder_facts(folder, sealing))
 
 
 def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool, authenticated: bool) -> None:
@@ -101,8 +99,9 @@ def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context
         1 if any is damaged or can not be read, else 0.
     """
     sealing = key_arguments(key_files, context)
+    for_folders = folder_arguments(key_files, context)
     screen = open_screen(sys.stdout)
-    bad = [file for file in files if not _verify_one(screen, file, sealing)]
+    bad = [file for file in files if not _verify_one(screen, file, for_folders if os.path.isdir(file) else sealing)]
     if bad:
         verb = "is" if len(bad) == 1 else "are"
         names = shorten(", ".join(bad), _MOST_NAMED)
@@ -128,8 +127,7 @@ def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
 def _find_errors(file: str, sealing: Mapping[str, Any]) -> list[str]:
     with progress_bar(sys.stderr, file) as progress:
         if os.path.isdir(file):
-            _refuse_key(file, sealing)
-            return find_errors(file, progress)
+            return find_errors(file, sealing, progress)
         with BinPickleFile(file, **sealing) as opened:
             return opened.find_errors(progress=progress)
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from .words import count_text, nbytes_text, shape_text
 
 __all__ = ["find_errors", "folder_facts", "folder_json"]
 
 
-def folder_json(folder: str) -> dict[str, Any]:
-    """Return what is known of the newest snapshot in a folder, as values that JSON knows."""
-    store = _open(folder)
+def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the newest snapshot in a folder, as values that JSON knows.
+
+    Args:
+        folder: its path.
+        sealing: `key` and `context`, or nothing, see `keyfiles.folder_arguments`.
+    """
+    store = _open(folder, sealing)
     return {
         "path": folder,
         "kind": store.kind,
@@ -27,14 +32,16 @@ def folder_json(folder: str) -> dict[str, Any]:
         "dtype": store.dtype,
         "chunks": store.chunks,
         "columns": store.columns,
+        "sealed": store.sealed,
         "snapshot": store.snapshot,
         "snapshots": store.snapshots,
     }
 
 
-def folder_facts(folder: str) -> list[tuple[str, str]]:
+def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the same as names and texts, without what this kind of collection does not have."""
-    found = folder_json(folder)
+    found = folder_json(folder, sealing)
+    unknown = "there is one; only who has the key can tell whether it is good"
     facts = [
         ("folder", folder),
         ("kind", found["kind"]),
@@ -43,24 +50,25 @@ def folder_facts(folder: str) -> list[tuple[str, str]]:
         ("dtype", found["dtype"] or ""),
         ("chunks", "; ".join(map(_runs, found["chunks"] or ()))),
         ("columns", ", ".join(map(str, found["columns"] or ()))),
+        ("seal", ("good" if sealing else unknown) if found["sealed"] else ""),
         ("snapshot", found["snapshot"]),
         ("snapshots", ", ".join(found["snapshots"])),
     ]
     return [(name, text) for name, text in facts if text]
 
 
-def find_errors(folder: str, progress: Callable[[int, int], Any] | None) -> list[str]:
+def find_errors(folder: str, sealing: Mapping[str, Any], progress: Callable[[int, int], Any] | None) -> list[str]:
     """Compare all stored bytes in a folder with their checksums; return what is wrong, in words."""
-    errors: list[str] = _open(folder).verify(progress=progress)
+    errors: list[str] = _open(folder, sealing).verify(progress=progress)
     return errors
 
 
-def _open(folder: str) -> Any:
+def _open(folder: str, sealing: Mapping[str, Any]) -> Any:
     try:
         store = import_module("binpickle_dask.store")
     except ImportError as error:
         raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
-    return store.open_bpk(folder)
+    return store.open_bpk(folder, **sealing)
 
 
 def _runs(sizes: Sequence[Any]) -> str:

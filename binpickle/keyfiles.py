@@ -1,6 +1,6 @@
-"""Keys on the command line: files whose bytes are the keys, and the context that they are used in.
+"""Keys in files, whose bytes they are, and the context that they are used in: for the command line, and for workers.
 
-Rule: a key is never an argument, which every process of the machine can read.
+Rule: a key is never an argument, which every process of the machine can read, nor does it travel.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Sequence
 
-__all__ = ["key_arguments", "key_context", "read_key"]
+__all__ = ["folder_arguments", "key_arguments", "key_context", "read_key"]
 
 # Far more than any key: what is longer is no key, and a device may never end.
 _MOST_BYTES = 1 << 16
@@ -36,13 +36,28 @@ def key_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[
         context: what the seal was made for.
 
     Raises:
+        ValueError: there is a context and no key, so that nothing would be compared with it; a file is no key.
+        OSError: a key file can not be read.
+    """
+    found = folder_arguments(key_files, context)
+    return {**found, "key": [read_key(path) for path in found["key"]]} if found else {}
+
+
+def folder_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[str, Any]:
+    """Return the same for a function of `binpickle_dask`, which takes keys by their paths.
+
+    Args:
+        key_files: paths, one a key; none or `None` asks for no seal.
+        context: what the seals were made for.
+
+    Raises:
         ValueError: there is a context and no key, so that nothing would be compared with it.
     """
     if not key_files:
         if context is not None:
             raise ValueError("--context says what a seal was made for, which only --key-file can check")
         return {}
-    return {"key": [read_key(path) for path in key_files], "context": key_context(context or "")}
+    return {"key": list(key_files), "context": key_context(context or "")}
 
 
 def key_context(text: str) -> bytes:

@@ -1,7 +1,8 @@
 """Authentication: a tag over header and trailer, and with them over the whole file.
 
 Rule: the trailer holds the digest of the index, the index the SHA-256 of every chunk, so some hundred bytes of input
-vouch for all. Keys never appear in messages, reprs, logs or pickles. HMAC: RFC 2104.
+vouch for all. Keys never appear in messages, reprs, logs or pickles. HMAC: RFC 2104. `binpickle_dask` seals its small
+files with the same code.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Keys:
             header: its bytes.
             trailer: its bytes, of which the seal itself and what follows it are left out.
         """
-        return self._tag(self._keys[0], header, trailer)
+        return self.sign(_DOMAIN, header + trailer[:SEALED_TRAILER])
 
     def verify(self, header: bytes, trailer: bytes, seal: bytes) -> None:
         """Check the seal of a file, before anything else of it is looked at.
@@ -83,11 +84,28 @@ class Keys:
         """
         if not any(seal):
             raise AuthenticationError("the file is not sealed, but a key was given: do not use it, or load it without")
+        self.check(_DOMAIN, header + trailer[:SEALED_TRAILER], seal)
+
+    def sign(self, domain: bytes, data: bytes) -> bytes:
+        """Return a tag, 32 bytes, for any bytes in this context.
+
+        Args:
+            domain: what they are, ended by a zero byte: a tag for one sort of bytes is none for another.
+            data: the bytes.
+        """
+        return self._tag(self._keys[0], domain, data)
+
+    def check(self, domain: bytes, data: bytes, tag: bytes) -> None:
+        """Compare a tag with those of `sign` by any of the keys.
+
+        Raises:
+            AuthenticationError: it is none of them.
+        """
         # All keys are tried, so that time does not tell which one fits.
-        fits = [hmac.compare_digest(self._tag(key, header, trailer), seal) for key in self._keys]
+        fits = [hmac.compare_digest(self._tag(key, domain, data), tag) for key in self._keys]
         if not any(fits):
             raise AuthenticationError("the seal is not by this key in this context, or the file was changed")
 
-    def _tag(self, key: bytes, header: bytes, trailer: bytes) -> bytes:
-        parts = (_DOMAIN, len(self._context).to_bytes(8, "big"), self._context, header, trailer[:SEALED_TRAILER])
+    def _tag(self, key: bytes, domain: bytes, data: bytes) -> bytes:
+        parts = (domain, len(self._context).to_bytes(8, "big"), self._context, data)
         return hmac.new(key, b"".join(parts), "sha256").digest()

@@ -14,7 +14,7 @@ import dask.array as da
 from dask.base import tokenize
 
 from .kinds import assemble
-from .manifest import Item, PartRecord, cached_manifest
+from .manifest import Item, PartRecord
 from .parts import PartLoader
 
 __all__ = ["finish", "load", "plan"]
@@ -91,8 +91,7 @@ class _Whole:
     @property
     def chunks(self) -> Chunks:
         """The stored chunks. Looked up, since this object is in every task."""
-        manifest = cached_manifest(self.loader.root, self.loader.snapshot)
-        return tuple(map(tuple, manifest.items[self.loader.item].facts["chunks"]))
+        return tuple(map(tuple, self.loader.manifest.items[self.loader.item].facts["chunks"]))
 
     def __getitem__(self, key: Any) -> Any:
         ranges: list[tuple[int, int]] = []

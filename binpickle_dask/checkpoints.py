@@ -7,6 +7,7 @@ from typing import Any, Mapping
 from .load import from_bpk
 from .running import Progress
 from .save import SaveOptions, save
+from .sealing import Sealing
 
 __all__ = ["checkpoint"]
 
@@ -19,7 +20,9 @@ def checkpoint(
     codecs: Any = None,
     durable: bool | None = None,
     digests: bool = False,
-    mmap_mode: str | None = "r",
+    key: Any = None,
+    context: bytes = b"",
+    mmap_mode: str | None = "auto",
     compute_kwargs: Mapping[str, Any] | None = None,
     client: Any = None,
     progress: Progress | None = None,
@@ -37,6 +40,8 @@ def checkpoint(
         codecs: by default parts are stored raw, so that they can be mapped.
         durable: whether to sync to the disk.
         digests: whether to record root digests.
+        key: what to seal all with: the path of a key file, or a function.
+        context: what the seals are for.
         mmap_mode: how the collections that are returned load: see `from_bpk`.
         compute_kwargs: as for `dask.compute`.
         client: the distributed client to use.
@@ -48,6 +53,7 @@ def checkpoint(
     Raises:
         Exception: as `to_bpk`.
     """
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
+    sealing = Sealing.of(key, context)
+    options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
     saved = save(collections, path, options)
-    return from_bpk(saved.path, snapshot=saved.snapshot, mmap_mode=mmap_mode)
+    return from_bpk(saved.path, snapshot=saved.snapshot, mmap_mode=mmap_mode, key=key, context=context)

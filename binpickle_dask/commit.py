@@ -20,8 +20,9 @@ import binpickle
 from binpickle.errors import PartError
 
 from .collections import module_of
-from .folder import HOST, META, check_shared, manifest_path, naming_host, put_json, switch_pointer
+from .folder import HOST, META, check_shared, manifest_path, naming_host, switch_pointer
 from .manifest import Item, Manifest, PartRecord
+from .sealing import UNSEALED, Sealing, put_sealed
 from .store import StoreInfo
 
 __all__ = ["Draft", "commit", "libraries"]
@@ -41,6 +42,7 @@ class Draft:
         structure: what holds the items.
         durable: as in `binpickle.dump`.
         ncomputed: how many parts are written, not found.
+        sealing: what all is sealed with.
     """
 
     root: str
@@ -49,6 +51,7 @@ class Draft:
     structure: Any
     durable: bool | None
     ncomputed: int
+    sealing: Sealing = UNSEALED
 
 
 def commit(draft: Draft, records: Sequence[PartRecord]) -> StoreInfo:
@@ -74,7 +77,7 @@ def commit(draft: Draft, records: Sequence[PartRecord]) -> StoreInfo:
     _put_meta(draft, [meta for _, meta in finished])
     manifest = replace(draft.manifest, items=tuple(item for item, _ in finished))
     durable = _is_durable(draft)
-    put_json(manifest_path(root, manifest.snapshot), manifest.to_json(), durable=durable)
+    put_sealed(manifest_path(root, manifest.snapshot), manifest.to_json(), draft.sealing, durable=durable)
     switch_pointer(root, manifest.snapshot, durable)
     return _info(draft, manifest)
 
@@ -113,9 +116,10 @@ def _put_meta(draft: Draft, metas: list[dict[str, Any]]) -> None:
     """Write what JSON can not say; a run that is continued has it already, and it is the same."""
     path = os.path.join(draft.root, draft.manifest.run, META)
     meta = {"items": metas, "structure": draft.structure}
+    sealed = draft.sealing.arguments(path)
     try:
         with naming_host():
-            binpickle.dump(meta, path, exclusive=True, durable=draft.durable, pickler=cloudpickle.Pickler)
+            binpickle.dump(meta, path, exclusive=True, durable=draft.durable, pickler=cloudpickle.Pickler, **sealed)
     except FileExistsError:
         pass
 

@@ -1,7 +1,8 @@
 """Where things lie in a folder of snapshots, and how its small JSON files come to be.
 
 Rule: a file appears whole under its name or not at all. Manifests, run files and parts never change once they are
-there; the pointer alone is ever replaced. Names read from files are checked before they are joined to a path.
+there; the pointer alone is ever replaced. Names read from files are checked before they are joined to a path. What is
+sealed is checked before it is parsed: see `sealing`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket
 import uuid
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, Optional
 
 from binpickle.errors import FormatError, NotCommittedError, NotSharedError, SnapshotGoneError
 
@@ -22,12 +23,16 @@ __all__ = [
     "HOST",
     "META",
     "NO_HARD_LINKS",
+    "RUN_FILE",
+    "SNAPSHOTS",
+    "about",
     "check_name",
     "check_shared",
+    "json_bytes",
     "manifest_path",
     "naming_host",
     "new_name",
-    "put_json",
+    "put_file",
     "read_manifest_file",
     "read_pointer",
     "read_run",
@@ -35,7 +40,6 @@ __all__ = [
     "snapshot_names",
     "switch_pointer",
     "sync_folder",
-    "write_run",
 ]
 
 POINTER = "_bpk.json"
@@ -45,6 +49,9 @@ META = "meta.bpk"
 FORMAT = "binpickle_dask"
 VERSION = 1
 HOST = socket.gethostname()
+
+# Told the path and the bytes of a file before they are parsed; what it raises refuses them.
+Check = Optional[Callable[[str, bytes], None]]
 
 # What `os.link` fails with where a file system has no hard links.
 NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -84,12 +91,17 @@ def naming_host() -> Iterator[None]:
         raise OSError(error.errno, f"{error.strerror}, on host {HOST}", error.filename) from error
 
 
-def put_json(path: str, data: dict[str, Any], *, replace: bool = False, durable: bool = False) -> None:
-    """Write a JSON file.
+def json_bytes(data: dict[str, Any]) -> bytes:
+    """Return the bytes of a JSON file of ours."""
+    return json.dumps({"format": FORMAT, "version": VERSION, **data}, allow_nan=False).encode("utf-8")
+
+
+def put_file(path: str, raw: bytes, *, replace: bool = False, durable: bool = False) -> None:
+    """Write a small file.
 
     Args:
         path: of the file.
-        data: what it says.
+        raw: its bytes.
         replace: whether a file may be there already.
         durable: sync file and folder to the disk.
 
@@ -101,8 +113,8 @@ def put_json(path: str, data: dict[str, Any], *, replace: bool = False, durable:
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.bpk-tmp")
     with naming_host():
         try:
-            with open(temporary, "x", encoding="utf-8") as file:
-                json.dump({"format": FORMAT, "version": VERSION, **data}, file, allow_nan=False)
+            with open(temporary, "xb") as file:
+                file.write(raw)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
@@ -130,16 +142,22 @@ def read_pointer(root: str) -> str:
         with naming_host():
             os.stat(root)
         message = f"no snapshot: nothing was saved here, or no save has ended (host {HOST})"
-        raise _about(NotCommittedError(message, root, HOST), root) from None
+        raise about(NotCommittedError(message, root, HOST), root) from None
 
 
 def switch_pointer(root: str, snapshot: str, durable: bool) -> None:
     """Make a snapshot the current one, at once for all who open the folder."""
-    put_json(os.path.join(root, POINTER), {"snapshot": check_name(snapshot)}, replace=True, durable=durable)
+    raw = json_bytes({"snapshot": check_name(snapshot)})
+    put_file(os.path.join(root, POINTER), raw, replace=True, durable=durable)
 
 
-def read_manifest_file(root: str, snapshot: str) -> dict[str, Any]:
+def read_manifest_file(root: str, snapshot: str, check: Check = None) -> dict[str, Any]:
     """Read the manifest of a snapshot.
+
+    Args:
+        root: the folder.
+        snapshot: in it.
+        check: of its seal.
 
     Raises:
         SnapshotGoneError: the folder does not hold it, or no longer does.
@@ -149,12 +167,14 @@ def read_manifest_file(root: str, snapshot: str) -> dict[str, Any]:
     """
     path = manifest_path(root, snapshot)
     try:
-        return _read_json(path)
+        return _read_json(path, check)
     except FileNotFoundError:
+        if os.path.lexists(path):  # it is a key that is not there
+            raise
         if not os.path.lexists(os.path.join(root, SNAPSHOTS)):
             raise _not_shared(root) from None
         message = f"snapshot {snapshot} is not there (host {HOST}): it was removed by vacuum(); open the folder again"
-        raise _about(SnapshotGoneError(message, root, HOST), root) from None
+        raise about(SnapshotGoneError(message, root, HOST), root) from None
 
 
 def snapshot_names(root: str) -> list[str]:
@@ -168,19 +188,16 @@ def snapshot_names(root: str) -> list[str]:
     return [entry.name[: -len(".json")] for entry in entries if entry.name.endswith(".json")]
 
 
-def write_run(root: str, run: str, data: dict[str, Any], durable: bool) -> None:
-    """Make the folder of a run, and say in it what it is for, so that workers can tell that they see it."""
-    folder = os.path.join(root, check_name(run))
-    with naming_host():
-        os.makedirs(os.path.join(root, SNAPSHOTS), exist_ok=True)
-        os.makedirs(folder)
-    put_json(os.path.join(folder, RUN_FILE), {**data, "run": run}, durable=durable)
+def read_run(root: str, run: str, check: Check = None) -> dict[str, Any] | None:
+    """Return what the file of a run says, or `None` where there is no such run.
 
-
-def read_run(root: str, run: str) -> dict[str, Any] | None:
-    """Return what `write_run` wrote, or `None` where there is no such run."""
+    Args:
+        root: the folder.
+        run: in it.
+        check: of the seal.
+    """
     try:
-        return _read_json(os.path.join(root, check_name(run), RUN_FILE))
+        return _read_json(os.path.join(root, check_name(run), RUN_FILE), check)
     except (FileNotFoundError, NotADirectoryError, FormatError):
         return None
 
@@ -229,25 +246,28 @@ def _publish(temporary: str, path: str, replace: bool) -> None:
         os.rename(temporary, path)  # names are made to be unique: nobody else takes this one meanwhile
 
 
-def _read_json(path: str) -> dict[str, Any]:
+def _read_json(path: str, check: Check = None) -> dict[str, Any]:
     with naming_host(), open(path, "rb") as file:
         raw = file.read()
+    if check is not None:
+        check(path, raw)
     try:
         data = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise _about(FormatError(f"not JSON: {error}"), path) from None
+        raise about(FormatError(f"not JSON: {error}"), path) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise _about(FormatError(f"not a file of {FORMAT}"), path)
+        raise about(FormatError(f"not a file of {FORMAT}"), path)
     if data.get("version") != VERSION:
-        raise _about(FormatError(f"is of version {data.get('version')!r}, this release reads {VERSION}"), path)
+        raise about(FormatError(f"is of version {data.get('version')!r}, this release reads {VERSION}"), path)
     return data
 
 
 def _not_shared(path: str) -> Any:
     message = f"host {HOST} does not see this folder: save where the client and all workers see the same files"
-    return _about(NotSharedError(message, path, HOST), path)
+    return about(NotSharedError(message, path, HOST), path)
 
 
-def _about(error: Any, path: str) -> Any:
+def about(error: Any, path: str) -> Any:
+    """Return an error that names the file it is about."""
     error.file = path
     return error

@@ -13,6 +13,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 from binpickle.errors import FormatError
 
 from .folder import check_name, manifest_path, read_manifest_file
+from .sealing import UNSEALED, Sealing
 
 __all__ = ["KINDS", "Item", "Manifest", "PartRecord", "cached_manifest", "read_manifest"]
 
@@ -144,16 +145,22 @@ class Manifest:
         return asdict(self)
 
 
-def read_manifest(root: str, snapshot: str) -> Manifest:
+def read_manifest(root: str, snapshot: str, sealing: Sealing = UNSEALED) -> Manifest:
     """Read and check a manifest.
 
+    Args:
+        root: the folder.
+        snapshot: in it.
+        sealing: what its seal must be made with.
+
     Raises:
+        AuthenticationError: a key is given, and the seal is missing or wrong.
         SnapshotGoneError: the folder does not hold it, or no longer does.
         NotSharedError: this machine does not see the folder.
         FormatError: it is malformed.
         OSError: from the operating system, with the host.
     """
-    data = read_manifest_file(root, snapshot)
+    data = read_manifest_file(root, snapshot, sealing.check)
     try:
         items = tuple(_item(item) for item in data["items"])
         fields = {name: data[name] for name in ("snapshot", "run", "token", "codecs", "libraries", "structured")}
@@ -169,9 +176,9 @@ def read_manifest(root: str, snapshot: str) -> Manifest:
 
 
 @lru_cache(maxsize=64)
-def cached_manifest(root: str, snapshot: str) -> Manifest:
+def cached_manifest(root: str, snapshot: str, sealing: Sealing = UNSEALED) -> Manifest:
     """Return a manifest, read once in each process: it never changes. Raises what `read_manifest` does."""
-    return read_manifest(root, snapshot)
+    return read_manifest(root, snapshot, sealing)
 
 
 def _item(data: dict[str, Any]) -> Item:

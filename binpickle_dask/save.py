@@ -28,6 +28,7 @@ from .load import from_bpk
 from .manifest import Item, Manifest, PartRecord
 from .running import Progress, run
 from .runs import choose_run
+from .sealing import UNSEALED, Sealing
 from .structure import Slot, pack
 from .writing import PartWriter
 
@@ -45,6 +46,8 @@ def to_bpk(
     return_stored: bool = False,
     durable: bool | None = None,
     digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
     compute_kwargs: Mapping[str, Any] | None = None,
     client: Any = None,
     progress: Progress | None = None,
@@ -61,6 +64,10 @@ def to_bpk(
         return_stored: return the collection that loads what was saved, instead of a `StoreInfo`.
         durable: `True` syncs all files to the disk; `None` only what would put an earlier snapshot at risk.
         digests: record a SHA-256 root digest of each part, and compare it whenever the part is loaded.
+        key: seal all files with the bytes of a key file: its path, one that is right on all workers, or a list of paths
+            (the first seals), or an importable function that gives what `binpickle.dump` takes as `key`. Keys
+            themselves are refused: they would travel in the graph.
+        context: bound into the seals, as in `binpickle.dump`; travels in the graph.
         compute_kwargs: as for `dask.compute`: `scheduler` and what it takes, such as `retries`.
         client: the distributed client to use.
         progress: called in this thread with how many parts are written, and how many will be.
@@ -69,10 +76,12 @@ def to_bpk(
         A `StoreInfo`, a Delayed or a collection: see `compute` and `return_stored`.
 
     Raises:
-        TypeError: this is no collection; for several and for structures of them there is `checkpoint`.
+        TypeError: this is no collection; for several and for structures of them there is `checkpoint`. The key is
+            neither a path nor a function that can be imported.
         ValueError: the arguments do not go together; a codec is refused; `resume` meets unfinished runs of another
             computation, or what is computed has no token that would be the same in another process.
         FileExistsError: the folder holds a snapshot, and `overwrite` is not given.
+        AuthenticationError: `resume` meets a run or a part whose seal is missing or wrong.
         NotSharedError: a worker does not see the folder.
         OSError: from the operating system, with the host.
         Exception: what computing raises.
@@ -83,9 +92,10 @@ def to_bpk(
         )
     if not compute and (return_stored or resume or progress is not None):
         raise ValueError("compute=False can not go with return_stored, resume or progress")
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
+    sealing = Sealing.of(key, context)
+    options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
     saved = save(collection, path, options, compute=compute)
-    return from_bpk(saved.path, snapshot=saved.snapshot) if return_stored else saved
+    return from_bpk(saved.path, snapshot=saved.snapshot, key=key, context=context) if return_stored else saved
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,15 @@ class SaveOptions:
     resume: bool = False
     durable: bool | None = None
     digests: bool = False
+    sealing: Sealing = UNSEALED
     compute_kwargs: Mapping[str, Any] | None = None
     client: Any = None
     progress: Progress | None = None
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether parts have root digests: sealed ones always do."""
+        return self.digests or bool(self.sealing)
 
 
 def save(obj: Any, path: Any, options: SaveOptions, *, compute: bool = True) -> Any:
@@ -108,7 +124,12 @@ def save(obj: Any, path: Any, options: SaveOptions, *, compute: bool = True) -> 
     binpickle.dumps(None, codecs=options.codecs)  # refuses what is no codec before anything is made
     plan = _plan(obj, options.resume)
     run_name = choose_run(
-        root, plan.identity(options), overwrite=options.overwrite, resume=options.resume, durable=bool(options.durable)
+        root,
+        plan.identity(options),
+        overwrite=options.overwrite,
+        resume=options.resume,
+        durable=bool(options.durable),
+        sealing=options.sealing,
     )
     snapshot = new_name()
     jobs = plan.jobs(root, run_name, options)
@@ -120,7 +141,7 @@ def save(obj: Any, path: Any, options: SaveOptions, *, compute: bool = True) -> 
     present = [job for job in jobs if job.name in found]
     writes, results = write_graph(plan.graph, missing, present, f"to-bpk-{snapshot}")
     manifest = plan.manifest(snapshot, run_name, options)
-    draft = Draft(root, manifest, plan.metas, plan.structure, options.durable, len(missing))
+    draft = Draft(root, manifest, plan.metas, plan.structure, options.durable, len(missing), options.sealing)
     if compute:
         return commit(draft, [*found.values(), *compute_all(writes, results, progress=options.progress)])
     key = f"commit-bpk-{snapshot}"
@@ -144,7 +165,8 @@ class _Plan:
         return {
             "token": self.token,
             "codecs": _codecs_text(options.codecs),
-            "digests": options.digests,
+            "digests": options.has_digests,
+            "sealed": bool(options.sealing),
             "blocks": [list(item.numblocks) for item in self.items],
         }
 
@@ -152,7 +174,9 @@ class _Plan:
         """Return the parts to write."""
         jobs = []
         for item, keys in zip(self.items, self.keys):
-            writer = PartWriter(root, run_name, item.kind, options.codecs, options.digests, options.durable)
+            writer = PartWriter(
+                root, run_name, item.kind, options.codecs, options.has_digests, options.durable, options.sealing
+            )
             jobs += [Job(key, name, writer) for key, name in zip(keys, item.part_names())]
         return jobs
 

@@ -1,30 +1,28 @@
 """Opening a folder of snapshots without dask: what is in it, its parts one by one, whether they are whole.
 
 Rule: opening reads two JSON files and unpickles nothing. Only `load`, `part`, `divisions` and `meta` unpickle, as
-`binpickle.load` does, and so can run code that the folder names.
+`binpickle.load` does, and so can run code that the folder names. With a key, all that is read is checked before.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import binpickle
-from binpickle.errors import BinPickleError, FormatError, IntegrityError, PartError
+from binpickle.errors import AuthenticationError, FormatError, IntegrityError, PartError
 
-from .folder import META, manifest_path, naming_host, read_pointer, run_names, snapshot_names
+from .folder import META, manifest_path, read_pointer, snapshot_names
 from .kinds import assemble
 from .manifest import Item, Manifest, read_manifest
-from .parts import check_part, load_part
-from .structure import fill
+from .parts import Reading, load_part
+from .sealing import UNSEALED, Sealing, seal_path
+from .structure import OWN_CLASSES, fill
+from .vacuum import ABANDONED_AFTER, vacuum
+from .verify import find_errors
 
 __all__ = ["Store", "StoreInfo", "open_bpk"]
-
-# A run in which nothing was written for so long was given up, or belongs to a task that takes longer than any other.
-_ABANDONED_AFTER = 24 * 3600.0
 
 Progress = Callable[[int, int], Any]
 
@@ -50,14 +48,27 @@ class StoreInfo:
     ncomputed: int
 
 
-def open_bpk(path: Any, *, snapshot: str | None = None) -> Store:
+def open_bpk(
+    path: Any,
+    *,
+    snapshot: str | None = None,
+    key: Any = None,
+    context: bytes = b"",
+    trusted: Iterable[Any] | None = None,
+) -> Store:
     """Open a folder that `to_bpk` or `checkpoint` wrote.
 
     Args:
         path: the folder.
         snapshot: its name; by default the one that was committed last.
+        key: refuse what is not sealed by the bytes of a key file: its path, or a list of paths (any of them will do),
+            or an importable function that gives what `binpickle.load` takes as `key`.
+        context: what the seals must have been made for.
+        trusted: as in `binpickle.load`, for whatever the store unpickles.
 
     Raises:
+        TypeError: the key is neither a path nor a function that can be imported.
+        AuthenticationError: a key is given, and the seal of the manifest is missing or wrong.
         FileNotFoundError: there is no such folder.
         NotCommittedError: no save into it has ended.
         SnapshotGoneError: the folder does not hold this snapshot, or no longer does.
@@ -65,7 +76,9 @@ def open_bpk(path: Any, *, snapshot: str | None = None) -> Store:
         OSError: from the operating system, with the host.
     """
     root = os.path.abspath(os.fspath(path))
-    return Store(root, read_manifest(root, read_pointer(root) if snapshot is None else snapshot))
+    sealing = Sealing.of(key, context)
+    manifest = read_manifest(root, read_pointer(root) if snapshot is None else snapshot, sealing)
+    return Store(root, manifest, sealing, _with_ours(trusted))
 
 
 class Store:
@@ -74,11 +87,21 @@ class Store:
     Attributes:
         path: of the folder.
         manifest: what the folder says of the snapshot.
+        sealing: what all must be sealed with.
+        trusted: as in `binpickle.load`.
     """
 
-    def __init__(self, path: str, manifest: Manifest):
+    def __init__(
+        self,
+        path: str,
+        manifest: Manifest,
+        sealing: Sealing = UNSEALED,
+        trusted: Iterable[Any] | None = None,
+    ):
         self.path = path
         self.manifest = manifest
+        self.sealing = sealing
+        self.trusted = trusted
         self._loaded: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -143,35 +166,43 @@ class Store:
         """The divisions of a frame. Unpickles."""
         return self.meta(0).get("divisions") if self.kind == "frame" else None
 
-    def part(self, index: int | Sequence[int], *, item: int = 0, mmap_mode: str | None = "r") -> Any:
+    @property
+    def sealed(self) -> bool:
+        """Whether there is a seal; only who opened the folder with a key knows that it is good."""
+        return os.path.lexists(seal_path(manifest_path(self.path, self.snapshot)))
+
+    def part(self, index: int | Sequence[int], *, item: int = 0, mmap_mode: str | None = "auto") -> Any:
         """Return one part.
 
         Args:
             index: block index, or number of the part.
             item: number of the collection, where there are several.
-            mmap_mode: as in `binpickle.load`.
+            mmap_mode: as in `from_bpk`.
 
         Raises:
             IndexError: there is no such part.
             PartError: it is missing, changed or damaged.
+            AuthenticationError: a key is given, and its seal is missing or wrong.
+            UntrustedError: it uses what is not trusted.
             SnapshotGoneError: the snapshot was removed.
             OSError: from the operating system, with the host.
         """
         indices = self.items[item].index(index) if isinstance(index, int) else tuple(index)
-        return load_part(self.path, self.manifest, item, indices, mmap_mode, None)
+        return load_part(self.path, self.manifest, item, indices, self._reading(mmap_mode, None))
 
-    def load(self, *, mmap_mode: str | None = "r", verify: bool | None = None) -> Any:
+    def load(self, *, mmap_mode: str | None = "auto", verify: bool | None = None) -> Any:
         """Return all of it in memory, as computing the collection would; what is one part is mapped.
 
         Args:
-            mmap_mode: as in `binpickle.load`.
+            mmap_mode: as in `from_bpk`.
             verify: as in `binpickle.load`.
 
         Raises:
             TypeError: only dask can join the parts.
             Exception: as `part`.
         """
-        values = [self._load_item(i, mmap_mode, verify) for i in range(len(self.items))]
+        reading = self._reading(mmap_mode, verify)
+        values = [self._load_item(i, reading) for i in range(len(self.items))]
         return fill(self._meta["structure"], values) if self.manifest.structured else values[0]
 
     def meta(self, item: int = 0) -> dict[str, Any]:
@@ -179,6 +210,8 @@ class Store:
 
         Raises:
             PartError: the file that holds it is missing or damaged.
+            AuthenticationError: a key is given, and its seal is missing or wrong.
+            UntrustedError: it uses what is not trusted.
         """
         found: dict[str, Any] = self._meta["items"][item]
         return found
@@ -190,19 +223,17 @@ class Store:
     def verify(self, *, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, unpickling nothing; return what is wrong, in words.
 
+        With a key also all seals.
+
         Args:
             progress: called with the bytes of the parts done and in total.
-        """
-        errors: list[str] = []
-        done = 0
-        for item, position, path in self._paths():
-            errors += _errors_of(path, item, position)
-            done += item.nbytes[position]
-            if progress is not None:
-                progress(done, self.nbytes)
-        return errors + _errors_of_meta(self._meta_path())
 
-    def vacuum(self, *, abandoned_after: float = _ABANDONED_AFTER) -> int:
+        Raises:
+            OSError: a key can not be read.
+        """
+        return find_errors(self.path, self.manifest, self.sealing, progress)
+
+    def vacuum(self, *, abandoned_after: float = ABANDONED_AFTER) -> int:
         """Remove all snapshots but the current one, and runs that were given up; return how many bytes that freed.
 
         Who reads a removed snapshot keeps what is mapped (not on NFS), and gets `SnapshotGoneError` for the rest.
@@ -214,66 +245,35 @@ class Store:
         Raises:
             OSError: from the operating system, with the host.
         """
-        with naming_host():
-            known = snapshot_names(self.path)
-            current = read_pointer(self.path)
-            runs = {name: read_manifest(self.path, name).run for name in known}
-            for name in known:
-                if name != current:
-                    os.unlink(manifest_path(self.path, name))
-            old = {run for run in runs.values() if run != runs[current]}
-            old |= {run for run in set(run_names(self.path)) - set(runs.values()) if self._age(run) > abandoned_after}
-            return sum(_remove_tree(os.path.join(self.path, run)) for run in sorted(old))
+        return vacuum(self.path, abandoned_after)
 
-    def _age(self, run: str) -> float:
-        with os.scandir(os.path.join(self.path, run)) as entries:
-            return time.time() - max(entry.stat().st_mtime for entry in entries)
+    def _reading(self, mmap_mode: str | None, verify: bool | None) -> Reading:
+        return Reading.of(mmap_mode, verify, self.sealing, self.trusted)
 
-    def _load_item(self, item: int, mmap_mode: str | None, verify: bool | None) -> Any:
+    def _load_item(self, item: int, reading: Reading) -> Any:
         of = self.items[item]
         indices = map(of.index, range(of.nparts))
-        return assemble(of, [load_part(self.path, self.manifest, item, i, mmap_mode, verify) for i in indices])
+        return assemble(of, [load_part(self.path, self.manifest, item, i, reading) for i in indices])
 
     def _fact(self, name: str) -> Any:
         return None if self.manifest.structured else self.items[0].facts.get(name)
 
-    def _paths(self) -> Iterator[tuple[Item, int, str]]:
-        for item in self.items:
-            for position, name in enumerate(item.part_names()):
-                yield item, position, os.path.join(self.path, self.manifest.run, name)
-
-    def _meta_path(self) -> str:
-        return os.path.join(self.path, self.manifest.run, META)
-
     @property
     def _meta(self) -> dict[str, Any]:
         if not self._loaded:
-            path = self._meta_path()
+            path = os.path.join(self.path, self.manifest.run, META)
+            sealed = self.sealing.arguments(path)
             try:
-                self._loaded = binpickle.load(path, threads=1)
+                self._loaded = binpickle.load(path, trusted=self.trusted, threads=1, **sealed)
+            except AuthenticationError:
+                raise
             except (FormatError, IntegrityError, FileNotFoundError) as error:
                 raise PartError(f"{META} is missing or damaged: {error}", path) from error
         return self._loaded
 
 
-def _errors_of(path: str, item: Item, position: int) -> list[str]:
-    try:
-        check_part(path, item, position)
-        with binpickle.BinPickleFile(path) as file:
-            return [f"{path}: {error}" for error in file.find_errors()]
-    except (BinPickleError, OSError) as error:
-        return [str(error)]
-
-
-def _errors_of_meta(path: str) -> list[str]:
-    try:
-        with binpickle.BinPickleFile(path) as file:
-            return [f"{path}: {error}" for error in file.find_errors()]
-    except (BinPickleError, OSError) as error:
-        return [str(error)]
-
-
-def _remove_tree(folder: str) -> int:
-    freed = sum(entry.stat().st_size for entry in os.scandir(folder))
-    shutil.rmtree(folder)
-    return freed
+def _with_ours(trusted: Any) -> Any:
+    """Return what the caller trusts, and the classes that every structure is made of."""
+    if isinstance(trusted, (str, bytes)) or not isinstance(trusted, Iterable):
+        return trusted
+    return frozenset(trusted) | OWN_CLASSES

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from typing import Any, Callable, Sequence
 
-__all__ = ["DatasetParts", "Slot", "fill", "pack"]
+__all__ = ["DatasetParts", "OWN_CLASSES", "Slot", "fill", "pack"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,10 @@ class DatasetParts:
     lazy: dict[Any, tuple[Any, Any, Any, bool, Slot]]
     order: list[Any]
     array: Any = None
+
+
+# What `pack` puts into a structure, by the names that `binpickle.load` takes as `trusted`.
+OWN_CLASSES = frozenset(f"{cls.__module__}:{cls.__qualname__}" for cls in (DatasetParts, Slot))
 
 
 def pack(obj: Any, is_collection: Callable[[Any], bool]) -> tuple[Any, list[Any]]:

@@ -18,7 +18,8 @@ from binpickle.errors import FormatError, IntegrityError, PartError
 from .folder import HOST, NO_HARD_LINKS, check_shared, naming_host
 from .kinds import describe, realize
 from .manifest import PartRecord
-from .parts import digest_of, load_file
+from .parts import Reading, digest_of, load_file
+from .sealing import UNSEALED, Sealing
 
 __all__ = ["Deferred", "PartWriter"]
 
@@ -50,6 +51,7 @@ class PartWriter:
         codecs: as in `binpickle.dump`; `None` stores raw and mappable.
         digests: as in `binpickle.dump`.
         durable: as in `binpickle.dump`.
+        sealing: what parts are sealed with.
     """
 
     root: str
@@ -58,6 +60,7 @@ class PartWriter:
     codecs: Any = None
     digests: bool = False
     durable: bool | None = None
+    sealing: Sealing = UNSEALED
 
     def __call__(self, name: str, chunk: Any, values: Sequence[Any] = ()) -> PartRecord:
         """Write one part, and return what is to be known of it.
@@ -69,6 +72,7 @@ class PartWriter:
 
         Raises:
             NotSharedError: this worker does not see the folder.
+            AuthenticationError: the part is there, and its seal is missing or wrong.
             OSError: from the operating system, with the host.
         """
         check_shared(self.root, self.run)
@@ -83,18 +87,19 @@ class PartWriter:
 
     def record(self, name: str) -> PartRecord:
         """Return what is to be known of a part that is there."""
-        chunk = load_file(self._path(name))
-        return self._record(name, describe(self.kind, chunk))
+        return self._record(name, describe(self.kind, self.load(name)))
 
     def load(self, name: str) -> Any:
         """Return a chunk that is there, for others that need it."""
-        return load_file(self._path(name))
+        path = self._path(name)
+        return load_file(path, Reading.of(sealing=self.sealing), self.sealing.arguments(path))
 
     def check(self, name: str) -> PartRecord | None:
         """Return the record of a part if it is there, whole and undamaged; remove it if it is damaged."""
         path = self._path(name)
+        sealed = self.sealing.arguments(path)
         try:
-            with binpickle.BinPickleFile(path) as file:
+            with binpickle.BinPickleFile(path, **sealed) as file:
                 errors = file.find_errors(threads=1)
             if not errors:
                 return self.record(name)
@@ -125,12 +130,12 @@ class PartWriter:
         # One thread: the scheduler already runs as many tasks as there are cores.
         binpickle.dump(
             chunk, path, mappable=mappable, codecs=codecs, threads=1, digests=self.digests,
-            durable=self.durable, exclusive=exclusive, pickler=cloudpickle.Pickler,
+            durable=self.durable, exclusive=exclusive, pickler=cloudpickle.Pickler, **self.sealing.arguments(path),
         )  # fmt: skip
 
     def _record(self, name: str, facts: dict[str, Any]) -> PartRecord:
         path = self._path(name)
-        digest = digest_of(path) if self.digests else None
+        digest = digest_of(path, self.sealing.arguments(path)) if self.digests else None
         return PartRecord(name, os.stat(path).st_size, digest, HOST, facts)
 
     def _path(self, name: str) -> str:

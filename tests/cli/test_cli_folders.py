@@ -30,6 +30,7 @@ def folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A folder named `out`, and the store that is made of it."""
     os.mkdir("out")
     facts = {"kind": "array", "nparts": 10, "nbytes": 80_000, "shape": (9500, 3), "dtype": "float64", "columns": None}
+    facts["sealed"] = False
     chunks = ((1000,) * 9 + (500,), (3,))
     store = Store(**facts, chunks=chunks, snapshot="s2", snapshots=["s1", "s2"])
     monkeypatch.setitem(sys.modules, "binpickle_dask.store", SimpleNamespace(open_bpk={"out": store}.__getitem__))
@@ -64,6 +65,7 @@ def test_info_folder_json(run: Run, folder: Store) -> None:
         "dtype": "float64",
         "chunks": [[1000] * 9 + [500], [3]],
         "columns": None,
+        "sealed": False,
         "snapshot": "s2",
         "snapshots": ["s1", "s2"],
     }

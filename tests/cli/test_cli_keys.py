@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from commandline import MODEL, Run
@@ -125,10 +128,20 @@ def test_json(run: Run, sealed: str) -> None:
     assert json.loads(run("info", "sealed.bpk", "--key-file", "key", "--json").out)["sealed"] is True
 
 
-def test_folder(run: Run, sealed: str) -> None:
-    """A folder has no seal, and a key that could check nothing is refused."""
+def test_folder(run: Run, sealed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a folder the paths of keys are handed on, which is what workers need."""
     os.mkdir("folder")
-    assert "folder: a folder has no seal" in run("info", "folder", "--key-file", "key").err
+    opened: list[Any] = []
+
+    def open_bpk(path: str, **options: Any) -> Any:
+        opened.append((path, options))
+        raise binpickle.AuthenticationError("not sealed")
+
+    monkeypatch.setitem(sys.modules, "binpickle_dask.store", SimpleNamespace(open_bpk=open_bpk))
+    for command in ("info", "verify"):
+        result = run(command, "folder", "--key-file", "key", "--key-file", "other", "--context", "x")
+        assert (result.code, "not sealed" in result.out + result.err) == (1, True)
+    assert opened == [("folder", {"key": ["key", "other"], "context": b"x"})] * 2
 
 
 def test_keys_not_shown(run: Run, sealed: str) -> None:
