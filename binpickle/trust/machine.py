@@ -210,26 +210,21 @@ class Machine(Literals):
             self._memo[index] = built
 
     def _tuple(self, data: bytes, pos: int) -> int:
-        items = self._since_mark()
-        self._stack.append(self._attempt(self._values.tuple_of, items))
-        return pos
+        return self._push_tuple(self._since_mark(), pos)
 
     def _tuple1(self, data: bytes, pos: int) -> int:
-        return self._last(1, pos)
+        return self._push_tuple([self._stack.pop()], pos)
 
     def _tuple2(self, data: bytes, pos: int) -> int:
-        return self._last(2, pos)
+        second, first = self._stack.pop(), self._stack.pop()
+        return self._push_tuple([first, second], pos)
 
     def _tuple3(self, data: bytes, pos: int) -> int:
-        return self._last(3, pos)
+        third, second, first = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        return self._push_tuple([first, second, third], pos)
 
-    def _last(self, count: int, pos: int) -> int:
-        """Make a tuple of the last items of the stack."""
-        stack = self._stack
-        if len(stack) < count:
-            raise IndexError
-        items = stack[-count:]
-        stack[-count:] = [self._attempt(self._values.tuple_of, items)]
+    def _push_tuple(self, items: list[Any], pos: int) -> int:
+        self._stack.append(self._attempt(self._values.tuple_of, items))
         return pos
 
     def _frozenset(self, data: bytes, pos: int) -> int:

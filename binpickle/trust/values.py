@@ -62,10 +62,9 @@ class Values:
 
     def tuple_of(self, items: list[Any]) -> Any:
         """Make a tuple."""
-        kinds = set(map(type, items))
-        if kinds.isdisjoint(_SPECIAL):
+        if _SPECIAL.isdisjoint(map(type, items)):
             return tuple(items)
-        made = tuple(items) if kinds.isdisjoint(UNREAL) else Args(items)
+        made = tuple(items) if UNREAL.isdisjoint(map(type, items)) else Args(items)
         self._nesting.note(made, items)
         return made
 
@@ -191,10 +190,9 @@ class Values:
 
     def _real_items(self, target: Any, items: list[Any]) -> list[Any]:
         """Return what goes into a container, every item of it real."""
-        kinds = set(map(type, items))
-        if kinds.isdisjoint(_SPECIAL):
+        if _SPECIAL.isdisjoint(map(type, items)):
             return items
-        if not kinds.isdisjoint(UNREAL):
+        if not UNREAL.isdisjoint(map(type, items)):
             items = list(map(self.result, items))
         self._nesting.note(target, items)
         return items
@@ -207,10 +205,9 @@ class Values:
 
     def _check_keys(self, keys: list[Any]) -> None:
         """Refuse keys that can not be hashed in reasonable time."""
-        if tuple in set(map(type, keys)):
-            for key in keys:
-                if type(key) is tuple:
-                    self._nesting.check_key(key)
+        for key in keys:
+            if type(key) is tuple:
+                self._nesting.check_key(key)
 
     def _load(self, found: Global) -> Any:
         """Import a global that the caller named."""
