@@ -13,7 +13,6 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import Any, Iterator, Sequence
 
 __all__ = ["AtomicFile", "BytesSink", "FileSink", "Sink", "open_sink"]
@@ -268,20 +267,13 @@ def _allocate(fd: int, offset: int, nbytes: int) -> bool:
 
     Not `os.posix_fallocate`: where a file system has no such call, the C library emulates it by writing every block.
     """
-    fallocate = _fallocate()
+    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None) if os.name == "posix" else None
     if fallocate is None:
         return False
+    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
     if fallocate(fd, 0, offset, nbytes) == 0:
         return True
     code = ctypes.get_errno()
     if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise OSError(code, os.strerror(code))
     return False
-
-
-@lru_cache(maxsize=None)
-def _fallocate() -> Any:
-    function = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None) if os.name == "posix" else None
-    if function is not None:
-        function.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    return function

@@ -25,7 +25,8 @@ from binpickle.pickling import pickle
 
 ARRAY = np.arange(2000.0)
 OBJECT = {"array": ARRAY, "small": np.arange(3), "text": "x" * 600, "wide": ARRAY.reshape(40, 50).T}
-PIECES = np.arange(1 << 18)  # 2 MiB: enough for room to be allocated beforehand
+# Enough for room to be allocated beforehand; small ones are written several at once, zeros for alignment between them.
+PIECES = [np.arange(1 << 18), *(np.arange(i, i + 1003) for i in range(9))]
 LARGE = [np.random.RandomState(0).bytes(100), np.arange(3 * CHUNK_BYTES // 8 + 1.0)]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -663,7 +664,7 @@ def test_durable(durable: Any, syncs: list[int], path: Path, monkeypatch: pytest
 
 # --------------------------------------------------------------------------------------------------------- failures
 
-FAILING = ["open", "fchmod", "write", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
+FAILING = ["open", "fchmod", "write", "writev", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
 # What differs in the calls: a new file or an old one, and how it is put in place.
 KINDS: dict[str, Any] = {
     "new": (False, {}),
@@ -753,7 +754,7 @@ FAULTS.remove(("fallocate", errno.EIO))
 
 @posix
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("name", "code"), [*FAULTS, ("write", 0)])
+@pytest.mark.parametrize(("name", "code"), [*FAULTS, ("write", 0), ("writev", 0)])
 def test_faults(name: str, code: int, kind: str, tmp_path: Path) -> None:
     """Whichever call fails, the old file stays, no other is left, and the error names the path; short writes go on."""
     number = 0
