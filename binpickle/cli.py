@@ -108,7 +108,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="binpickle", description="Look into BinPickle files, check them, store them another way.")
+    parser = _Parser(
+        prog="binpickle",
+        description="Look into BinPickle files, check them, store them another way. Nothing in a file is run.",
+        epilog="Exit codes: 0 if all is well, 1 if something is wrong with a file, 2 if it is with the arguments.",
+    )
     parser.add_argument("--version", action="version", version=binpickle.__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_info(commands)
@@ -136,7 +140,7 @@ def _add_verify(commands: Any) -> None:
 def _add_inspect(commands: Any) -> None:
     text = "show what a file would import; nothing is imported; exit 1 if something is not trusted"
     parser = _add(commands, "inspect", inspect, text)
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="a file; its pickle is followed, and nothing is made of it")
     parser.add_argument(
         "--trust",
         metavar="NAME",
@@ -150,7 +154,7 @@ def _add_inspect(commands: Any) -> None:
 
 def _add_repack(commands: Any) -> None:
     parser = _add(commands, "repack", repack, "store an object another way; nothing is unpickled")
-    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("source", metavar="SOURCE", help="a file of any version")
     parser.add_argument("target", metavar="TARGET", help="replaced if it exists, once the new file is complete")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--mappable", action="store_true", help="raw and aligned, to be mapped into memory")
@@ -170,7 +174,7 @@ def _add_repack(commands: Any) -> None:
 
 def _add_extract_stream(commands: Any) -> None:
     parser = _add(commands, "extract-stream", extract_stream, "write the pickle stream of a file, for scanners")
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="a file of any version")
     parser.add_argument("out", metavar="OUT", help="a file, or - for the standard output")
     _add_key(parser)
 

@@ -111,12 +111,13 @@ def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context
 
 def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
     try:
-        errors = _find_errors(file, sealing)
+        errors, sealed = _find_errors(file, sealing)
     except (BinPickleError, OSError, ImportError) as error:
         text = error_text(error)
         screen.line(text if text.startswith(file) else f"{file}: {text}")
         return False
-    screen.line(f"{file}: {'damaged' if errors else 'ok'}")
+    fine = "ok, but for its seal: no key was given" if sealed and not sealing else "ok"
+    screen.line(f"{file}: {'damaged' if errors else fine}")
     for text in errors[:_ROWS]:
         screen.line(f"  {text}")
     if len(errors) > _ROWS:
@@ -124,12 +125,13 @@ def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
     return not errors
 
 
-def _find_errors(file: str, sealing: Mapping[str, Any]) -> list[str]:
+def _find_errors(file: str, sealing: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Return what is wrong with a file or folder, and whether it is a file with a seal."""
     with progress_bar(sys.stderr, file) as progress:
         if os.path.isdir(file):
-            return find_errors(file, sealing, progress)
+            return find_errors(file, sealing, progress), False
         with BinPickleFile(file, **sealing) as opened:
-            return opened.find_errors(progress=progress)
+            return opened.find_errors(progress=progress), opened.is_sealed
 
 
 def repack(

@@ -131,16 +131,7 @@ def _as_json(path: str, seen: Inspection, states: list[str]) -> dict[str, Any]:
         "metadata": dict(seen.metadata),
         "libraries": dict(seen.libraries),
         "trusted": _REFUSED not in states,
-        "globals": [
-            {
-                "module": use.module,
-                "qualname": use.qualname,
-                "offset": use.offset,
-                "uses": list(use.uses),
-                "state": state,
-            }
-            for use, state in zip(seen.globals, states)
-        ],
+        "globals": [_global_json(use, state) for use, state in zip(seen.globals, states)],
     }
 
 

@@ -1,16 +1,20 @@
 """A pytest plugin that runs the Python of README and docs: `pytest -p docs.codeblocks README.md docs`.
 
 Rule: each page is one program, run from top to bottom in an empty folder. A block with prompts (`>>>`) must show what
-it prints.
+it prints. On the page of the command line so must one of shell commands (`$`).
 """
 
 import os
+import re
+import shlex
+import subprocess
+import sys
 import tempfile
-from doctest import ELLIPSIS
+from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 
 from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 __all__ = ["pytest_collect_file"]
 
@@ -27,8 +31,22 @@ def leave_folder(namespace):
     namespace["_folder"].cleanup()
 
 
+def run_commands(example):
+    """Run the commands of a block, and compare what each writes to both its outputs."""
+    if Path(example.path).name != "cli.md":
+        return None
+    binpickle = f"{shlex.quote(sys.executable)} -m binpickle"
+    for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", example.parsed, re.MULTILINE):
+        ours = re.sub(r"\bbinpickle (?=[a-z-])", lambda _: f"{binpickle} ", command)
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(ours, shell=True, text=True, check=False, **streams)
+        if not OutputChecker().check_output(expected, done.stdout, ELLIPSIS):
+            return f"{command}\n{done.stdout}"
+    return None
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)],
+    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), CodeBlockParser("console", run_commands)],
     path=str(Path(__file__).parents[1]),
     patterns=["*.md"],
     setup=enter_folder,
