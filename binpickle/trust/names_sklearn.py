@@ -13,7 +13,7 @@ NAMES = {
     asarray
     """,
     "scipy.interpolate._bsplines": """
-    BSpline
+    BSpline _BSpline
     """,
     "scipy.sparse._bsr": """
     bsr_array bsr_matrix
