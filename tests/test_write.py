@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import io
 import os
 import stat
@@ -16,9 +14,9 @@ import numcodecs
 import numpy as np
 import pytest
 from common import assert_same, each, leftovers, python, small_chunks
+from faults import FAULTS, KINDS, PIECES, faulty_dump
 
 import binpickle
-import binpickle.sink
 from binpickle import BinPickleFile, BinPickler
 from binpickle.format import CHUNK_BYTES, HEADER, MAPPABLE
 from binpickle.pickling import pickle
@@ -26,7 +24,6 @@ from binpickle.pickling import pickle
 ARRAY = np.arange(2000.0)
 OBJECT = {"array": ARRAY, "small": np.arange(3), "text": "x" * 600, "wide": ARRAY.reshape(40, 50).T}
 # Enough for room to be allocated beforehand; small ones are written several at once, zeros for alignment between them.
-PIECES = [np.arange(1 << 18), *(np.arange(i, i + 1003) for i in range(9))]
 LARGE = [np.random.RandomState(0).bytes(100), np.arange(3 * CHUNK_BYTES // 8 + 1.0)]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -664,97 +661,10 @@ def test_durable(durable: Any, syncs: list[int], path: Path, monkeypatch: pytest
 
 # --------------------------------------------------------------------------------------------------------- failures
 
-FAILING = ["open", "fchmod", "write", "writev", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
-# What differs in the calls: a new file or an old one, and how it is put in place.
-KINDS: dict[str, Any] = {
-    "new": (False, {}),
-    "replaced": (True, {}),
-    "durable": (True, {"durable": True}),
-    "exclusive": (False, {"exclusive": True}),
-}
-
-
-class Faults:
-    """Stands in for the functions of the operating system, counts their calls and makes one of them fail.
-
-    Args:
-        name: of the function that fails.
-        number: of the call that does, from 0 on.
-        code: of the error; 0: a write takes only some of the bytes.
-    """
-
-    def __init__(self, patch: pytest.MonkeyPatch, name: str, number: int, code: int):
-        self.calls = dict.fromkeys(FAILING, 0)
-        self.replaced = False
-        self._fails = name, number
-        self._code = code
-        for known in FAILING:
-            if known != "fallocate":
-                patch.setattr(os, known, self._stand_in(known, getattr(os, known)))
-        self.fallocate = lambda *args: self._allocate()
-        patch.setattr(binpickle.sink.ctypes, "CDLL", lambda *_, **__: self)
-
-    def fails(self, name: str) -> bool:
-        self.calls[name] += 1
-        return (name, self.calls[name] - 1) == self._fails
-
-    def _allocate(self) -> int:
-        if self.fails("fallocate"):
-            ctypes.set_errno(self._code)
-            return -1
-        return 0
-
-    def _stand_in(self, name: str, real: Any) -> Any:
-        def call(*args: Any, **more: Any) -> Any:
-            if not self.fails(name):
-                self.replaced = self.replaced or name in ("replace", "link")
-                return real(*args, **more)
-            if name == "close":
-                real(*args)
-            if not self._code:
-                return real(args[0], args[1][: max(1, len(args[1]) // 3)])
-            raise OSError(self._code, os.strerror(self._code))
-
-        return call
-
-
-def faulty_dump(kind: str, name: str, number: int, code: int, folder: Path) -> Faults | None:
-    """Dump with one fault and look at what came of it; return `None` if there were fewer calls."""
-    path = folder / "a.bpk"
-    old, way = KINDS[kind]
-    if old:
-        path.write_bytes(b"old")
-    error: Any = None
-    with pytest.MonkeyPatch.context() as patch, small_chunks(1 << 18):
-        faults = Faults(patch, name, number, code)
-        try:
-            binpickle.dump(PIECES, path, mappable=True, **way)
-        except OSError as caught:
-            error = caught
-    if faults.calls[name] <= number:
-        path.unlink()
-        return None
-    assert leftovers(folder) == []
-    if code:
-        assert error is not None, "the error was swallowed"
-        assert (error.errno, error.filename) == (code, str(path))
-    if not code or faults.replaced:
-        assert_same(binpickle.load(path), PIECES)
-    else:
-        assert path.read_bytes() == b"old" if old else not path.exists()
-    if path.exists():
-        path.unlink()
-    return faults
-
-
-# That a file system can not allocate is no failure, and only writes can be short: code 0.
-FAULTS = [(name, code) for name in FAILING for code in (errno.ENOSPC, errno.EIO)]
-FAULTS.remove(("fallocate", errno.EIO))
-
 
 @posix
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("name", "code"), [*FAULTS, ("write", 0), ("writev", 0)])
+@pytest.mark.parametrize(("name", "code"), FAULTS)
 def test_faults(name: str, code: int, kind: str, tmp_path: Path) -> None:
     """Whichever call fails, the old file stays, no other is left, and the error names the path; short writes go on."""
     number = 0

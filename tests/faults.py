@@ -1,0 +1,124 @@
+"""Failures of the operating system amid a dump: the n-th call of a function, for every function and every n.
+
+Rule: whatever fails, the target holds one whole version, nothing else is left, and the error names the path.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+from common import assert_same, leftovers, small_chunks
+
+import binpickle
+import binpickle.sink
+
+__all__ = ["FAULTS", "KINDS", "PIECES", "Faults", "faulty_dump"]
+
+FAILING = ["open", "fchmod", "write", "writev", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
+# That a file system can not allocate is no failure.
+NO_FAULT = ("fallocate", errno.EIO)
+
+KINDS: dict[str, Any] = {
+    "new": (False, {}),
+    "replaced": (True, {}),
+    "durable": (True, {"durable": True}),
+    "exclusive": (False, {"exclusive": True}),
+}
+"""What differs in the calls: a new file or an old one, and how it is put in place."""
+
+FAULTS = [(name, code) for name in FAILING for code in (errno.ENOSPC, errno.EIO) if (name, code) != NO_FAULT]
+FAULTS += [("write", 0), ("writev", 0)]
+"""Functions and codes of errors; only writes can be short, which is code 0."""
+
+PIECES = [np.arange(1 << 18), *(np.arange(i, i + 1003) for i in range(9))]
+"""What is dumped: several chunks, some of them shared."""
+
+
+class Faults:
+    """Stands in for the functions of the operating system, counts their calls and makes one of them fail.
+
+    Args:
+        name: of the function that fails.
+        number: of the call that does, from 0 on.
+        code: of the error; 0: a write takes only some of the bytes.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, name: str, number: int, code: int):
+        self.calls = dict.fromkeys(FAILING, 0)
+        self.replaced = False
+        self._fails = name, number
+        self._code = code
+        for known in FAILING:
+            if known != "fallocate":
+                patch.setattr(os, known, self._stand_in(known, getattr(os, known)))
+        self.fallocate = lambda *args: self._allocate()
+        patch.setattr(binpickle.sink.ctypes, "CDLL", lambda *_, **__: self)
+
+    def fails(self, name: str) -> bool:
+        self.calls[name] += 1
+        return (name, self.calls[name] - 1) == self._fails
+
+    def _allocate(self) -> int:
+        if self.fails("fallocate"):
+            ctypes.set_errno(self._code)
+            return -1
+        return 0
+
+    def _stand_in(self, name: str, real: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
+            if not self.fails(name):
+                self.replaced = self.replaced or name in ("replace", "link")
+                return real(*args, **more)
+            if name == "close":
+                real(*args)
+            if not self._code:
+                return real(args[0], args[1][: max(1, len(args[1]) // 3)])
+            raise OSError(self._code, os.strerror(self._code))
+
+        return call
+
+
+def faulty_dump(
+    kind: str, name: str, number: int, code: int, folder: Path, dump: Callable[..., Any] = binpickle.dump
+) -> Faults | None:
+    """Dump with one fault and look at what came of it; return `None` if there were fewer calls.
+
+    Args:
+        kind: a name in `KINDS`.
+        name: of the function that fails.
+        number: of the call that does, from 0 on.
+        code: of the error.
+        folder: an empty one.
+        dump: takes what `binpickle.dump` takes.
+    """
+    path = folder / "a.bpk"
+    old, way = KINDS[kind]
+    if old:
+        path.write_bytes(b"old")
+    error: Any = None
+    with pytest.MonkeyPatch.context() as patch, small_chunks(1 << 18):
+        faults = Faults(patch, name, number, code)
+        try:
+            dump(PIECES, path, mappable=True, **way)
+        except OSError as caught:
+            error = caught
+    if faults.calls[name] <= number:
+        path.unlink()
+        return None
+    assert leftovers(folder) == []
+    if code:
+        assert error is not None, "the error was swallowed"
+        assert (error.errno, error.filename) == (code, str(path))
+    if not code or faults.replaced:
+        assert_same(binpickle.load(path), PIECES)
+    else:
+        assert path.read_bytes() == b"old" if old else not path.exists()
+    if path.exists():
+        path.unlink()
+    return faults
