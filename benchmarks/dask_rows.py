@@ -23,6 +23,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from distributed import Client, KilledWorker, LocalCluster, wait
+from pyarrow import feather
 
 import binpickle_dask as bpd
 
@@ -98,7 +99,7 @@ def array_rows(folder: str, megabytes: int, rounds: int) -> Iterator[Row]:
 
 
 def frame_rows(folder: str, megabytes: int, rounds: int) -> Iterator[Row]:
-    """Saving and reading a frame, next to Parquet."""
+    """Saving and reading a frame, next to Parquet and to files of Arrow's IPC format, which are mapped, too."""
     n = megabytes * 1_000_000 // 80
     random = np.random.default_rng(0)
     frame = dd.from_pandas(pd.DataFrame({f"c{i}": random.random(n) for i in range(10)}), npartitions=16)
@@ -106,12 +107,28 @@ def frame_rows(folder: str, megabytes: int, rounds: int) -> Iterator[Row]:
     ways = {
         "ours": lambda n: bpd.to_bpk(frame, path(f"frame{n}")),
         "parquet": lambda n: frame.to_parquet(path(f"parquet{n}")),
+        "arrow_ipc": lambda n: to_arrow(frame, path(f"arrow{n}")),
     }
     yield compare("frame: save", in_turn(ways, rounds))
     openers = {"ours": lambda: bpd.from_bpk(path("frame0")), "parquet": lambda: dd.read_parquet(path("parquet0"))}
-    for what, use in (("two columns of ten", lambda f: f[["c1", "c7"]].sum()), ("full scan", lambda f: f.sum())):
-        reading = {name: partial(_read, opener, use) for name, opener in openers.items()}
-        yield compare(f"frame: {what}", in_turn(reading, rounds))
+    openers["arrow_ipc"] = lambda: from_arrow(path("arrow0"))
+    reading = {name: partial(_read, opener, lambda f: f[["c1", "c7"]].sum()) for name, opener in openers.items()}
+    yield compare("frame: two columns of ten", in_turn(reading, rounds))
+    reading = {name: partial(_read, opener, lambda f: f.sum()) for name, opener in openers.items()}
+    yield compare("frame: full scan", in_turn(reading, rounds), arrow_ipc=1.0)
+
+
+def to_arrow(frame: Any, folder: str) -> None:
+    """Write each partition as a file that can be mapped."""
+    os.makedirs(folder)
+    write = dask.delayed(partial(feather.write_feather, compression="uncompressed"))
+    dask.compute(*(write(part, os.path.join(folder, f"{i:05d}.arrow")) for i, part in enumerate(frame.to_delayed())))
+
+
+def from_arrow(folder: str) -> Any:
+    """Return the frame of a folder of such files, mapped."""
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    return dd.from_map(partial(feather.read_feather, memory_map=True), paths)
 
 
 def graph_rows(folder: str) -> Iterator[Row]:
