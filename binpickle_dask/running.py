@@ -82,7 +82,7 @@ def _stream(
             if progress is not None:
                 progress(len(records), len(keys))
     finally:
-        if waiting:
+        if waiting and client.status == "running":
             client.cancel(list(waiting.values()))
     return records
 
