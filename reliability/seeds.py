@@ -68,11 +68,13 @@ def _containers() -> Iterator[bytes]:
 
 
 def _streams() -> Iterator[bytes]:
+    from assembler import call, stream, text
     from attacks import corpus
     from benign import OBJECTS
 
     for obj in OBJECTS.values():
         yield pickle.dumps(obj, 5)
         yield pickle.dumps(obj, 5, buffer_callback=lambda _: None)
+    yield stream(call("zoneinfo:ZoneInfo", text("Europe/Paris")))
     for attack in corpus():
         yield attack.stream
