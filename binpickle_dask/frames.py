@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Sequence
 
-import dask
+import dask.config
 import dask.dataframe as dd
 
 from .manifest import Item, PartRecord

@@ -19,9 +19,9 @@ def enable(client: Any, *, by_reference: bool = True, memory: bool = True) -> No
     Args:
         client: of the cluster.
         by_reference: chunks that are mapped travel between workers of one host as path and offset, some hundred bytes
-            whatever their size, and are mapped on arrival; so do frames and contiguous views. Spilling writes a
-            reference. That two workers see the same files is proved by boot id, mount namespace and user. To others,
-            and to clients, go bytes.
+            whatever their size, and are mapped on arrival; so do views, and frames with their columns of NumPy and of
+            pyarrow. Spilling writes a reference. That two workers see the same files is proved by boot id, mount
+            namespace and user. To others, and to clients, go bytes.
         memory: workers and nannies do not count the pages of mapped files, which the system can take back at any time,
             when they spill, pause or end a worker. Linux only.
 

@@ -14,7 +14,8 @@ from distributed.protocol.serialize import serialize_bytelist
 from tornado.ioloop import PeriodicCallback
 
 from . import references
-from .accounting import CAN_MEASURE, count_mapped_as_nothing, private_memory
+from .accounting import CAN_MEASURE, private_memory
+from .sizes import count_mapped_as_nothing
 
 __all__ = ["NAME", "MappedNannyPlugin", "MappedWorkerPlugin"]
 

@@ -14,6 +14,7 @@ from distributed.protocol.serialize import deserialize, register_serialization_f
 
 from ..mappings import Place, find_place, is_there, map_place
 from .host import host_proof
+from .packing import packed
 from .unreachable import Unreachable
 
 __all__ = ["FAMILY", "HANDSHAKE", "SERIALIZERS", "register", "to_self"]
@@ -46,7 +47,7 @@ def _dumps(obj: Any, context: Any = None) -> tuple[dict[str, Any], list[Any]]:
     recipient = (context or {}).get("recipient") or {}
     if recipient.get("bpk") != host_proof():
         raise NotImplementedError
-    header, frames = serialize(obj, serializers=("dask", "pickle"), on_error="raise", context=context)
+    header, frames = serialize(packed(obj), serializers=("dask", "pickle"), on_error="raise", context=context)
     places = [_place_of(frame) for frame in frames]
     if not any(places):
         raise NotImplementedError

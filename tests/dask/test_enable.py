@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import operator
 import pickle
 from pathlib import Path
@@ -22,10 +23,12 @@ from binpickle import FormatWarning, errors
 from binpickle_dask.cluster.accounting import CAN_MEASURE, private_memory
 from binpickle_dask.cluster.plugins import MappedNannyPlugin, MappedWorkerPlugin
 from binpickle_dask.cluster.references import SERIALIZERS, register, to_self
+from binpickle_dask.cluster.sizes import count_mapped_as_nothing
 from binpickle_dask.cluster.unreachable import Unreachable
 from binpickle_dask.mappings import find_place
 
 N = 100_000
+HAVE_ARROW = importlib.util.find_spec("pyarrow") is not None
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +53,7 @@ def enabled(client: Any) -> Iterator[Any]:
 
 def is_mapped(array: Any) -> bool:
     """Whether an array lies in a mapped part."""
-    return find_place(array.ctypes.data, array.nbytes) is not None
+    return find_place(array.ctypes.data, 1) is not None
 
 
 def sent(obj: Any, recipient: Any = None) -> tuple[Any, int]:
@@ -67,13 +70,17 @@ VIEWS = {
     "reshaped": lambda array: array.reshape(100, -1),
     "Fortran order": lambda array: array.reshape(100, -1).T,
     "other dtype": lambda array: array.view("u1"),
+    "strided": lambda array: array[::2],
+    "backwards": lambda array: array[::-3],
+    "a corner": lambda array: array.reshape(100, -1)[5:50, 100:300],
+    "repeated": lambda array: np.broadcast_to(array[: N // 2, None], (N // 2, 4)),
     "list": lambda array: [array, array[: N // 2]],
 }
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_by_reference(name: str, store: Any) -> None:
-    """A mapped array and its contiguous views are sent as where they lie, and arrive mapped."""
+    """A mapped array and its views are sent as where they lie, and arrive mapped."""
     obj = VIEWS[name](store.part(0))
     (header, frames), nbytes = sent(obj)
     back = deserialize(header, frames)
@@ -83,26 +90,54 @@ def test_by_reference(name: str, store: Any) -> None:
         np.testing.assert_array_equal(one, other, strict=True)
 
 
-def test_frame_by_reference(tmp_path: Path) -> None:
-    """So is a frame."""
-    frame = pd.DataFrame(np.random.default_rng(0).random((N, 4)), columns=list("abcd"))
+NUMBERS = pd.DataFrame(np.random.default_rng(0).random((N, 4)), columns=list("abcd"))
+TEXTS = pd.Series([f"text {i}" for i in range(N)])
+FRAMES: dict[str, Any] = {
+    "numbers": NUMBERS,
+    "dates": pd.DataFrame({"at": pd.date_range("2000", periods=N, freq="s"), "n": np.arange(N)}),
+    "texts": pd.DataFrame({"text": TEXTS.astype("string[pyarrow]"), "n": np.arange(N)}) if HAVE_ARROW else NUMBERS,
+    "column of text": TEXTS.astype("string[pyarrow]") if HAVE_ARROW else NUMBERS,
+    "column": NUMBERS["a"],
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frame_by_reference(name: str, tmp_path: Path) -> None:
+    """So is a frame, and a column of text that pyarrow holds."""
+    frame = FRAMES[name]
     bpd.to_bpk(dd.from_pandas(frame, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
-    (header, frames), nbytes = sent(bpd.open_bpk(tmp_path).part(0))
-    assert nbytes < 3000
-    assert deserialize(header, frames).equals(frame)
+    part = bpd.open_bpk(tmp_path).part(0)
+    (header, frames), nbytes = sent(part)
+    back = deserialize(header, frames)
+    assert nbytes < 4000
+    assert type(back) is type(frame)
+    assert back.equals(part)
+    assert (back.dtypes == part.dtypes) if frame.ndim == 1 else (back.dtypes == part.dtypes).all()
+
+
+def test_frame_of_bytes(tmp_path: Path) -> None:
+    """What of a frame does not lie in a file travels beside what does, and stays writable."""
+    bpd.to_bpk(dd.from_pandas(NUMBERS, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    frame = bpd.open_bpk(tmp_path).part(0).assign(own=1.5, thing=np.full(N, None))
+    (header, frames), nbytes = sent(frame)
+    back = deserialize(header, frames)
+    assert 8 * N < nbytes < 32 * N
+    assert back.equals(frame)
+    back.loc[:, "own"] += 1
+    assert back["own"].sum() == 2.5 * N
 
 
 @pytest.mark.parametrize(
     ("case", "change"),
     [
-        ("strided", lambda array: array[::2]),
+        ("strided heap", lambda array: array.copy()[::2]),
         ("heap", lambda array: array.copy()),
         ("small", lambda array: array[:10]),
         ("part heap", lambda array: {"a": array.copy(), "b": array}),
     ],
 )
 def test_bytes(case: str, change: Any, store: Any) -> None:
-    """What is not a large contiguous piece of a mapped file is sent as bytes."""
+    """What is not a large piece of a mapped file is sent as bytes."""
     obj = change(store.part(0))
     (header, frames), _ = sent(obj)
     back = deserialize(header, frames)
@@ -207,6 +242,36 @@ def test_sizes(enabled: Any, store: Any) -> None:
     assert nbytes[small.key] < 1000 < 8 * N <= nbytes[large.key]
     bpd.disable(enabled)
     assert set(enabled.run(size_of_mapped, store.path).values()) == {8 * N}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frame_sizes(name: str, tmp_path: Path) -> None:
+    """Of a frame, only what does not lie in a file has a size."""
+    frame = FRAMES[name]
+    bpd.to_bpk(dd.from_pandas(frame, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    part = bpd.open_bpk(tmp_path).part(0)
+    before = sizeof(frame)
+    undo = count_mapped_as_nothing()
+    try:
+        assert sizeof(part) < 4000 < 8 * N < sizeof(frame)
+        assert sizeof(frame) == before
+        if part.ndim == 2:
+            assert 8 * N <= sizeof(part.assign(own=1.5)) < 8 * N + 8000
+            assert sizeof(part[:10].assign(own="a")) < 8000
+    finally:
+        undo()
+    assert sizeof(part) > 8 * N
+
+
+def test_sizes_shared(store: Any) -> None:
+    """Workers that share a process share this: it is undone when the last of them has gone."""
+    part = store.part(0)
+    first, second = count_mapped_as_nothing(), count_mapped_as_nothing()
+    first()
+    first()
+    assert sizeof(part) < 1000
+    second()
+    assert sizeof(part) == 8 * N
 
 
 def size_of_mapped(path: str) -> int:

@@ -1,0 +1,89 @@
+"""What dask takes the size of mapped chunks for: what does not lie in a file.
+
+Rule: whatever has no mapped memory keeps the size that dask gives it.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+import sys
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, Callable
+
+import numpy as np
+from dask.sizeof import sizeof
+
+from ..mappings import find_place
+
+__all__ = ["count_mapped_as_nothing"]
+
+# What is mapped still has an object, and a place in a task.
+_SMALL = 256
+# What dask has for each class, while ours is in its place; who asked for that: workers may share a process.
+_plain: dict[type, Callable[[Any], int]] = {}
+_users: set[object] = set()
+
+
+def count_mapped_as_nothing() -> Callable[[], None]:
+    """Let dask's `sizeof` leave out mapped memory of arrays and frames; return what undoes it."""
+    user = object()
+    if not _users:
+        for cls, mapped in _kinds().items():
+            _plain[cls] = sizeof.dispatch(cls)
+            sizeof.register(cls, partial(_size, _plain[cls], mapped))
+    _users.add(user)
+
+    def undo() -> None:
+        _users.discard(user)
+        while _plain and not _users:
+            sizeof.register(*_plain.popitem())
+
+    return undo
+
+
+def _kinds() -> dict[type, Callable[[Any], int]]:
+    if find_spec("pandas") is None:
+        return {np.ndarray: _in_array}
+    import pandas
+
+    return {np.ndarray: _in_array, pandas.DataFrame: _in_frame, pandas.Series: _in_column}
+
+
+def _size(plain: Callable[[Any], int], mapped: Callable[[Any], int], obj: Any) -> int:
+    nbytes = mapped(obj)
+    return max(int(plain(obj)) - nbytes, _SMALL) if nbytes else int(plain(obj))
+
+
+def _in_array(array: Any) -> int:
+    return int(array.nbytes) if array.nbytes and _is_mapped(array.__array_interface__["data"][0]) else 0
+
+
+def _in_frame(frame: Any) -> int:
+    return sum(_in_values(column) for _, column in frame.items()) + _in_index(frame.index)
+
+
+def _in_column(column: Any) -> int:
+    return _in_values(column) + _in_index(column.index)
+
+
+def _in_index(index: Any) -> int:
+    """Those of ranges and of several levels have no memory of their own to ask."""
+    pandas = sys.modules["pandas"]
+    return 0 if isinstance(index, (pandas.RangeIndex, pandas.MultiIndex)) else _in_values(index)
+
+
+def _in_values(values: Any) -> int:
+    """What is mapped of a column: NumPy's, or pyarrow's. Others are counted whole."""
+    if isinstance(values.dtype, np.dtype):
+        return _in_array(np.asarray(values.array))
+    array = values.array
+    if not isinstance(array, sys.modules["pandas"].arrays.ArrowExtensionArray):
+        return 0
+    buffers = [buffer for chunk in array.__arrow_array__().chunks for buffer in chunk.buffers() if buffer is not None]
+    # A slice has the buffers of the whole.
+    return min(int(sum(buffer.size for buffer in buffers if _is_mapped(buffer.address))), int(array.nbytes))
+
+
+def _is_mapped(address: int) -> bool:
+    return find_place(address, 1) is not None
