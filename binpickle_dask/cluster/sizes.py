@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, Callable
 
 import numpy as np
-from dask.sizeof import sizeof
+from dask.sizeof import register_pandas, sizeof
 
 from ..mappings import find_place
 
@@ -29,25 +28,42 @@ def count_mapped_as_nothing() -> Callable[[], None]:
     """Let dask's `sizeof` leave out mapped memory of arrays and frames; return what undoes it."""
     user = object()
     if not _users:
-        for cls, mapped in _kinds().items():
-            _plain[cls] = sizeof.dispatch(cls)
-            sizeof.register(cls, partial(_size, _plain[cls], mapped))
+        _replace(np.ndarray, _in_array)
+        if "pandas" in sys.modules:
+            _replace_for_pandas()
+        else:  # most workers that compute with arrays never need it
+            sizeof.register_lazy("pandas", _register_pandas)
     _users.add(user)
 
     def undo() -> None:
         _users.discard(user)
-        while _plain and not _users:
-            sizeof.register(*_plain.popitem())
+        if not _users:
+            _put_back()
 
     return undo
 
 
-def _kinds() -> dict[type, Callable[[Any], int]]:
-    if find_spec("pandas") is None:
-        return {np.ndarray: _in_array}
-    import pandas
+def _put_back() -> None:
+    while _plain:
+        sizeof.register(*_plain.popitem())
+    sizeof.register_lazy("pandas", register_pandas)
 
-    return {np.ndarray: _in_array, pandas.DataFrame: _in_frame, pandas.Series: _in_column}
+
+def _register_pandas() -> None:
+    """What dask calls when it meets the first object of pandas."""
+    register_pandas()
+    _replace_for_pandas()
+
+
+def _replace_for_pandas() -> None:
+    pandas = sys.modules["pandas"]
+    _replace(pandas.DataFrame, _in_frame)
+    _replace(pandas.Series, _in_column)
+
+
+def _replace(cls: type, mapped: Callable[[Any], int]) -> None:
+    _plain[cls] = sizeof.dispatch(cls)
+    sizeof.register(cls, partial(_size, _plain[cls], mapped))
 
 
 def _size(plain: Callable[[Any], int], mapped: Callable[[Any], int], obj: Any) -> int:

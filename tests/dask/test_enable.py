@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import operator
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Iterator
@@ -272,6 +274,25 @@ def test_sizes_shared(store: Any) -> None:
     assert sizeof(part) < 1000
     second()
     assert sizeof(part) == 8 * N
+
+
+def test_sizes_without_pandas(tmp_path: Path) -> None:
+    """pandas is not imported for it; frames that are met later are measured all the same."""
+    frame = dd.from_pandas(NUMBERS, npartitions=1)
+    bpd.to_bpk(frame, tmp_path, compute_kwargs={"scheduler": "synchronous"})
+    code = f"""
+import sys
+from dask.sizeof import sizeof
+from binpickle_dask.cluster.sizes import count_mapped_as_nothing
+from binpickle_dask.store import open_bpk
+undo = count_mapped_as_nothing()
+assert "pandas" not in sys.modules
+part = open_bpk({str(tmp_path)!r}).part(0)
+assert sizeof(part) < 4000
+undo()
+assert sizeof(part) > {8 * N}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def size_of_mapped(path: str) -> int:
