@@ -46,7 +46,8 @@ def parse_codecs(codecs: Any) -> tuple[Element, ...]:
 
     Args:
         codecs: a list (or `None` for an empty one) of numcodecs codecs, config dicts, codec ids, and functions that
-            take a buffer and return any of these, a list of them, or `None`. A `None` in a list is left out.
+            take a buffer and return any of these, a list of them, or `None`. A `None` in a list is left out. One of
+            them without a list will do.
 
     Raises:
         TypeError: something else is given.
@@ -55,7 +56,7 @@ def parse_codecs(codecs: Any) -> tuple[Element, ...]:
     if codecs is None:
         return ()
     if not isinstance(codecs, (list, tuple)):
-        raise TypeError(f"codecs is a list, as in codecs=['zstd'], and not {codecs!r:.80}")
+        codecs = [codecs]
     elements = tuple(codec if _is_function(codec) else _step(codec) for codec in codecs if codec is not None)
     _limit(elements, ValueError)
     return elements
@@ -190,7 +191,7 @@ def register_codec(cls: type[Codec]) -> None:
 def _refuse_unsafe(chain: Chain) -> None:
     for step in chain:
         if not step.hostile_safe:
-            hint = "if you trust who wrote the file, load it without trusted="
+            hint = "only a plain load() decodes it, if you trust who wrote the file"
             raise UnknownCodecError(f"codec {step.id!r} is not safe on files of unknown origin: {hint}", step.id)
 
 

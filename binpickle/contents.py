@@ -56,6 +56,13 @@ class Limits:
     nesting: int = 1000
     int_bytes: int = 1 << 16
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if type(value) is not int:
+                raise TypeError(f"Limits: {name} must be an integer, not {value!r:.80}")
+            if value < 0:
+                raise ValueError(f"Limits: {name} must not be negative: {value}")
+
     def buffers_in(self, nbytes: int) -> int:
         """Return how many buffers a file of so many bytes may have."""
         return min(self.buffers, max(_FEW_BUFFERS, self.buffers_per_byte * nbytes))

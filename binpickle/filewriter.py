@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence, Union
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
+from numcodecs.abc import Codec
 
 from .checksums import ALGORITHMS, CHECKSUM, DIGEST, checksum_of
 from .choose import choose
@@ -28,8 +29,8 @@ from .sink import Sink
 
 __all__ = ["Codecs", "DumpOptions", "EncodedChunk", "FileWriter", "encode_chunk"]
 
-Codecs = Union[str, Sequence[Any], None]
-"""The `codecs` argument: `"auto"`, or a list; `None` is an empty one."""
+Codecs = Union[str, Mapping[str, Any], Codec, Callable[[memoryview], Any], Sequence[Any], None]
+"""The `codecs` argument: `"auto"`, one codec, or a list of them; `None` is an empty one."""
 
 
 class DumpOptions:
@@ -52,6 +53,9 @@ class DumpOptions:
         pickler: type[Any] | None = None,
         align: bool = False,
     ):
+        for name, flag in (("mappable", mappable), ("digests", digests), ("align", align)):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, not {flag!r:.80}")
         self.mappable = mappable
         self.align = mappable or align
         self.auto = not mappable and isinstance(codecs, str) and codecs == "auto"
@@ -255,6 +259,8 @@ def _choose_for(buffer: Any, kind: Kind) -> Chain:
 
 
 def _checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    if not isinstance(metadata or {}, Mapping):
+        raise TypeError(f"metadata must map strings to strings, not {metadata!r:.80}")
     checked = dict(metadata or {})
     if not all(isinstance(text, str) for pair in checked.items() for text in pair):
         raise TypeError("metadata must map strings to strings")

@@ -69,6 +69,14 @@ ALIGN_FROM = 4 << 10
 PAGE = 4 << 10
 LARGE = 1 << 20
 
+# What people hand to `load` by mistake, by how it begins.
+_OTHER_FORMATS = (
+    (b"\x80", "pickles and files of joblib do: load it with these, and dump the object anew"),
+    (b"\x93NUMPY", "files of numpy.save do"),
+    (b"PK\x03\x04", "zip files do, those of numpy.savez among them"),
+    (b"\x1f\x8b", "gzip files do"),
+)
+
 # More steps than this are a mistake or an attack.
 MAX_CODECS = 8
 
@@ -102,7 +110,8 @@ class Header:
             raise FormatError(f"not a BinPickle file: only {len(data)} bytes, a header alone has {HEADER.size}")
         magic, version, flags, length = HEADER.unpack(data[: HEADER.size])
         if magic != MAGIC:
-            raise FormatError(f"not a BinPickle file: it begins with {magic!r}, not {MAGIC!r}")
+            known = next((f", as {what}" for start, what in _OTHER_FORMATS if data.startswith(start)), "")
+            raise FormatError(f"not a BinPickle file: it begins with {magic!r}, not {MAGIC!r}{known}")
         if not 1 <= version <= VERSION:
             raise FormatError(f"format version {version} is not known here (1 to {VERSION} are); use a newer binpickle")
         header = cls(version, flags, length)

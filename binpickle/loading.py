@@ -131,8 +131,11 @@ class Loading:
 
     def _warn_unmapped(self) -> None:
         if len(self._in_place) and not self._in_place.any():
-            why = "its arrays are stored encoded" if self._mapped is not None else "its source is not a regular file"
-            message = f"nothing of the file could be mapped: {why}; it is read into memory (dump with mappable=True)"
+            if self._mapped is None:
+                why = "its source is not a regular file"
+            else:
+                why = "its arrays are stored encoded (dump with mappable=True)"
+            message = f"nothing of the file could be mapped: {why}; it is read into memory"
             warnings.warn(message, FormatWarning, stacklevel=_level_of_caller())
 
 

@@ -6,6 +6,7 @@ Rule: opening checks structure and index; nothing is unpickled but by `load`.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from operator import index
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional
 
@@ -72,6 +73,10 @@ class BinPickleFile:
             raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
         if direct not in (False, True, "nowarn"):
             raise ValueError(f"direct must be False, True or 'nowarn', not {direct!r}")
+        if verify not in (None, False, True):
+            raise TypeError(f"verify must be None, True or False, not {verify!r}")
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits must be binpickle.Limits(...), not {limits!r:.80}")
         mmap_mode = mmap_mode or ("r" if direct else None)
         keys = Keys.of(key, context)
         if keys is not None and verify is False:
@@ -201,7 +206,7 @@ class BinPickleFile:
             IntegrityError: a chunk is damaged.
             CodecError: a chunk does not decode; its codec is not allowed here (Blosc: `load` decodes it).
         """
-        n = range(len(self.buffers))[i]
+        n = _number(i, len(self.buffers))
         contents, regions = self._container.contents, self._container.regions
         with self._naming():
             if self._mapped is not None and regions.mappable[n]:
@@ -306,3 +311,10 @@ def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
 
 def _ignore(_: int) -> None:
     pass
+
+
+def _number(i: Any, count: int) -> int:
+    try:
+        return range(count)[index(i)]
+    except IndexError:
+        raise IndexError(f"there is no buffer {i}: the file has {count}") from None

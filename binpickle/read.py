@@ -33,7 +33,8 @@ def load(
         file: path, or binary file object with `read`, read from its position to its end; unseekable ones are copied
             to memory, or from 16 MiB on to an unnamed temporary file.
         mmap_mode: `None` reads into fresh memory, where arrays are as writable as those that were dumped; `"r"` maps
-            what is stored raw, all arrays are read-only; `"c"` maps copy-on-write: arrays are writable, changes stay
+            what is stored raw, all arrays beside the stream are read-only (in files that were dumped with
+            `mappable=True` all but those of objects); `"c"` maps copy-on-write: arrays are writable, changes stay
             private. Mapped arrays outlive the file: it may be replaced or unlinked (POSIX), not truncated.
         trusted: `None` is plain pickle. A collection, empty or of classes or `"module:qualname"` strings, loads with a
             strict machine of our own: built-in and NumPy types, and these; nothing else is imported or runs. Of codecs
@@ -56,7 +57,9 @@ def load(
         IntegrityError: it is damaged.
         AuthenticationError: a key is given, and the seal is missing or wrong.
         UntrustedError: `trusted` is given, and the file uses what is not in it.
-        UnknownCodecError: a codec is not installed, or not allowed from files (see `register_codec`).
+        CodecError: a chunk does not decode. `UnknownCodecError`: a codec is not installed, or not allowed from files
+            (see `register_codec`).
+        TypeError, ValueError: an argument is not what it should be.
         OSError: from the operating system, unchanged.
         Exception: what the object's classes raise; with a note on library versions that differ.
     """

@@ -27,7 +27,13 @@ from .source import open_source
 
 __all__ = ["SAME", "repack"]
 
-SAME: Any = object()
+
+class _Same:
+    def __repr__(self) -> str:
+        return "SAME"
+
+
+SAME: Any = _Same()
 """In place of a new key or context: keep the old one."""
 
 
@@ -77,12 +83,14 @@ def repack(
         container.require_object()
         if container.contents.sealed and keys is None:
             raise AuthenticationError("the file is sealed: give its key, and new_key=None to remove the seal")
+        target_key = key if new_key is SAME else new_key
+        same_context = context if target_key is not None else b""
         options = DumpOptions(
             mappable=mappable,
             codecs=codecs,
             metadata=container.contents.metadata,
-            key=key if new_key is SAME else new_key,
-            context=context if new_context is SAME else new_context,
+            key=target_key,
+            context=same_context if new_context is SAME else new_context,
             digests=container.contents.version == VERSION and container.contents.root_digest is not None,
         )
         with open_sink(target) as sink, crew:

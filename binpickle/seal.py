@@ -41,11 +41,13 @@ class Keys:
 
         Raises:
             TypeError: the key or the context is not bytes.
-            ValueError: a key is too short, or there is none.
+            ValueError: a key is too short, or there is none; there is a context, but no key.
         """
         if not isinstance(context, (bytes, bytearray, memoryview)):
             raise TypeError(f"context must be bytes, not {type(context).__name__}")
         if key is None:
+            if len(context):
+                raise ValueError("a context is bound into a seal, and means nothing without a key: give key=, too")
             return None
         if callable(key):  # that this gives nothing is its mistake, and no way to load without a key
             key = key()

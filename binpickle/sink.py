@@ -99,7 +99,9 @@ def _naming(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = path, None
+        error.filename = path
+        if error.filename2 is not None:  # the temporary name; set to None it would be shown as "-> None"
+            del error.filename2
         raise
 
 
@@ -216,6 +218,8 @@ def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -
         TypeError: it is neither a path nor a binary file object, or a file object with arguments that need a path.
         OSError: the path can not be written.
     """
+    if durable not in (None, False, True):
+        raise TypeError(f"durable must be None, True or False, not {durable!r:.80}")
     if isinstance(file, (str, os.PathLike)):
         path = os.fsdecode(file)
         return _special_file(path, exclusive) or AtomicFile(path, durable, exclusive)

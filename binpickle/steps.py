@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Callable
 
 import numpy as np
@@ -169,7 +170,9 @@ def unknown_codec(codec_id: str) -> UnknownCodecError:
     elif codec_id in RULES and codec_id not in LEGACY:
         hint = "is not in the installed release of numcodecs: install a newer one, with what the codec needs"
     else:
-        hint = "is none that files may name: if you trust it, pass its class to binpickle.register_codec"
+        near = get_close_matches(codec_id, sorted(RULES), n=1)
+        meant = f" (is {near[0]!r} meant?)" if near else ""
+        hint = f"is not known{meant}: if it is one of your own, pass its class to binpickle.register_codec"
     return UnknownCodecError(f"codec {codec_id!r:.80} {hint}", codec_id)
 
 

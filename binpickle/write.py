@@ -15,8 +15,6 @@ from .sink import BytesSink, Sink, open_sink
 
 __all__ = ["BinPickler", "dump", "dumps", "write_steps"]
 
-_NOT_GIVEN: Any = object()
-
 
 def write_steps(
     obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None
@@ -51,12 +49,12 @@ def dump(
     exclusive: bool = False,
     pickler: type[Any] | None = None,
     progress: Progress | None = None,
-    codec: Any = _NOT_GIVEN,
+    codec: Any = ...,
 ) -> None:
     """Write an object to a file.
 
     A path is replaced only when the new file is complete: whatever fails or interrupts, Ctrl-C included, leaves the
-    old file as it was, and no other. A failure while writing to a file object leaves a partial file there, which
+    old file as it was, and no other; or, when the new one has just taken its place, that. A failure while writing to a file object leaves a partial file there, which
     `load` refuses.
 
     Args:
@@ -64,7 +62,8 @@ def dump(
         file: path, or binary file object with `write`; unseekable ones will do. Writing begins at its position.
         mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
         codecs: `"auto"` chooses for each buffer; a list holds numcodecs codecs, config dicts, ids, or functions that
-            are given a whole buffer and return any of these or `None`. The list is applied to every buffer.
+            are given a whole buffer (a `memoryview` whose `obj` is the array it came from) and return any of these or
+            `None`. The list is applied to every buffer. A single one needs no list.
         threads: that encode at the same time; by default as many as CPUs may be used.
         metadata: strings by name, to be read without unpickling.
         digests: store SHA-256 digests instead of checksums; the file then has a `root_digest`.
@@ -86,7 +85,7 @@ def dump(
         OSError: from the operating system, unchanged.
         Exception: what the object's classes raise when they are pickled.
     """
-    if codec is not _NOT_GIVEN:
+    if codec is not ...:
         codecs = _codecs_from(codec)
     options = DumpOptions(
         mappable=mappable,
@@ -157,9 +156,9 @@ class BinPickler:
         exclusive: bool = False,
         pickler: type[Any] | None = None,
         progress: Progress | None = None,
-        codec: Any = _NOT_GIVEN,
+        codec: Any = ...,
     ):
-        if codec is not _NOT_GIVEN:
+        if codec is not ...:
             codecs = _codecs_from(codec)
         self._file, self._durable, self._exclusive, self._progress = file, durable, exclusive, progress
         self._options = DumpOptions(

@@ -277,9 +277,11 @@ def test_wrong_arguments(path: Path) -> None:
     for way in ways:
         with pytest.raises(ValueError, match="must be"):
             binpickle.load(path, **way)
-    for way in ({"threads": 1.5}, {"threads": "2"}):
+    for way in ({"threads": 1.5}, {"threads": "2"}, {"verify": "yes"}, {"limits": {"buffers": 1}}):
         with pytest.raises(TypeError):
             binpickle.load(path, **way)
+    with pytest.raises(ValueError, match="nothing without a key"):
+        binpickle.load(path, context=b"a")
     for direct in ("r", 2, None):
         with pytest.raises(ValueError, match="direct"):
             BinPickleFile(path, direct=direct)
@@ -437,7 +439,7 @@ def test_buffers(way: Any, mode: Any, tmp_path: Path) -> None:
         assert opened.buffers[2:4] == [opened.buffers[2], opened.buffers[3]]
         assert [buffer.order for buffer in opened.buffers][:4] == ["C", "F", (1, 2, 0), "C"]
         for i in (len(arrays), -len(arrays) - 1):
-            with pytest.raises(IndexError):
+            with pytest.raises(IndexError, match=f"the file has {len(arrays)}"):
                 opened.array(i)
             with pytest.raises(IndexError):
                 opened.buffers[i]
@@ -707,6 +709,15 @@ def test_limits(limit: str, path: Path) -> None:
         assert (caught.value.limit, caught.value.file) == (limit, str(path))
 
 
+@pytest.mark.parametrize(
+    ("value", "error"), [("1GB", TypeError), (1e9, TypeError), (None, TypeError), (-1, ValueError)]
+)
+def test_no_limits(value: Any, error: Any) -> None:
+    """A limit is a natural number."""
+    with pytest.raises(error, match="decoded_bytes must"):
+        Limits(decoded_bytes=value)
+
+
 def test_file_info(path: Path) -> None:
     """A file is missing, invalid or BinPickle's."""
     info = binpickle.file_info(path)
@@ -725,7 +736,8 @@ NOT_BINPICKLE = {
     "nothing": (b"", "not a BinPickle file"),
     "little": (b"BPCK", "not a BinPickle file"),
     "a header alone": (binpickle.dumps(1)[:16], "truncated"),
-    "a pickle": (pickle.dumps([1] * 99), "not a BinPickle file"),
+    "a pickle": (pickle.dumps([1] * 99), "as pickles and files of joblib do"),
+    "an array": (b"\x93NUMPY\x01\0" + bytes(99), "as files of numpy.save do"),
     "cut off": (binpickle.dumps(OBJECT)[:-1], "truncated"),
     "followed by something": (binpickle.dumps(OBJECT) + b"\n", "followed by other bytes"),
     "twice": (binpickle.dumps(OBJECT) * 2, "the file has"),

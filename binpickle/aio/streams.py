@@ -162,7 +162,8 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     if _is_plain(file):
         return None
     if _is_async(getattr(file, "drain", None)):
-        raise TypeError("an asyncio.StreamWriter can not be used from threads: wrap it in an object with async write")
+        hint = "its write can not be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
+        raise TypeError(f"file must not be an asyncio.StreamWriter: {hint}")
     write: Any = getattr(file, "write", None)
     send: Any = getattr(file, "send", None)
     if _is_async(write):

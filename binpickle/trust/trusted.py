@@ -30,7 +30,10 @@ class Trusted:
 
     def __init__(self, trusted: Iterable[Any] = ()):
         if isinstance(trusted, (str, bytes)) or not isinstance(trusted, Iterable):
-            raise TypeError(f"trusted must be a collection of classes or 'module:qualname' strings, not {trusted!r}")
+            hint = ": call it" if callable(trusted) else ""
+            raise TypeError(
+                f"trusted must be a collection of classes or 'module:qualname' strings, not {trusted!r}{hint}"
+            )
         self._loaders: dict[Name, Callable[[], Any]] = dict(map(_entry, trusted))
 
     def loader(self, name: Name) -> Callable[[], Any] | None:
@@ -49,7 +52,9 @@ def _entry(item: Any) -> tuple[Name, Callable[[], Any]]:
     if isinstance(item, str):
         module, _, qualname = item.partition(":")
         if not (module and qualname):
-            raise ValueError(f"trusted: {item!r} is not of the form 'module:qualname'")
+            raise ValueError(
+                f"trusted: {item!r} is not of the form 'module:qualname'; binpickle.trust has whole libraries"
+            )
         name = canonical(module, qualname)
         return name, partial(_import, name)
     home, own = getattr(item, "__module__", None), getattr(item, "__qualname__", None)
