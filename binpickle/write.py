@@ -54,8 +54,8 @@ def dump(
     """Write an object to a file.
 
     A path is replaced only when the new file is complete: whatever fails or interrupts, Ctrl-C included, leaves the
-    old file as it was, and no other; or, when the new one has just taken its place, that. A failure while writing to a file object leaves a partial file there, which
-    `load` refuses.
+    old file as it was, and no other; or, when the new one has just taken its place, that one. A failure while writing
+    to a file object leaves a partial file there, which `load` refuses.
 
     Args:
         obj: what to write: anything that pickle can. Must not be changed meanwhile.

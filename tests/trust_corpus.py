@@ -117,6 +117,7 @@ def _indices(pd: Any) -> Iterator[tuple[str, Any]]:
     yield "range", pd.RangeIndex(3)
     yield "categories", pd.CategoricalIndex(["a", "b"])
     yield "intervals", pd.Series([1, 2], index=pd.interval_range(0, 2))
+    yield "interval values", pd.Series(pd.interval_range(0, 2))
     yield "periods", pd.Series([1, 2], index=pd.period_range("2020", periods=2, freq="M"))
     yield "days", pd.Series([1, 2], index=pd.date_range("2020", periods=2, freq="D"))
     yield "utc", pd.Series(pd.date_range("2020", periods=2, tz="UTC"))

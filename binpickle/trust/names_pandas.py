@@ -18,7 +18,7 @@ NAMES = {
     _unpickle_block
     """,
     "pandas._libs.interval": """
-    Interval
+    Interval __pyx_unpickle_IntervalMixin
     """,
     "pandas._libs.missing": """
     NA
