@@ -158,6 +158,8 @@ def repack(
         new_context: what to seal the target for; by default the same.
         unseal: leave the target without a seal.
     """
+    if "-" in (source, target):
+        raise ValueError("repack needs paths, and no pipes; a file of that name is ./-")
     sealing = key_arguments(key_files, context)
     if new_key_file is not None or unseal:
         sealing["new_key"] = None if new_key_file is None else read_key(new_key_file)
