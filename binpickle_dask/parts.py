@@ -99,7 +99,8 @@ class PartLoader:
         reading = self.reading
         sealing = reading.sealing
         seals = (sealing.files, sealing.function, sealing.context)
-        return "binpickle_dask", self.snapshot, self.item, reading.mmap_mode, reading.verify, seals, reading.trusted
+        trusted = None if reading.trusted is None else sorted(map(str, reading.trusted))
+        return "binpickle_dask", self.snapshot, self.item, reading.mmap_mode, reading.verify, seals, trusted
 
 
 def load_part(root: str, manifest: Manifest, item: int, index: Sequence[int], reading: Reading) -> Any:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from binpickle.errors import AuthenticationError
 from binpickle.keyfiles import read_key
@@ -46,20 +46,21 @@ class Sealing:
         """Return what a caller gave as `key` and `context`; the keys are fetched once, to see that they are some.
 
         Raises:
-            TypeError: the key is neither path, list of paths nor function, or would travel by value.
-            ValueError: a key is too short.
+            TypeError: the key is neither path, list of paths nor function, or would travel by value; the context is not
+                bytes.
+            ValueError: a key is too short; there is a context, but no key.
             OSError: a key file can not be read.
         """
-        Keys.of(None, context)  # refuses what is no context
         if key is None:
+            Keys.of(None, context)  # refuses a context that would be of no use
             return UNSEALED
         if callable(key):
-            sealing = cls(function=_name_of(key), context=bytes(context))
+            sealing = cls(function=_name_of(key), context=context)
         else:
             paths = key if isinstance(key, (list, tuple)) and key else [key]
-            sealing = cls(files=tuple(map(_path_of, paths)), context=bytes(context))
+            sealing = cls(files=tuple(map(_path_of, paths)), context=context)
         sealing._keys()
-        return sealing
+        return replace(sealing, context=bytes(context))
 
     def __bool__(self) -> bool:
         return bool(self.files or self.function)
@@ -68,10 +69,14 @@ class Sealing:
         """Fetch the keys, anew each time: what `binpickle` takes as `key`.
 
         Raises:
+            TypeError: the function gives nothing, which must not be taken for having asked for no seal.
             OSError: a key file can not be read, with the host.
         """
         if self.function:
-            return _function(self.function)()
+            found = _function(self.function)()
+            if found is None:
+                raise TypeError(f"{self.function} gives no key (host {HOST})")
+            return found
         with naming_host():
             return [read_key(path) for path in self.files]
 
@@ -110,10 +115,7 @@ class Sealing:
             raise about(error, path) from None
 
     def _keys(self) -> Keys:
-        keys = Keys.of(self.keys(), self.context)
-        if keys is None:
-            raise TypeError(f"{self.function} gives no key")
-        return keys
+        return cast(Keys, Keys.of(self.keys(), self.context))
 
 
 UNSEALED = Sealing()
