@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from . import report
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument("--quick", dest="full", action="store_false", help="smaller sizes, few repeats (the default)")
     scale.add_argument("--full", action="store_true", help="the sizes of the claims, many repeats, all rows")
+    parser.add_argument("--rounds", type=int, default=1000, help="at most so many repeats of each measurement")
     parser.add_argument("--json", type=Path, help="write every measurement to this file")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where files are written")
     commands = parser.add_subparsers(title="showing results again")
@@ -69,6 +71,7 @@ def run(options: argparse.Namespace) -> None:
 
     measured = []
     for case in (case for row in rows for case in cases_of(row, scale)):
+        case = replace(case, rounds=min(case.rounds, options.rounds))
         measured.append(run_case(case, scale, options.folder, tell))
         # After each case, so that an interrupted run keeps what it has.
         if options.json:
