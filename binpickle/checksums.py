@@ -11,7 +11,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 import xxhash
 
-__all__ = ["ALGORITHMS", "CHECKSUM", "DIGEST", "Algorithm", "checksum_of"]
+__all__ = ["ALGORITHMS", "CHECKSUM", "DIGEST", "Algorithm", "checksum_of", "start_checksum"]
 
 
 class Algorithm(NamedTuple):
@@ -52,7 +52,12 @@ def checksum_of(pieces: Sequence[Any], name: str) -> bytes:
     """Return the checksum or digest of bytes that lie in several places, without joining them."""
     if len(pieces) == 1:
         return ALGORITHMS[name].of(pieces[0])
-    running = _STARTED[name]()
+    running = start_checksum(name)
     for piece in pieces:
         running.update(piece)
     return bytes(running.digest())
+
+
+def start_checksum(name: str) -> Any:
+    """Return a checksum or digest of nothing yet, with `update` and `digest`; one of those that are written."""
+    return _STARTED[name]()

@@ -29,18 +29,16 @@ class Job(Generic[T]):
         function: what to call.
         off_main: must not run in the main thread (Blosc: it would start its own threads there).
         light: costs less than handing it to another thread does; the owner does it when its turn comes.
-        eager: worth a helper even if no other job waits, since the owner has something else to do first.
     """
 
-    __slots__ = ("_error", "_function", "_result", "done", "eager", "light", "off_main")
+    __slots__ = ("_error", "_function", "_result", "done", "light", "off_main")
 
-    def __init__(self, function: Callable[[], T], off_main: bool = False, light: bool = False, eager: bool = False):
+    def __init__(self, function: Callable[[], T], off_main: bool = False, light: bool = False):
         self._function: Callable[[], T] | None = function
         self._result: T | None = None
         self._error: BaseException | None = None
         self.off_main = off_main
         self.light = light and not off_main
-        self.eager = eager
         self.done = False
 
     def run(self) -> None:
@@ -131,7 +129,7 @@ class Crew:
             self._waiting.append(job)
             other = _needs_other_thread(job)
             # One job that waits is the owner's own; a helper for it would only make a small file slower.
-            invite = (other or job.eager or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
+            invite = (other or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
             invite = invite and self._refused is None
             self._coming += invite
         if invite:

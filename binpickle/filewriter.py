@@ -19,13 +19,14 @@ from .choose import choose
 from .codecs import RAW, Chain, chain_for, encode, parse_codecs, stream_chain
 from .contents import Kind
 from .crew import Crew, Job, Pipeline, exhaust
-from .format import CHUNK_BYTES, MAPPABLE, NATIVE_ORDER, VERSION, Header
+from .format import MAPPABLE, NATIVE_ORDER, VERSION, Header
 from .index import IndexBuilder
 from .meter import Meter, Progress
 from .pickling import check_pickler, pickle
 from .plan import AUTO, ChunkPlan, OutOfBand, Plan, buffer_array, is_large, plan_buffers
 from .seal import Keys
 from .sink import Sink
+from .streaming import GatheredStream, RawStream, StreamCut
 
 __all__ = ["Codecs", "DumpOptions", "EncodedChunk", "FileWriter", "encode_chunk"]
 
@@ -128,28 +129,19 @@ class FileWriter:
         self._index = IndexBuilder(options.algorithm)
         self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, self._write_chunk)
         self._meter = Meter(progress)
-        self._stream = 0
-        self._pieces: list[Any] = []  # of the stream, of the chunk that grows
-        self._held = 0
+        self._stream = self._open_stream()
         sink.write(options.header.pack())
 
     def write_stream(self, piece: Any) -> None:
-        """Take the next piece of the pickle stream, of any length; it is kept, and must not change."""
+        """Take the next piece of the pickle stream, of any length; it may be kept, and must not change."""
         self._crew.check()
-        view = memoryview(piece).cast("B")
-        while self._held + len(view) >= CHUNK_BYTES:
-            room = CHUNK_BYTES - self._held
-            self._hold(view[:room])
-            view = view[room:]
-            self._flush_stream(eager=True)  # more is being pickled meanwhile
-        self._hold(view)
+        self._stream.write(piece)
 
     def plan(self, found: OutOfBand) -> Plan:
         """Cut the buffers, after the end of the stream."""
-        if self._held:
-            self._flush_stream()
+        self._stream.end()
         plan = plan_buffers(found, *self._chains(found), self._options.align)
-        self._meter.total = self._stream + sum(chunk.nbytes for chunk in plan.chunks)
+        self._meter.total = self._stream.nbytes + sum(chunk.nbytes for chunk in plan.chunks)
         self._sink.expect(sum(chunk.nbytes for chunk in plan.chunks if chunk.chain == RAW))
         return plan
 
@@ -162,9 +154,9 @@ class FileWriter:
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
         """Write index and trailer."""
-        starts = plan.starts + self._stream
+        starts = plan.starts + self._stream.nbytes
         index, trailer = self._index.finish(
-            self._stream, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
+            self._stream.nbytes, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
         )
         if self._options.keys is not None:
             seal = self._options.keys.tag(self._options.header.pack(), trailer.pack())
@@ -173,16 +165,18 @@ class FileWriter:
         self._sink.write(trailer.pack())
         self._meter.finish()
 
-    def _hold(self, view: memoryview) -> None:
-        if view:
-            self._pieces.append(view)
-            self._held += len(view)
+    def _open_stream(self) -> StreamCut:
+        options = self._options
+        if options.stream_chain == RAW and ALGORITHMS[options.algorithm].cheap:
+            return RawStream(self._sink, options.algorithm, self._place_stream)
+        return GatheredStream(self._push_stream)
 
-    def _flush_stream(self, eager: bool = False) -> None:
-        pieces, held = self._pieces, self._held
-        self._pieces, self._held = [], 0
-        self._stream += held
-        self._push(ChunkPlan(pieces, held, self._options.stream_chain), eager)
+    def _place_stream(self, nbytes: int, checksum: bytes) -> None:
+        self._index.place(nbytes, nbytes, (), checksum)
+        self._meter.advance(nbytes)
+
+    def _push_stream(self, data: bytearray) -> None:
+        self._push(ChunkPlan([data], len(data), self._options.stream_chain))
 
     def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
         """Return the codec chains in use, and for each buffer an index into them."""
@@ -215,14 +209,13 @@ class FileWriter:
         ids[large] = [table.id_of(chain) for chain in chosen]
         return ids
 
-    def _push(self, chunk: ChunkPlan, eager: bool = False) -> None:
+    def _push(self, chunk: ChunkPlan) -> None:
         algorithm = self._options.algorithm
         self._pipeline.push(
             Job(
                 partial(encode_chunk, chunk, algorithm, self._options.auto),
                 off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
-                eager=eager,
             )
         )
 

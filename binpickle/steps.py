@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Callable
 
 import numpy as np
@@ -170,6 +169,8 @@ def unknown_codec(codec_id: str) -> UnknownCodecError:
     elif codec_id in RULES and codec_id not in LEGACY:
         hint = "is not in the installed release of numcodecs: install a newer one, with what the codec needs"
     else:
+        from difflib import get_close_matches  # only for this message
+
         near = get_close_matches(codec_id, sorted(RULES), n=1)
         meant = f" (is {near[0]!r} meant?)" if near else ""
         hint = f"is not known{meant}: if it is one of your own, pass its class to binpickle.register_codec"

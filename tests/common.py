@@ -14,8 +14,8 @@ import pytest
 from golden_contents import same
 
 import binpickle
-import binpickle.filewriter
 import binpickle.plan
+import binpickle.streaming
 
 __all__ = ["ROOT", "assert_same", "each", "leftovers", "python", "small_chunks"]
 
@@ -58,7 +58,7 @@ def _arrays(obj: Any) -> Iterator[np.ndarray]:
 def small_chunks(nbytes: int = 4096) -> Iterator[None]:
     """Cut into chunks of so many bytes; buffers from a quarter of that on have their own."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (binpickle.plan, binpickle.filewriter):
+        for module in (binpickle.plan, binpickle.streaming):
             patch.setattr(module, "CHUNK_BYTES", nbytes)
         patch.setattr(binpickle.plan, "SHARE_BELOW", nbytes // 4)
         yield
