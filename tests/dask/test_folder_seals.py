@@ -411,7 +411,7 @@ def test_no_key_in_graphs(client: Any, key: Path, tmp_path: Path) -> None:
         watch(0, 0)
         seen.append(cloudpickle.dumps([later.__dask_graph__(), loaded.__dask_graph__(), given]))
     assert all(
-        any(name in graphs for graphs in seen) for name in (b"PartWriter", b"PartLoader", b"test_sealed:one_key")
+        any(name in graphs for graphs in seen) for name in (b"PartWriter", b"PartLoader", b"test_folder_seals:one_key")
     )
     assert not any(map(shows_key, seen))
 
