@@ -25,6 +25,7 @@ REACHED, MISSED = "#2a7f62", "#c0392b"
 
 # Fixed, so that the same results give the same file.
 mpl.rcParams["svg.hashsalt"] = "binpickle"
+mpl.rcParams["svg.fonttype"] = "none"  # text stays text: a tenth of the size
 METADATA = {"Date": None}
 
 GROWTH = {"bytes": "bytes of one array", "buffers": "arrays of 800 bytes"}
