@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import binpickle
 from reliability.fuzz import CORPUS, Report, fuzz, input_number, read_corpus
+from reliability.guided import guided, is_there
 from reliability.mutation import mend
 from reliability.targets import TARGETS, Broken
 
@@ -26,6 +27,15 @@ def test_changed_inputs(target: str, size: Callable[[int], int]) -> None:
     report = fuzz(target, 0, size(INPUTS[target]), SECONDS)
     assert {"loaded", "opened", "untrusted"} <= set(report.outcomes)
     assert not report.finds
+
+
+@pytest.mark.skipif(not is_there(), reason="atheris is not installed")
+@pytest.mark.parametrize("target", TARGETS)
+def test_led_by_coverage(target: str) -> None:
+    """Nor does an input that atheris was led to by the lines which others made run."""
+    run = guided(target, 20, seed=1)
+    assert run.inputs > 100, run.said
+    assert not run.crashes, run.said
 
 
 @pytest.mark.parametrize("target", TARGETS)
