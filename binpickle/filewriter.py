@@ -79,7 +79,7 @@ class DumpOptions:
 
 
 class EncodedChunk(NamedTuple):
-    """A chunk as it goes into the file: `pieces` one behind the other. What it was made from is no longer held."""
+    """A chunk as it goes into the file: `pieces` one behind the other. What was encoded is no longer held."""
 
     nbytes: int
     alignment: int
