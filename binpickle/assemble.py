@@ -178,8 +178,9 @@ def map_buffers(container: Container, mapped: np.ndarray, which: np.ndarray) -> 
         mapped: uint8, the whole file.
         which: int64, numbers of buffers that are stored raw.
     """
-    begins = container.regions.offsets[which]
-    ends = begins + container.contents.buffer_nbytes[which]
+    regions = container.regions
+    begins = regions.offsets[which]
+    ends = begins + regions.stops[which] - container.contents.buffer_starts[which]
     return {i: mapped[a:b] for i, a, b in zip(which.tolist(), begins.tolist(), ends.tolist())}
 
 

@@ -17,6 +17,7 @@ __all__ = ["exact_sums", "pack_column", "unpack_column"]
 # Positions stay below this, so that sums of a position and a length never overflow int64.
 _LIMIT = 1 << 62
 _WIDTHS = (1, 2, 4, 8)
+_FEW = 32
 
 
 def pack_column(values: np.ndarray) -> Any:
@@ -64,9 +65,9 @@ def exact_sums(values: np.ndarray, start: int, name: str) -> np.ndarray:
     Raises:
         FormatError: a sum is negative or out of range.
     """
-    if len(values) and int(np.abs(values).max()) * len(values) + start < _LIMIT:
+    if len(values) > _FEW and int(np.abs(values).max()) * len(values) + start < _LIMIT:
         sums = np.concatenate(([start], values)).cumsum()
-    else:  # int64 might overflow: Python's integers do not
+    else:  # int64 might overflow: Python's integers do not, and take less time for a few
         exact = list(accumulate([start, *values.tolist()]))
         for extreme in (min(exact), max(exact)):
             if not -_LIMIT < extreme < _LIMIT:

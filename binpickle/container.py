@@ -1,7 +1,7 @@
 """An open file: its contents, and its chunks read, checked and decoded one at a time.
 
-Rule: one parser for each version, chosen once from the header; behind it nothing knows versions. `read_chunk` and
-`check_chunk` are safe in any thread.
+Rule: what opens is consistent: whatever the tables say can be read. `read_chunk` and `check_chunk` are safe in any
+thread.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from . import layout, legacy
 from .checksums import ALGORITHMS
 from .codecs import Chain, chain_from_specs, decode
-from .contents import Contents, Limits
-from .errors import AuthenticationError, CodecError, FormatError, IntegrityError, LimitError
-from .format import HEADER, TRAILER, VERSION, Header, Trailer
-from .regions import find_regions
+from .contents import Limits
+from .errors import CodecError, FormatError, IntegrityError, LimitError
+from .format import VERSION
 from .seal import Keys
 from .source import Source
+from .tables import read_tables
 
 __all__ = ["Container", "allocate"]
 
@@ -50,12 +49,11 @@ class Container:
     def __init__(self, source: Source, limits: Limits, keys: Keys | None = None):
         self.source = source
         self.authenticated = keys is not None
-        self.header, self.contents = _open(source, limits, keys)
-        self.regions = find_regions(self.contents)
+        self.header, self.contents, self.regions, padding = read_tables(source, limits, keys)
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
-        if self.contents.version == VERSION:  # older ones promise neither
-            self._check_padding()
-            self.regions.check_chunks_in_use(self.contents.chunk_starts)
+        for start, stop in padding:
+            if bytes(source.read(start, stop - start)) != bytes(stop - start):
+                raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
 
     @property
     def stream_chunks(self) -> range:
@@ -170,15 +168,6 @@ class Container:
             return f"chunk {i} (pickle stream)"
         return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
 
-    def _check_padding(self) -> None:
-        """Refuse a file with anything but zeros between its chunks."""
-        offsets = self.contents.chunk_offsets
-        before = np.concatenate(([HEADER.size], offsets[:-1] + self.contents.chunk_stored[:-1]))
-        for i in np.flatnonzero(offsets > before).tolist():
-            start, stop = int(before[i]), int(offsets[i])
-            if np.frombuffer(self.source.read(start, stop - start), np.uint8).any():
-                raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
-
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
         regions = self.regions
@@ -190,40 +179,6 @@ class Container:
         lengths = np.minimum(regions.gap_stops[first:stop], end) - begin - starts
         if _any_in(data, starts, lengths):
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
-
-
-def _open(source: Source, limits: Limits, keys: Keys | None) -> tuple[Header, Contents]:
-    if source.size > limits.stored_bytes:
-        raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
-    header = Header.unpack(bytes(source.read(0, min(HEADER.size, source.size))))
-    if header.version < VERSION:
-        if keys is not None:
-            raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
-        return header, _open_legacy(source, header, limits)
-    tail = min(TRAILER.size, source.size - HEADER.size)
-    data = bytes(source.read(source.size - tail, tail))
-    trailer = Trailer.unpack(data)
-    if keys is not None:
-        keys.verify(header.pack(), data, trailer.seal)
-    layout.check_trailer(trailer, source.size, limits)
-    index = bytes(source.read(trailer.index_offset, trailer.index_length))
-    contents = layout.parse(header, trailer, index, limits)
-    if contents.sealed and contents.root_digest is None:
-        refused = FormatError if keys is None else AuthenticationError
-        raise refused("the seal vouches for nothing: the file has checksums, no digests")
-    return header, contents
-
-
-def _open_legacy(source: Source, header: Header, limits: Limits) -> Contents:
-    if not HEADER.size < header.length <= source.size:
-        raise FormatError(
-            f"the file is truncated: it has {source.size} bytes, its header says {header.length}; get it again"
-        )
-
-    def read(offset: int, nbytes: int) -> bytes:
-        return bytes(source.read(offset, nbytes))
-
-    return legacy.parse(header.version, header.flags, header.length, read, limits)
 
 
 def _any_in(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> bool:

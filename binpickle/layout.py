@@ -19,7 +19,7 @@ from .errors import FormatError, IntegrityError, LimitError
 from .format import HEADER, MAX_CODECS, MAX_ENCODED_CHUNK, PAGE, TRAILER, Header, Trailer
 from .kinds import kind_from_packed
 
-__all__ = ["check_trailer", "parse"]
+__all__ = ["check_index", "check_trailer", "parse"]
 
 Specs = Tuple[Spec, ...]
 
@@ -30,16 +30,13 @@ def parse(header: Header, trailer: Trailer, data: bytes, limits: Limits) -> Cont
     Args:
         header: of the file.
         trailer: of the file.
-        data: the index.
+        data: the index, after `check_index`.
         limits: what to accept.
 
     Raises:
         FormatError: a number is out of bounds or tables disagree.
         LimitError: the file asks for more than `limits` allow.
-        IntegrityError: the index is not the one that was written.
     """
-    if hashlib.sha256(data).digest() != trailer.index_digest:
-        raise IntegrityError("the index differs from its digest in the trailer: the file is damaged; get it again")
     index = _unpack_index(data)
     requires = index.get("requires")
     if requires != []:
@@ -69,6 +66,16 @@ def check_trailer(trailer: Trailer, size: int, limits: Limits) -> None:
         raise LimitError(f"the index has {trailer.index_length} bytes, more than {limits.index_bytes}", "index_bytes")
 
 
+def check_index(trailer: Trailer, data: bytes) -> None:
+    """Refuse an index that is not the one that was written, before it is parsed.
+
+    Raises:
+        IntegrityError: its digest is not that of the trailer.
+    """
+    if hashlib.sha256(data).digest() != trailer.index_digest:
+        raise IntegrityError("the index differs from its digest in the trailer: the file is damaged; get it again")
+
+
 def _unpack_index(data: bytes) -> dict[str, Any]:
     size = len(data)
     try:
@@ -94,7 +101,7 @@ def _unpack_index(data: bytes) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
-    if not all(isinstance(key, str) for key in mapping):
+    if not set(map(type, mapping)) <= {str}:
         raise FormatError("index: a key is not a string")
     if len(mapping) != len(pairs):
         raise FormatError("index: a key stands twice in one map")

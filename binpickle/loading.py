@@ -71,8 +71,7 @@ class Loading:
         self._trusted = trusted
         nbytes = container.contents.buffer_nbytes
         self._in_place = container.regions.mappable & (nbytes > 0) & (mapped is not None)
-        to_read = container.nbytes_of(self._chunks(~self._in_place & (nbytes > 0)))
-        self._meter = Meter(progress, to_read + container.stream_nbytes)
+        self._meter = Meter(progress, None if progress is None else self._to_read(nbytes))
 
     def steps(self) -> Generator[None, None, Any]:
         """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
@@ -103,6 +102,10 @@ class Loading:
     def _when_asked(self) -> Iterator[Any]:
         """Decode nothing before the stream asks for it, which it does not after it was refused."""
         yield from exhaust(self._buffers())
+
+    def _to_read(self, nbytes: np.ndarray) -> int:
+        container = self._container
+        return container.nbytes_of(self._chunks(~self._in_place & (nbytes > 0))) + container.stream_nbytes
 
     def _chunks(self, which: np.ndarray) -> np.ndarray:
         """Return the numbers of the chunks that hold the buffers of a mask."""

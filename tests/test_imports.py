@@ -27,7 +27,7 @@ LEVELS = [
     legacy_fields meter overview pickling plan rebuild reducers regions seal steps trust words
     """,
     "cpus crew sink source",
-    "assemble container filewriter loading streaming summary",
+    "assemble container filewriter loading streaming summary tables",
     "info opened read repack write",
     "aio inspection",
     "__init__",

@@ -1,0 +1,124 @@
+"""From a file's first and last bytes to its tables, all checked: what is read whenever a file is opened.
+
+Rule: one parser for each version, chosen once from the header; behind it nothing knows versions. What an index means
+depends on nothing but its bytes, so that the tables of raw files with few buffers are found again.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import layout, legacy
+from .contents import Contents, Limits
+from .errors import AuthenticationError, FormatError, LimitError
+from .format import HEADER, TRAILER, VERSION, Header, Trailer
+from .regions import Regions, find_regions
+from .seal import Keys
+from .source import Source
+
+__all__ = ["Tables", "read_tables"]
+
+# A worker of dask maps the same parts for one task after the other: the tables of that many are kept, some 4 KiB each.
+_KEPT = 1024
+_FEW = 64
+
+_recent: dict[Any, Tables] = {}
+_lock = threading.Lock()
+
+
+class Tables(NamedTuple):
+    """What is known of a file before any of its data is read.
+
+    Attributes:
+        header: of the file.
+        contents: what it holds.
+        regions: how buffers and chunks lie to each other.
+        padding: starts and stops of what lies between chunks.
+    """
+
+    header: Header
+    contents: Contents
+    regions: Regions
+    padding: list[tuple[int, int]]
+
+
+def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
+    """Read the tables of a file.
+
+    Args:
+        source: its bytes.
+        limits: what to accept.
+        keys: refuse a file that is not sealed by one of them, before anything of it is parsed.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent.
+        LimitError: more than `limits` allow.
+        IntegrityError: the index is damaged.
+        AuthenticationError: the seal is missing or wrong.
+    """
+    if source.size > limits.stored_bytes:
+        raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
+    start = bytes(source.read(0, min(HEADER.size, source.size)))
+    header = Header.unpack(start)
+    if header.version == VERSION:
+        return _read_version_3(source, header, limits, keys)
+    if keys is not None:
+        raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
+    contents = _read_legacy(source, header, limits)
+    return Tables(header, contents, find_regions(contents), [])  # older versions do not say what lies between chunks
+
+
+def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys | None) -> Tables:
+    tail = min(TRAILER.size, source.size - HEADER.size)
+    end = bytes(source.read(source.size - tail, tail))
+    trailer = Trailer.unpack(end)
+    if keys is not None:
+        keys.verify(header.pack(), end, trailer.seal)
+    layout.check_trailer(trailer, source.size, limits)
+    index = bytes(source.read(trailer.index_offset, trailer.index_length))
+    layout.check_index(trailer, index)
+    known = header, end, limits
+    tables = _recent.get(known)
+    if tables is None:
+        tables = _parsed(header, trailer, index, limits)
+        _remember(known, tables)
+    contents = tables.contents
+    if contents.sealed and contents.root_digest is None:
+        refused = FormatError if keys is None else AuthenticationError
+        raise refused("the seal vouches for nothing: the file has checksums, no digests")
+    return tables
+
+
+def _parsed(header: Header, trailer: Trailer, index: bytes, limits: Limits) -> Tables:
+    contents = layout.parse(header, trailer, index, limits)
+    regions = find_regions(contents)
+    regions.check_chunks_in_use(contents.chunk_starts)
+    offsets = contents.chunk_offsets
+    before = np.concatenate(([HEADER.size], offsets[:-1] + contents.chunk_stored[:-1]))
+    padded = offsets > before
+    return Tables(header, contents, regions, list(zip(before[padded].tolist(), offsets[padded].tolist())))
+
+
+def _remember(known: Any, tables: Tables) -> None:
+    contents = tables.contents
+    if max(len(contents.buffer_starts), len(contents.chunk_starts)) > _FEW or any(contents.chains):
+        return  # to decode takes longer than to parse, and specs of codecs are dicts, which callers could change
+    with _lock:
+        _recent[known] = tables
+        if len(_recent) > _KEPT:
+            del _recent[next(iter(_recent))]
+
+
+def _read_legacy(source: Source, header: Header, limits: Limits) -> Contents:
+    if not HEADER.size < header.length <= source.size:
+        raise FormatError(
+            f"the file is truncated: it has {source.size} bytes, its header says {header.length}; get it again"
+        )
+
+    def read(offset: int, nbytes: int) -> bytes:
+        return bytes(source.read(offset, nbytes))
+
+    return legacy.parse(header.version, header.flags, header.length, read, limits)
