@@ -1,20 +1,23 @@
 """dask arrays: one part for each chunk, whatever the chunks are.
 
-Rule: only constructors that work in both modes of `array.query-planning` are used. The graph of a loaded array is one
-blockwise layer, whose size does not depend on the number of chunks.
+Rule: the graph of a loaded array is one blockwise layer, whose size does not depend on the number of chunks. Of most
+arrays the manifest says all that is to be known.
 """
 
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence, Tuple
+from typing import Any, Callable, Sequence, Tuple
 
 import dask.array as da
+import numpy as np
 from dask.base import tokenize
+from dask.blockwise import BlockIndex, blockwise
+from dask.highlevelgraph import HighLevelGraph
 
 from .kinds import assemble
-from .manifest import Item, PartRecord
+from .manifest import PLAIN_DTYPES, Item, PartRecord
 from .parts import PartLoader
 
 __all__ = ["finish", "load", "plan"]
@@ -24,7 +27,9 @@ Chunks = Tuple[Tuple[int, ...], ...]
 
 def plan(array: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
     """Return the numbers of blocks, the facts known beforehand, and what JSON can not say of it."""
-    return tuple(array.numblocks), {"dtype": str(array.dtype)}, {"meta": array._meta, "dtype": array.dtype}
+    meta, dtype = array._meta, array.dtype
+    plain = type(meta) is np.ndarray and meta.dtype == dtype and str(dtype) in PLAIN_DTYPES
+    return tuple(array.numblocks), {"dtype": str(dtype), "plain": plain}, {"meta": meta, "dtype": dtype}
 
 
 def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -37,24 +42,30 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
     return {**item.facts, "shape": [sum(sizes) for sizes in chunks], "chunks": chunks}, meta
 
 
-def load(item: Item, meta: dict[str, Any], loader: PartLoader, chunks: Any = None) -> Any:
+def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chunks: Any = None) -> Any:
     """Return the array that loads the parts.
 
     Args:
         item: of the manifest.
-        meta: what `finish` gave.
+        meta: returns what `finish` gave.
         loader: of the parts.
         chunks: as in `dask.array.from_array`; by default those that were saved.
     """
     stored = tuple(map(tuple, item.facts["chunks"]))
     name = "from-bpk-" + tokenize(loader, chunks)
+    empty = np.empty((0,) * len(stored), item.facts["dtype"]) if item.facts.get("plain") else meta()["meta"]
     if chunks is None:
-        block = _BlockLoader(loader)
-        return da.map_blocks(block, name=name, chunks=stored, dtype=meta["dtype"], meta=meta["meta"])
-    whole = _Whole(loader, tuple(map(sum, stored)), meta["dtype"])
-    return da.from_array(
-        whole, chunks=chunks, name=name, asarray=False, fancy=False, inline_array=True, meta=meta["meta"]
-    )
+        return _of_blocks(loader, name, stored, empty)
+    whole = _Whole(loader, tuple(map(sum, stored)), empty.dtype)
+    return da.from_array(whole, chunks=chunks, name=name, asarray=False, fancy=False, inline_array=True, meta=empty)
+
+
+def _of_blocks(loader: PartLoader, name: str, chunks: Chunks, meta: Any) -> Any:
+    if hasattr(da.Array, "expr"):  # in the mode `array.query-planning` arrays are not made of graphs
+        return da.map_blocks(_BlockLoader(loader), name=name, chunks=chunks, dtype=meta.dtype, meta=meta)
+    axes = tuple(range(len(chunks)))
+    layer = blockwise(loader, name, axes, BlockIndex(tuple(map(len, chunks))), axes, numblocks={})
+    return da.Array(HighLevelGraph.from_collections(name, layer), name, chunks, meta=meta)
 
 
 @dataclass(frozen=True)

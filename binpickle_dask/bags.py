@@ -3,7 +3,7 @@
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import dask.bag as db
 from dask.base import tokenize
@@ -26,8 +26,8 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
     return item.facts, meta
 
 
-def load(item: Item, meta: dict[str, Any], loader: PartLoader) -> Any:
+def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader) -> Any:
     """Return the bag that loads the parts."""
     name = "from-bpk-" + tokenize(loader)
     layer = blockwise(loader, name, "i", BlockIndex(item.numblocks), "i", numblocks={})
-    return db.Bag(HighLevelGraph.from_collections(name, layer, dependencies=[]), name, item.nparts)
+    return db.Bag(HighLevelGraph.from_collections(name, layer), name, item.nparts)

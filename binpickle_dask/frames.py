@@ -8,7 +8,7 @@ afterwards, if the partitions turn out to be in order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import dask.config
 import dask.dataframe as dd
@@ -40,12 +40,12 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
     return facts, {**meta, "divisions": divisions}
 
 
-def load(item: Item, meta: dict[str, Any], loader: PartLoader, columns: Any = None) -> Any:
+def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, columns: Any = None) -> Any:
     """Return the frame that loads the parts.
 
     Args:
         item: of the manifest.
-        meta: what `finish` gave.
+        meta: returns what `finish` gave.
         loader: of the parts.
         columns: to load; by default all.
 
@@ -53,7 +53,8 @@ def load(item: Item, meta: dict[str, Any], loader: PartLoader, columns: Any = No
         KeyError: there is no such column.
         ValueError: `columns` for what has none.
     """
-    empty = meta["meta"]
+    known = meta()
+    empty = known["meta"]
     if hasattr(empty, "columns"):
         load_part: Any = _FrameLoader(loader)
         keywords = {"columns": list(empty.columns) if columns is None else _known(columns, empty)}
@@ -65,7 +66,7 @@ def load(item: Item, meta: dict[str, Any], loader: PartLoader, columns: Any = No
     # Otherwise dask would turn columns of objects into strings.
     with dask.config.set({"dataframe.convert-string": False}):
         return dd.from_map(
-            load_part, range(item.nparts), meta=empty, divisions=meta["divisions"], label="from-bpk", **keywords
+            load_part, range(item.nparts), meta=empty, divisions=known["divisions"], label="from-bpk", **keywords
         )
 
 

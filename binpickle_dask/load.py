@@ -6,6 +6,7 @@ held before.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Iterable
 
 from .collections import module_of
@@ -52,7 +53,7 @@ def from_bpk(
         SnapshotGoneError: the folder does not hold this snapshot, or no longer does.
         ValueError: an argument is for another kind of collection.
         KeyError: there is no such column.
-        TypeError: the key is neither a path nor a function that can be imported.
+        TypeError: the key is neither a path nor a function that can be imported; `trusted` is no collection.
         AuthenticationError: a key is given, and a seal is missing or wrong.
         UntrustedError: `trusted` is given, and the folder uses what is not in it.
         BinPickleError: the folder is damaged.
@@ -64,7 +65,7 @@ def from_bpk(
     values = []
     for i, item in enumerate(store.items):
         loader = PartLoader(store.path, store.snapshot, i, reading)
-        values.append(module_of(item.kind).load(item, store.meta(i), loader, **options))
+        values.append(module_of(item.kind).load(item, partial(store.meta, i), loader, **options))
     return fill(store.structure(), values)
 
 

@@ -10,14 +10,19 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Callable, NamedTuple, Sequence
 
+import numpy as np
+
 from binpickle.errors import FormatError
 
 from .folder import check_name, manifest_path, read_manifest_file
 from .sealing import UNSEALED, Sealing
 
-__all__ = ["KINDS", "Item", "Manifest", "PartRecord", "cached_manifest", "read_manifest"]
+__all__ = ["KINDS", "PLAIN_DTYPES", "Item", "Manifest", "PartRecord", "cached_manifest", "read_manifest"]
 
 KINDS = ("array", "frame", "bag", "delayed", "other")
+
+# Names that say all of an element type, and that nothing else than NumPy's arrays needs.
+PLAIN_DTYPES = frozenset(np.dtype(code).name for code in "?bBhHiIlLqQefdFD")
 
 
 class PartRecord(NamedTuple):
@@ -48,7 +53,8 @@ class Item:
         numblocks: number of parts along each dimension; one dimension for all but arrays.
         nbytes: size of each part's file, in C order of the blocks.
         digests: root digest of each part in hexadecimal; empty if they have none.
-        facts: what is known of the whole: shape, dtype, chunks, columns, divisions, rows.
+        facts: what is known of the whole: shape, dtype, chunks, columns, divisions, rows; of an array also whether it
+            is plain: its chunks are NumPy's, and the name of the dtype says all of it.
     """
 
     kind: str
@@ -193,6 +199,7 @@ def _check_facts(facts: dict[str, Any]) -> None:
     _want(_are(_is_count, facts.get("shape", [])), "shape")
     _want(_are(_is_text, facts.get("columns", [])), "columns")
     _want(_is_text(facts.get("dtype", "")), "dtype")
+    _want(not facts.get("plain") or facts.get("dtype") in PLAIN_DTYPES, "a plain array")
 
 
 def _are(test: Callable[[Any], bool], values: Any) -> bool:

@@ -121,7 +121,7 @@ def _map(descriptor: int, path: str, signature: Signature) -> Any:
         if error.errno not in (errno.ENOMEM, errno.EMFILE, errno.ENODEV, errno.EACCES, errno.EINVAL):
             raise
         return _read(descriptor, signature[2], error)
-    start = np.frombuffer(mapping, np.uint8).ctypes.data
+    start = np.frombuffer(mapping, np.uint8).__array_interface__["data"][0]
     at = bisect_right(_starts, start)
     _forget(at, start, start + signature[2])
     _starts.insert(bisect_right(_starts, start), start)

@@ -45,13 +45,14 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
     return item.facts, meta
 
 
-def load(item: Item, meta: dict[str, Any], loader: PartLoader) -> Any:
+def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader) -> Any:
     """Return the collection that loads the parts."""
     if item.kind == "delayed":
         key = "from-bpk-" + tokenize(loader)
-        return _SINGLE[meta["type"]](key, {key: Task(key, loader, 0)})
-    rebuild, args = meta["rebuild"]
-    graph = {key: Task(key, loader, i) for i, key in enumerate(meta["keys"])}
+        return _SINGLE[meta()["type"]](key, {key: Task(key, loader, 0)})
+    known = meta()
+    rebuild, args = known["rebuild"]
+    graph = {key: Task(key, loader, i) for i, key in enumerate(known["keys"])}
     names = {_name(key): "from-bpk-" + tokenize(loader, _name(key)) for key in graph}
     renamed = {_rename(key, names): Task(_rename(key, names), loader, i) for i, key in enumerate(graph)}
     try:

@@ -18,7 +18,7 @@ from .kinds import assemble
 from .manifest import Item, Manifest, read_manifest
 from .parts import Reading, load_part
 from .sealing import UNSEALED, Sealing, seal_path
-from .structure import OWN_CLASSES, fill
+from .structure import OWN_CLASSES, Slot, fill
 from .vacuum import ABANDONED_AFTER, vacuum
 from .verify import find_errors
 
@@ -67,7 +67,7 @@ def open_bpk(
         trusted: as in `binpickle.load`, for whatever the store unpickles.
 
     Raises:
-        TypeError: the key is neither a path nor a function that can be imported.
+        TypeError: the key is neither a path nor a function that can be imported; `trusted` is no collection.
         AuthenticationError: a key is given, and the seal of the manifest is missing or wrong.
         FileNotFoundError: there is no such folder.
         NotCommittedError: no save into it has ended.
@@ -203,7 +203,7 @@ class Store:
         """
         reading = self._reading(mmap_mode, verify)
         values = [self._load_item(i, reading) for i in range(len(self.items))]
-        return fill(self._meta["structure"], values) if self.manifest.structured else values[0]
+        return fill(self.structure(), values)
 
     def meta(self, item: int = 0) -> dict[str, Any]:
         """Return what is known of a collection that JSON can not say. Unpickles.
@@ -217,8 +217,8 @@ class Store:
         return found
 
     def structure(self) -> Any:
-        """Return what holds the items of a structure: see `structure.pack`. Unpickles."""
-        return self._meta["structure"]
+        """Return what holds the items: see `structure.pack`. Unpickles, if it is more than one collection."""
+        return self._meta["structure"] if self.manifest.structured else Slot(0)
 
     def verify(self, *, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, unpickling nothing; return what is wrong, in words.
@@ -274,6 +274,8 @@ class Store:
 
 def _with_ours(trusted: Any) -> Any:
     """Return what the caller trusts, and the classes that every structure is made of."""
+    if trusted is None:
+        return None
     if isinstance(trusted, (str, bytes)) or not isinstance(trusted, Iterable):
-        return trusted
+        raise TypeError(f"trusted must be a collection of classes or 'module:qualname' strings, not {trusted!r:.80}")
     return frozenset(trusted) | OWN_CLASSES

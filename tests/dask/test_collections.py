@@ -93,6 +93,17 @@ def test_unknown_chunks(tmp_path: Path) -> None:
     assert back.compute().tolist() == [0, 3, 6, 9]
 
 
+def test_plain(tmp_path: Path) -> None:
+    """Of a NumPy array of numbers all is in the manifest: nothing is unpickled before the parts are."""
+    saved(da.arange(10, chunks=4), tmp_path)
+    for path in tmp_path.rglob("meta.bpk"):
+        path.unlink()
+    assert bpd.from_bpk(tmp_path).sum().compute() == 45
+    assert bpd.from_bpk(tmp_path, chunks=5).sum().compute() == 45
+    with pytest.raises(errors.PartError):
+        bpd.open_bpk(tmp_path).meta()
+
+
 def test_masked(tmp_path: Path) -> None:
     """Masked chunks stay masked, and so does the array in other chunks."""
     array = da.ma.masked_greater(da.arange(10, chunks=4), 6)

@@ -106,7 +106,7 @@ def test_kinds(codecs: Any, key: Path, tmp_path: Path) -> None:
     assert bpd.open_bpk(tmp_path / "out", key=key, context=CONTEXT).load()[2] == 2
 
 
-@pytest.mark.parametrize("name", ["_bpk.json", "*.json", "*.seal", "RUN.json", "RUN.seal", "meta.bpk", "c.1.bpk"])
+@pytest.mark.parametrize("name", ["_bpk.json", "*.json", "*.seal", "RUN.json", "RUN.seal", "c.1.bpk"])
 def test_one_byte(name: str, folder: Path, key: Path) -> None:
     """Any change of any file is refused: when it is loaded, or, of what is read only to go on, then and by `verify`."""
     paths = [path for path in folder.rglob(name) if name[0] != "*" or path.parent.name == "_snapshots"]
@@ -142,10 +142,6 @@ def older_part(folder: Path, old: Path) -> None:
     put(only(folder, "c.1.bpk"), only(old, "c.1.bpk").read_bytes())
 
 
-def older_meta(folder: Path, old: Path) -> None:
-    put(only(folder, "meta.bpk"), only(old, "meta.bpk").read_bytes())
-
-
 def older_run(folder: Path, old: Path) -> None:
     for path in only(old, "RUN.json").parent.iterdir():
         put(only(folder, "RUN.json").parent / path.name, path.read_bytes())
@@ -156,7 +152,7 @@ def older_manifest(folder: Path, old: Path) -> None:
         put(only(folder / "_snapshots", "*" + path.suffix), path.read_bytes())
 
 
-@pytest.mark.parametrize("swap", [between_parts, older_part, older_meta, older_run, older_manifest])
+@pytest.mark.parametrize("swap", [between_parts, older_part, older_run, older_manifest])
 @pytest.mark.parametrize("mmap_mode", ["auto", "r"])
 def test_swapped(swap: Callable[[Path, Path], None], mmap_mode: Any, folder: Path, key: Path, tmp_path: Path) -> None:
     """Authentic files do not stand in for each other, neither in one run nor between two of the same array."""
@@ -164,6 +160,21 @@ def test_swapped(swap: Callable[[Path, Path], None], mmap_mode: Any, folder: Pat
     swap(folder, tmp_path / "old")
     with pytest.raises((errors.AuthenticationError, errors.PartError)):
         total(folder, key=key, mmap_mode=mmap_mode)
+
+
+def test_meta(key: Path, tmp_path: Path, synchronous: None) -> None:
+    """What the manifest can not say of a collection is sealed, too."""
+    frame = dd.from_pandas(pd.DataFrame({"a": range(10)}), npartitions=2)
+    for name in ("old", "new"):
+        bpd.to_bpk(frame, tmp_path / name, key=key)
+    meta, other = (only(tmp_path / name, "meta.bpk") for name in ("new", "old"))
+    data = meta.read_bytes()
+    changed = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in range(0, len(data), 50)]
+    for wrong in (*changed, other.read_bytes()):
+        put(meta, wrong)
+        with pytest.raises(errors.BinPickleError):
+            bpd.from_bpk(tmp_path / "new", key=key)
+        assert len(bpd.open_bpk(tmp_path / "new", key=key).verify()) == 1
 
 
 def test_rollback(folder: Path, key: Path) -> None:
