@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import platform
+import random
 import statistics
 import tempfile
 import time
@@ -53,12 +54,16 @@ class Row(NamedTuple):
 
 
 def in_turn(ways: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, float]:
-    """Time all ways in turn; return the median seconds of each, the first round left out."""
+    """Time all ways in turn; return the median seconds of each, the first round left out.
+
+    Each round has an order of its own: what one leaves behind (garbage, cold caches) must not always hit the same.
+    """
     taken: dict[str, list[float]] = {name: [] for name in ways}
+    shuffled = random.Random(0)
     for n in range(rounds + 1):
-        for name, way in ways.items():
+        for name in shuffled.sample(list(ways), len(ways)):
             begun = time.perf_counter()
-            way(n)
+            ways[name](n)
             taken[name].append(time.perf_counter() - begun)
     return {name: statistics.median(seconds[1:]) for name, seconds in taken.items()}
 

@@ -1,7 +1,8 @@
 """Turns measurements into lines of the table: ours, the peer's, their ratio, and whether the target was reached.
 
 Rule: ratios are of medians; the range is of the ratios of neighbouring measurements, so it shows the machine's noise.
-A target without measurements is not reached, and says why.
+A target without measurements is not reached, and says why. When a hypervisor takes the processors away, everything
+stands still: delays of such rounds are shown, but do not count.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Line:
     spread: tuple[float, float] | None = None
     minima: float | None = None
     failure: str = ""
+    disturbed: tuple[int, float] | None = None  # rounds that do not count, and the largest value in them
 
     @property
     def reached(self) -> bool | None:
@@ -54,8 +56,12 @@ def _line(done: Measurements, target: Target) -> Line:
         failures = [f"{name}: {done.failures[name]}" for name in names if name in done.failures]
         return Line(*claim, failure="; ".join(failures) or "not measured")
     middle = [median(series) for series in values]
-    if target.kind in ("amount", "worst"):
-        return Line(*claim, ours=middle[0], result=max(values[0]) if target.kind == "worst" else middle[0])
+    if target.kind == "amount":
+        return Line(*claim, ours=middle[0], result=middle[0])
+    if target.kind == "worst":
+        counted, others = _split(done.values[target.ours], target.metric)
+        disturbed = (len(others), max(others)) if others else None
+        return Line(*claim, ours=middle[0], result=max(counted), disturbed=disturbed)
     if target.kind == "difference":
         return Line(*claim, ours=middle[0], theirs=middle[1], result=middle[0] - middle[1])
     pairs = [one / other for one, other in zip(*values)]
@@ -67,3 +73,13 @@ def _line(done: Measurements, target: Target) -> Line:
         spread=(min(pairs), max(pairs)),
         minima=min(values[0]) / min(values[1]),
     )
+
+
+def _split(metrics: dict[str, list[float]], metric: str) -> tuple[list[float], list[float]]:
+    """Give the values that count, and those of rounds in which the processors were taken away; all, if all were."""
+    values = metrics[metric]
+    stolen = metrics.get(f"{metric.split()[0]} stolen", []) if metric.endswith("delay") else []
+    if len(stolen) != len(values) or all(stolen):
+        return values, []
+    rounds = list(zip(values, stolen))
+    return [value for value, taken in rounds if not taken], [value for value, taken in rounds if taken]

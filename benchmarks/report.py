@@ -21,8 +21,9 @@ METHOD = """\
 Each measurement is one call in a process of its own, with the object in memory, everything imported, the page cache
 warm, free memory in recent use, and a target that does not exist yet. Contenders take turns in one run. The ratio is
 that of the medians; the range is that of the ratios of neighbouring measurements; `minima` is the ratio of the smallest
-times. Memory is the high-water mark above the state before the call, without file-backed pages. Every contender was
-shown to give an equal object back. Nothing is synced to disk.
+times. Memory is the high-water mark above the state before the call, without file-backed pages. Worst delays are those
+of rounds in which no hypervisor took processor time from the machine (steal time); those of the others are shown with
+their number. Every contender was shown to give an equal object back. Nothing is synced to disk.
 """
 
 HEAD = "| row | what | ours | peer | ratio | range | minima | target | reached |\n|---|---|---|---|---|---|---|---|---|"
@@ -46,7 +47,11 @@ def as_json(measured: list[Measurements], scale: Scale, machine: dict[str, str])
 
 def read_lines(results: dict[str, Any]) -> list[Line]:
     """Give the lines of results that were read from JSON."""
-    return [Line(**{**line, "spread": tuple(line["spread"]) if line["spread"] else None}) for line in results["lines"]]
+    pairs = ("spread", "disturbed")
+    return [
+        Line(**{**line, **{name: tuple(line[name]) if line.get(name) else None for name in pairs}})
+        for line in results["lines"]
+    ]
 
 
 def table(results: dict[str, Any]) -> str:
@@ -78,6 +83,9 @@ def _markdown(line: Line) -> str:
         return _row([*cells, "", "", "", _limit(line), f"{REACHED[line.reached]} ({line.failure})"])
     if line.kind != "ratio":
         result = line.kind if line.kind == "amount" else f"{line.kind} {amount_text(line.metric, line.result)}"
+        if line.disturbed:
+            rounds, most = line.disturbed
+            result += f" ({amount_text(line.metric, most)} in {rounds} rounds with steal time)"
         return _row([*cells, result, "", "", _limit(line), REACHED[line.reached]])
     low, high = line.spread or (line.result, line.result)
     spread = f"{low:.2f} to {high:.2f}" if low != high else ""

@@ -91,18 +91,22 @@ def _timed(step: str, call: Callable[[], Any]) -> dict[str, float]:
     water = HighWater()
     before = _clocks()
     result = call()
-    seconds, worked, waited = (after - start for start, after in zip(before, _clocks()))
+    seconds, worked, waited, stolen = (after - start for start, after in zip(before, _clocks()))
     metrics = {step: seconds, f"{step} memory": float(water.rise())}
-    metrics.update({f"{step} processor time": worked, f"{step} waited": waited})
+    metrics.update({f"{step} processor time": worked, f"{step} waited": waited, f"{step} stolen": stolen})
     if isinstance(result, Measured):
         metrics.update(result.metrics)
     return metrics
 
 
-def _clocks() -> tuple[float, float, float]:
-    """Give the seconds on the clock, on processors, and those that this thread was ready but had no processor."""
+def _clocks() -> tuple[float, float, float, float]:
+    """Give the seconds on the clock, on processors, and those that this thread was ready but had no processor.
+
+    The last are those for which a hypervisor took processors from the whole machine.
+    """
     waited = int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-    return time.perf_counter(), time.process_time(), waited
+    stolen = int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+    return time.perf_counter(), time.process_time(), waited, stolen
 
 
 def _warm_up(job: Job) -> None:
