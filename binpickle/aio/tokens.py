@@ -74,7 +74,10 @@ class AsyncCrew(Crew):
             self._limiter.release_on_behalf_of(self)
 
     def invite(self) -> None:
-        self._call_soon(self._bring_helper)
+        if self.crowded():  # no token is idle, nor will be soon: the event loop need not be woken to find that
+            self.turn_away()
+        else:
+            self._call_soon(self._bring_helper)
 
     def may_stay(self) -> bool:
         return not self.crowded()
