@@ -80,6 +80,15 @@ def cross(session: nox.Session) -> None:
         session.run("python", "tests/cross/write.py", f"{folder}/{release}.bpk")
 
 
+@nox.session(name="oldest-dask")
+def oldest_dask(session: nox.Session) -> None:
+    """Test `binpickle_dask` with the oldest release of dask that it supports."""
+    install(session, "tests")
+    wanted = PROJECT["project"]["optional-dependencies"]["dask"]
+    session.install(*(requirement.replace(">=", "==") + ".*" for requirement in wanted))
+    session.run("pytest", "tests/dask")
+
+
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Change files and pickle streams at random, for an hour, and look at them in every safe way."""

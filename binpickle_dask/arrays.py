@@ -7,7 +7,10 @@ arrays the manifest says all that is to be known.
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Callable, Sequence, Tuple
 
 import dask.array as da
@@ -52,33 +55,21 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chu
         chunks: as in `dask.array.from_array`; by default those that were saved.
     """
     stored = tuple(map(tuple, item.facts["chunks"]))
-    name = "from-bpk-" + tokenize(loader, chunks)
     empty = np.empty((0,) * len(stored), item.facts["dtype"]) if item.facts.get("plain") else meta()["meta"]
-    if chunks is None:
-        return _of_blocks(loader, name, stored, empty)
+    # In the mode `array.query-planning` arrays are expressions, which name themselves.
+    made_of_graph = not hasattr(da.Array, "expr")
+    name = {"name": "from-bpk-" + tokenize(loader, chunks)} if made_of_graph else {}
+    if chunks is None and made_of_graph:
+        return _of_blocks(loader, chunks=stored, meta=empty, **name)
     whole = _Whole(loader, tuple(map(sum, stored)), empty.dtype)
-    return da.from_array(whole, chunks=chunks, name=name, asarray=False, fancy=False, inline_array=True, meta=empty)
+    wanted = stored if chunks is None else chunks
+    return da.from_array(whole, chunks=wanted, asarray=False, fancy=False, inline_array=True, meta=empty, **name)
 
 
 def _of_blocks(loader: PartLoader, name: str, chunks: Chunks, meta: Any) -> Any:
-    if hasattr(da.Array, "expr"):  # in the mode `array.query-planning` arrays are not made of graphs
-        return da.map_blocks(_BlockLoader(loader), name=name, chunks=chunks, dtype=meta.dtype, meta=meta)
     axes = tuple(range(len(chunks)))
     layer = blockwise(loader, name, axes, BlockIndex(tuple(map(len, chunks))), axes, numblocks={})
     return da.Array(HighLevelGraph.from_collections(name, layer), name, chunks, meta=meta)
-
-
-@dataclass(frozen=True)
-class _BlockLoader:
-    """What `map_blocks` calls."""
-
-    loader: PartLoader
-
-    def __call__(self, block_id: tuple[int, ...] | None = None) -> Any:
-        return self.loader(tuple(map(int, block_id or ())))
-
-    def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return self.loader.__dask_tokenize__()
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,7 @@ class _Whole:
 
     @property
     def chunks(self) -> Chunks:
-        """The stored chunks. Looked up, since this object is in every task."""
+        """The stored chunks: where `"auto"` begins. Looked up, since this object is in every task."""
         return tuple(map(tuple, self.loader.manifest.items[self.loader.item].facts["chunks"]))
 
     def __getitem__(self, key: Any) -> Any:
@@ -120,7 +111,7 @@ class _Whole:
 
     def _read(self, ranges: Sequence[tuple[int, int]]) -> Any:
         """Read what lies between start and stop along each dimension."""
-        pieces = [_pieces(sizes, *range_) for sizes, range_ in zip(self.chunks, ranges)]
+        pieces = [_pieces(edges, *range_) for edges, range_ in zip(_edges(self.loader), ranges)]
         grid = Item("array", "", tuple(map(len, pieces)))
         parts = []
         for position in range(grid.nparts):
@@ -140,15 +131,19 @@ def _split(part: Any, n: int) -> tuple[tuple[int, int], Any]:
     return (start, max(start, stop)), slice(None, None, step)
 
 
-def _pieces(sizes: Sequence[int], start: int, stop: int) -> list[tuple[int, slice]]:
+@lru_cache(maxsize=64)
+def _edges(loader: PartLoader) -> list[list[int]]:
+    """Return where chunks begin along each dimension, and where the last one ends. Too long to be in every task."""
+    return [[0, *accumulate(sizes)] for sizes in loader.manifest.items[loader.item].facts["chunks"]]
+
+
+def _pieces(edges: Sequence[int], start: int, stop: int) -> list[tuple[int, slice]]:
     """Which chunks hold a range, and what of each: at least one, which may give nothing."""
     found = []
-    begin = 0
-    for i, size in enumerate(sizes):
-        first, last = max(start, begin), min(stop, begin + size)
-        if first < last:
-            found.append((i, slice(first - begin, last - begin)))
-        begin += size
+    for i in range(bisect_right(edges, start) - 1, bisect_left(edges, stop)):
+        begin, end = edges[i], edges[i + 1]
+        if max(start, begin) < min(stop, end):
+            found.append((i, slice(max(start - begin, 0), min(stop, end) - begin)))
     return found or [(0, slice(0, 0))]
 
 

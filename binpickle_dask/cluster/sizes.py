@@ -51,7 +51,7 @@ def _put_back() -> None:
 
 def _register_pandas() -> None:
     """What dask calls when it meets the first object of pandas."""
-    register_pandas()
+    sizeof.register_lazy("pandas", register_pandas)  # asked below, where it must not be this function again
     _replace_for_pandas()
 
 
