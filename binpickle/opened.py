@@ -82,6 +82,7 @@ class BinPickleFile:
         if keys is not None and verify is False:
             raise ValueError("verify=False with a key: nothing would be authenticated")
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
+        self._closed = False
         self._source = file if isinstance(file, Source) else open_source(file)
         try:
             with self._naming():
@@ -114,7 +115,8 @@ class BinPickleFile:
         return _reopen, (self._source.path, digest, self._settings)
 
     def close(self) -> None:
-        """Close the file; twice is fine. Arrays that came from it live on."""
+        """Close the file; twice is fine. Arrays that came from it live on; to read more is a `ValueError`."""
+        self._closed = True
         self._source.close()
 
     @property
@@ -253,7 +255,9 @@ class BinPickleFile:
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
-        """Add the file's name to errors."""
+        """Add the file's name to errors of reading it."""
+        if self._closed:
+            raise ValueError("the file is closed")
         try:
             yield
         except BinPickleError as error:

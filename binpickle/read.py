@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Iterable
 
 from .contents import Limits
@@ -88,6 +89,8 @@ def loads(
         trusted: see `load`, as for the others.
     """
     threads = check_threads(threads)
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError("loads takes the bytes of a file: use load to read one by its path")
     source = BytesSource(data, shared=not copy)
     direct: Any = False if copy else "nowarn"
     with BinPickleFile(source, direct=direct, verify=verify, key=key, context=context, limits=limits) as opened:

@@ -15,6 +15,8 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 
+from .source import makefile_hint
+
 __all__ = ["AtomicFile", "BytesSink", "FileSink", "Sink", "open_sink"]
 
 # Less is not worth asking for in advance.
@@ -224,7 +226,8 @@ def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -
         path = os.fsdecode(file)
         return _special_file(path, exclusive) or AtomicFile(path, durable, exclusive)
     if not callable(getattr(file, "write", None)) or isinstance(file, io.TextIOBase):
-        raise TypeError(f"file must be a path or a binary file object with write, not {type(file).__name__}")
+        hint = makefile_hint(file, "wb")
+        raise TypeError(f"file must be a path or a binary file object with write, not {type(file).__name__}{hint}")
     if durable or exclusive:
         raise TypeError("durable and exclusive need a path: a file object is the caller's to open and to sync")
     return FileSink(file)

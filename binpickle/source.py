@@ -14,13 +14,14 @@ import stat
 import sys
 import tempfile
 import threading
-from typing import IO, Any
+from contextlib import contextmanager
+from typing import IO, Any, Iterator
 
 import numpy as np
 
 from .errors import FormatError
 
-__all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "Spool", "open_source"]
+__all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "Spool", "makefile_hint", "open_source"]
 
 # Unseekable sources stay in memory up to here, as most messages do; beyond it they go to an unnamed temporary file.
 _SPOOL_BYTES = 16 << 20
@@ -189,11 +190,17 @@ def open_source(file: Any) -> Source:
     if isinstance(file, (str, os.PathLike)):
         return _open_path(os.fsdecode(file))
     if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
-        raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}")
+        hint = ": loads takes bytes" if isinstance(file, (bytes, bytearray, memoryview)) else makefile_hint(file, "rb")
+        raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
     if not _seekable(file):
         return _spool(file)
     source = FileSource(file)
     return _descriptor_of(source, file) or source
+
+
+def makefile_hint(file: Any, mode: str) -> str:
+    """Return what to say to someone who gave a socket for a file; nothing otherwise."""
+    return f": use its makefile({mode!r})" if callable(getattr(file, "makefile", None)) else ""
 
 
 def _open_path(path: str) -> Source:
@@ -250,14 +257,16 @@ class Spool:
     def add(self, piece: bytes) -> None:
         """Take the next bytes."""
         if self._file is None and not self.fits(len(piece)):
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish or close
-            self._file.writelines(self._pieces)
+            with _naming_temporary():
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish or close
+                self._file.writelines(self._pieces)
             self._pieces.clear()
         self._size += len(piece)
         if self._file is None:
             self._pieces.append(piece)
         else:
-            self._file.write(piece)
+            with _naming_temporary():
+                self._file.write(piece)
 
     def finish(self) -> Source:
         """Return a source of all that was added."""
@@ -265,7 +274,8 @@ class Spool:
             source: Source = BytesSource(b"".join(self._pieces))
             source.name = self._name
             return source
-        self._file.flush()
+        with _naming_temporary():
+            self._file.flush()
         source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name)
         self.close()
         return source
@@ -275,6 +285,16 @@ class Spool:
         if self._file is not None:
             self._file.close()
         self._pieces.clear()
+
+
+@contextmanager
+def _naming_temporary() -> Iterator[None]:
+    """Name the folder in errors of the operating system: the file has no name, and nobody asked for it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or tempfile.gettempdir()
+        raise
 
 
 def _spool(file: Any) -> Source:

@@ -262,6 +262,36 @@ def test_no_file(file: Any) -> None:
             read(file)
 
 
+def test_hints(tmp_path: Path) -> None:
+    """Who mixes up the functions, or gives a socket, is told what to use."""
+    with pytest.raises(TypeError, match="use load to read"):
+        binpickle.loads(str(tmp_path))
+    with pytest.raises(TypeError, match="loads takes bytes"):
+        binpickle.load(binpickle.dumps(1))
+    one, other = socket.socketpair()
+    with one, other:
+        with pytest.raises(TypeError, match=r"makefile\('rb'\)"):
+            binpickle.load(one)
+        with pytest.raises(TypeError, match=r"makefile\('wb'\)"):
+            binpickle.dump(1, one)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+def test_no_room_for_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is no room for the copy of an unseekable file, the error names the folder for temporary files."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b", buffering=0))  # noqa: SIM115
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        binpickle.load(Unseekable(bytes(20 << 20)))
+    assert caught.value.filename == tempfile.gettempdir()
+
+
+class Unseekable(io.BytesIO):
+    """What can be read only once."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def test_errors_of_the_system(tmp_path: Path) -> None:
     """Errors of the operating system pass, and name the path."""
     for path, error in ((tmp_path / "missing", FileNotFoundError), (tmp_path, IsADirectoryError)):
@@ -596,6 +626,12 @@ def test_closed_file(path: Path) -> None:
     opened.close()
     assert len(opened.buffers) == 5
     for read in (opened.load, opened.stream, lambda: opened.array(0)):
+        with pytest.raises(ValueError, match="closed"):
+            read()
+    with BinPickleFile(path, mmap_mode="r") as mapped:
+        kept = mapped.array(0)
+    assert kept.tobytes()
+    for read in (mapped.load, lambda: mapped.array(0), mapped.find_errors):
         with pytest.raises(ValueError, match="closed"):
             read()
 
