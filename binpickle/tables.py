@@ -21,9 +21,11 @@ from .source import Source
 
 __all__ = ["Tables", "read_tables"]
 
-# A worker of dask maps the same parts for one task after the other: the tables of that many are kept, some 4 KiB each.
+# A worker of dask maps the same parts for one task after the other: the tables of that many are kept, if they take but
+# a few KiB each.
 _KEPT = 1024
 _FEW = 64
+_SMALL_INDEX = 4 << 10
 
 _recent: dict[Any, Tables] = {}
 _lock = threading.Lock()
@@ -84,7 +86,8 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
     tables = _recent.get(known)
     if tables is None:
         tables = _parsed(header, trailer, index, limits)
-        _remember(known, tables)
+        if len(index) <= _SMALL_INDEX and _is_simple(tables.contents):
+            _remember(known, tables)
     contents = tables.contents
     if contents.sealed and contents.root_digest is None:
         refused = FormatError if keys is None else AuthenticationError
@@ -102,10 +105,16 @@ def _parsed(header: Header, trailer: Trailer, index: bytes, limits: Limits) -> T
     return Tables(header, contents, regions, list(zip(before[padded].tolist(), offsets[padded].tolist())))
 
 
+def _is_simple(contents: Contents) -> bool:
+    """Return whether a file has few buffers, all raw.
+
+    To decode takes longer than to parse, and the specs of codecs are dicts, which callers could change.
+    """
+    few = max(len(contents.buffer_starts), len(contents.chunk_starts)) <= _FEW
+    return few and not any(contents.chains)
+
+
 def _remember(known: Any, tables: Tables) -> None:
-    contents = tables.contents
-    if max(len(contents.buffer_starts), len(contents.chunk_starts)) > _FEW or any(contents.chains):
-        return  # to decode takes longer than to parse, and specs of codecs are dicts, which callers could change
     with _lock:
         _recent[known] = tables
         if len(_recent) > _KEPT:
