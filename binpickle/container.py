@@ -38,6 +38,7 @@ class Container:
 
     Attributes:
         authenticated: whether keys were given: who wrote the file is known.
+        header, contents, regions, views: see `Tables`.
 
     Raises:
         FormatError: not a BinPickle file, truncated, inconsistent.
@@ -49,7 +50,7 @@ class Container:
     def __init__(self, source: Source, limits: Limits, keys: Keys | None = None):
         self.source = source
         self.authenticated = keys is not None
-        self.header, self.contents, self.regions, padding = read_tables(source, limits, keys)
+        self.header, self.contents, self.regions, padding, self.views = read_tables(source, limits, keys)
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         for start, stop in padding:
             if bytes(source.read(start, stop - start)) != bytes(stop - start):

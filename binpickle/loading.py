@@ -5,6 +5,7 @@ Rule: the buffers are there before unpickling begins; the stream is decoded whil
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import Any, Generator, Iterable, Iterator, Mapping, NamedTuple
@@ -20,6 +21,8 @@ from .meter import Meter, Progress
 from .pickling import installed_versions, pickle, unpickler
 
 __all__ = ["LoadSettings", "Loading"]
+
+_SHORT_STREAM = 1 << 16
 
 
 class LoadSettings(NamedTuple):
@@ -69,9 +72,7 @@ class Loading:
         self._settings = settings
         self._crew = crew
         self._trusted = trusted
-        nbytes = container.contents.buffer_nbytes
-        self._in_place = container.regions.mappable & (nbytes > 0) & (mapped is not None)
-        self._meter = Meter(progress, None if progress is None else self._to_read(nbytes))
+        self._meter = Meter(progress, None if progress is None else self._to_read())
 
     def steps(self) -> Generator[None, None, Any]:
         """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
@@ -80,32 +81,52 @@ class Loading:
             self._warn_unmapped()
         if self._settings.verify or self._container.authenticated:
             yield from check_chunks(self._container, self._chunks(self._in_place).tolist(), self._crew, _raise)
-        hostile = self._trusted is not None
-        stream = StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance, hostile)
+        stream: Any
         if self._trusted is None:
             buffers = yield from self._buffers()
+            stream = self._short_stream() or self._stream()
             obj = _unpickle(stream, buffers, self._container.contents.libraries)
         else:
+            stream = self._stream(hostile=True)
             obj = self._load_restricted(stream, self._trusted)
         if stream.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
         self._meter.finish()
         return obj
 
+    def _stream(self, hostile: bool = False) -> StreamReader:
+        return StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance, hostile)
+
+    def _short_stream(self) -> io.BytesIO | None:
+        """Return the stream if it is one small raw chunk: the unpickler then need not call Python for its pieces."""
+        container, chunks = self._container, self._container.stream_chunks
+        if len(chunks) != 1 or container.stream_nbytes > _SHORT_STREAM or container.chain(chunks[0]):
+            return None
+        self._meter.advance(container.stream_nbytes)
+        return io.BytesIO(container.read_chunk(chunks[0], check=self._settings.checks).data)
+
     def _load_restricted(self, stream: StreamReader, trusted: Iterable[Any]) -> Any:
         from . import trust  # most processes never need it
 
         limits = self._settings.limits or RESTRICTED_LIMITS
         check_limits(self._container.contents, limits)
-        return trust.load(stream.read_bytes, self._when_asked(), len(self._in_place), trusted, limits)
+        count = len(self._container.contents.buffer_starts)
+        return trust.load(stream.read_bytes, self._when_asked(), count, trusted, limits)
 
     def _when_asked(self) -> Iterator[Any]:
         """Decode nothing before the stream asks for it, which it does not after it was refused."""
         yield from exhaust(self._buffers())
 
-    def _to_read(self, nbytes: np.ndarray) -> int:
+    @property
+    def _in_place(self) -> np.ndarray:
+        """Which buffers are mapped."""
         container = self._container
-        return container.nbytes_of(self._chunks(~self._in_place & (nbytes > 0))) + container.stream_nbytes
+        return container.regions.mappable & (container.contents.buffer_nbytes > 0) & (self._mapped is not None)
+
+    def _to_read(self) -> int:
+        container = self._container
+        read = ~self._in_place & (container.contents.buffer_nbytes > 0)
+        return container.nbytes_of(self._chunks(read)) + container.stream_nbytes
 
     def _chunks(self, which: np.ndarray) -> np.ndarray:
         """Return the numbers of the chunks that hold the buffers of a mask."""
@@ -113,10 +134,17 @@ class Loading:
         return _spans(regions.first[which], regions.last[which])
 
     def _buffers(self) -> Generator[None, None, list[Any]]:
-        """Return what to hand to the unpickler, in the order in which it asks."""
+        """Return what to hand to the unpickler, in the order in which it asks.
+
+        Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
+        """
+        mapped, views = self._mapped, self._container.views
+        if mapped is not None and views is not None:
+            return [mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views]
+        in_place = self._in_place
         loaded = yield from load_buffers(
             self._container,
-            np.flatnonzero(~self._in_place),
+            np.flatnonzero(~in_place),
             self._crew,
             self._settings.checks,
             self._meter.advance,
@@ -125,15 +153,14 @@ class Loading:
         if self._settings.mmap_mode == "r":
             for data in loaded.values():
                 data.flags.writeable = False
-        if self._mapped is not None:
-            loaded.update(map_buffers(self._container, self._mapped, np.flatnonzero(self._in_place)))
+        if mapped is not None:
+            loaded.update(map_buffers(self._container, mapped, np.flatnonzero(in_place)))
         contents = self._container.contents
-        # Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
         plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds].tolist()
         return [loaded[i].data if plain[i] else loaded[i] for i in range(len(plain))]
 
     def _warn_unmapped(self) -> None:
-        if len(self._in_place) and not self._in_place.any():
+        if len(self._container.contents.buffer_starts) and not self._in_place.any():
             if self._mapped is None:
                 why = "its source is not a regular file"
             else:

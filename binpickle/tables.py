@@ -19,7 +19,7 @@ from .regions import Regions, find_regions
 from .seal import Keys
 from .source import Source
 
-__all__ = ["Tables", "read_tables"]
+__all__ = ["Tables", "View", "read_tables"]
 
 # A worker of dask maps the same parts for one task after the other: the tables of that many are kept, if they take but
 # a few KiB each.
@@ -31,6 +31,14 @@ _recent: dict[Any, Tables] = {}
 _lock = threading.Lock()
 
 
+class View(NamedTuple):
+    """Where a buffer lies in the file, and whether it is handed out as plain bytes, not as an array."""
+
+    start: int
+    stop: int
+    plain: bool
+
+
 class Tables(NamedTuple):
     """What is known of a file before any of its data is read.
 
@@ -39,12 +47,14 @@ class Tables(NamedTuple):
         contents: what it holds.
         regions: how buffers and chunks lie to each other.
         padding: starts and stops of what lies between chunks.
+        views: of each buffer, where they are few and all can be mapped: else `None`.
     """
 
     header: Header
     contents: Contents
     regions: Regions
     padding: list[tuple[int, int]]
+    views: list[View] | None = None
 
 
 def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
@@ -87,6 +97,7 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
     if tables is None:
         tables = _parsed(header, trailer, index, limits)
         if len(index) <= _SMALL_INDEX and _is_simple(tables.contents):
+            tables = tables._replace(views=_views(tables.contents, tables.regions))
             _remember(known, tables)
     contents = tables.contents
     if contents.sealed and contents.root_digest is None:
@@ -112,6 +123,14 @@ def _is_simple(contents: Contents) -> bool:
     """
     few = max(len(contents.buffer_starts), len(contents.chunk_starts)) <= _FEW
     return few and not any(contents.chains)
+
+
+def _views(contents: Contents, regions: Regions) -> list[View] | None:
+    nbytes = contents.buffer_nbytes
+    if not (regions.mappable & (nbytes > 0)).all():
+        return None
+    plain = [contents.kinds[kind].dtype is None for kind in contents.buffer_kinds.tolist()]
+    return list(map(View, regions.offsets.tolist(), (regions.offsets + nbytes).tolist(), plain))
 
 
 def _remember(known: Any, tables: Tables) -> None:

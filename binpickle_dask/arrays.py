@@ -58,18 +58,22 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chu
     empty = np.empty((0,) * len(stored), item.facts["dtype"]) if item.facts.get("plain") else meta()["meta"]
     # In the mode `array.query-planning` arrays are expressions, which name themselves.
     made_of_graph = not hasattr(da.Array, "expr")
-    name = {"name": "from-bpk-" + tokenize(loader, chunks)} if made_of_graph else {}
     if chunks is None and made_of_graph:
-        return _of_blocks(loader, chunks=stored, meta=empty, **name)
+        name, graph = _blocks(loader, tuple(map(len, stored)))
+        return da.Array(graph, name, stored, meta=empty)
+    named = {"name": "from-bpk-" + tokenize(loader, chunks)} if made_of_graph else {}
     whole = _Whole(loader, tuple(map(sum, stored)), empty.dtype)
     wanted = stored if chunks is None else chunks
-    return da.from_array(whole, chunks=wanted, asarray=False, fancy=False, inline_array=True, meta=empty, **name)
+    return da.from_array(whole, chunks=wanted, asarray=False, fancy=False, inline_array=True, meta=empty, **named)
 
 
-def _of_blocks(loader: PartLoader, name: str, chunks: Chunks, meta: Any) -> Any:
-    axes = tuple(range(len(chunks)))
-    layer = blockwise(loader, name, axes, BlockIndex(tuple(map(len, chunks))), axes, numblocks={})
-    return da.Array(HighLevelGraph.from_collections(name, layer), name, chunks, meta=meta)
+@lru_cache(maxsize=4)  # dask may keep 400 bytes for each block in a graph
+def _blocks(loader: PartLoader, numblocks: tuple[int, ...]) -> tuple[str, HighLevelGraph]:
+    """Return the graph that loads each block, and its name: the same for all who open a snapshot."""
+    name = "from-bpk-" + tokenize(loader)
+    axes = tuple(range(len(numblocks)))
+    layer = blockwise(loader, name, axes, BlockIndex(numblocks), axes, numblocks={})
+    return name, HighLevelGraph.from_collections(name, layer)
 
 
 @dataclass(frozen=True)

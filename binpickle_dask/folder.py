@@ -13,9 +13,8 @@ import os
 import re
 import socket
 import uuid
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Optional
 
 from binpickle.errors import FormatError, NotCommittedError, NotSharedError, SnapshotGoneError
 
@@ -32,6 +31,7 @@ __all__ = [
     "manifest_path",
     "naming_host",
     "new_name",
+    "parse_json",
     "put_file",
     "read_manifest_file",
     "read_pointer",
@@ -80,20 +80,37 @@ def manifest_path(root: str, snapshot: str) -> str:
     return os.path.join(root, SNAPSHOTS, check_name(snapshot) + ".json")
 
 
-@contextmanager
-def naming_host() -> Iterator[None]:
+class naming_host:  # used as a function is; a class, since every part that is mapped goes through it
     """Make errors of the operating system say on which machine they arose: it may be a worker's."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None or "on host" in str(error.strerror):
-            raise
-        raise OSError(error.errno, f"{error.strerror}, on host {HOST}", error.filename) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if isinstance(error, OSError) and error.errno is not None and "on host" not in str(error.strerror):
+            raise OSError(error.errno, f"{error.strerror}, on host {HOST}", error.filename) from error
 
 
 def json_bytes(data: dict[str, Any]) -> bytes:
     """Return the bytes of a JSON file of ours."""
     return json.dumps({"format": FORMAT, "version": VERSION, **data}, allow_nan=False).encode("utf-8")
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """Return what the bytes of a JSON file of ours say.
+
+    Raises:
+        FormatError: it is not one, or not what this release reads.
+    """
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not JSON: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise FormatError(f"not a file of {FORMAT}")
+    if data.get("version") != VERSION:
+        raise FormatError(f"is of version {data.get('version')!r}, this release reads {VERSION}")
+    return data
 
 
 def put_file(path: str, raw: bytes, *, replace: bool = False, durable: bool = False) -> None:
@@ -151,8 +168,8 @@ def switch_pointer(root: str, snapshot: str, durable: bool) -> None:
     put_file(os.path.join(root, POINTER), raw, replace=True, durable=durable)
 
 
-def read_manifest_file(root: str, snapshot: str, check: Check = None) -> dict[str, Any]:
-    """Read the manifest of a snapshot.
+def read_manifest_file(root: str, snapshot: str, check: Check = None) -> bytes:
+    """Return the bytes of the manifest of a snapshot.
 
     Args:
         root: the folder.
@@ -162,12 +179,11 @@ def read_manifest_file(root: str, snapshot: str, check: Check = None) -> dict[st
     Raises:
         SnapshotGoneError: the folder does not hold it, or no longer does.
         NotSharedError: this machine does not see the folder.
-        FormatError: it is not what this release reads.
         OSError: from the operating system, with the host.
     """
     path = manifest_path(root, snapshot)
     try:
-        return _read_json(path, check)
+        return _read(path, check)
     except FileNotFoundError:
         if os.path.lexists(path):  # it is a key that is not there
             raise
@@ -247,19 +263,19 @@ def _publish(temporary: str, path: str, replace: bool) -> None:
 
 
 def _read_json(path: str, check: Check = None) -> dict[str, Any]:
+    raw = _read(path, check)
+    try:
+        return parse_json(raw)
+    except FormatError as error:
+        raise about(error, path) from None
+
+
+def _read(path: str, check: Check) -> bytes:
     with naming_host(), open(path, "rb") as file:
         raw = file.read()
     if check is not None:
         check(path, raw)
-    try:
-        data = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise about(FormatError(f"not JSON: {error}"), path) from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise about(FormatError(f"not a file of {FORMAT}"), path)
-    if data.get("version") != VERSION:
-        raise about(FormatError(f"is of version {data.get('version')!r}, this release reads {VERSION}"), path)
-    return data
+    return raw
 
 
 def _not_shared(path: str) -> Any:

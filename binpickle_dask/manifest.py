@@ -14,7 +14,7 @@ import numpy as np
 
 from binpickle.errors import FormatError
 
-from .folder import check_name, manifest_path, read_manifest_file
+from .folder import about, check_name, manifest_path, parse_json, read_manifest_file
 from .sealing import UNSEALED, Sealing
 
 __all__ = ["KINDS", "PLAIN_DTYPES", "Item", "Manifest", "PartRecord", "cached_manifest", "read_manifest"]
@@ -166,18 +166,27 @@ def read_manifest(root: str, snapshot: str, sealing: Sealing = UNSEALED) -> Mani
         FormatError: it is malformed.
         OSError: from the operating system, with the host.
     """
-    data = read_manifest_file(root, snapshot, sealing.check)
+    raw = read_manifest_file(root, snapshot, sealing.check)
+    try:
+        manifest = _parsed(raw)
+        _want(manifest.snapshot == snapshot, "the name of the snapshot")
+    except FormatError as error:
+        raise about(error, manifest_path(root, snapshot)) from None
+    return manifest
+
+
+@lru_cache(maxsize=16)
+def _parsed(raw: bytes) -> Manifest:
+    """Return what the bytes of a manifest say: who opens a folder again has them read again, but not parsed."""
+    data = parse_json(raw)
     try:
         items = tuple(_item(item) for item in data["items"])
         fields = {name: data[name] for name in ("snapshot", "run", "token", "codecs", "libraries", "structured")}
         manifest = Manifest(items=items, **fields)
-        _want(manifest.snapshot == snapshot, "the name of the snapshot")
         _want(all(len(item.nbytes) == item.nparts for item in items), "the number of parts")
         _want(all(len(item.digests) in (0, item.nparts) for item in items), "the number of digests")
     except (FormatError, KeyError, TypeError, AttributeError) as error:
-        wrong = FormatError(f"not a manifest: {error}")
-        wrong.file = manifest_path(root, snapshot)
-        raise wrong from None
+        raise FormatError(f"not a manifest: {error}") from None
     return manifest
 
 

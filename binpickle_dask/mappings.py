@@ -114,6 +114,8 @@ def _signature(status: os.stat_result) -> Signature:
 
 
 def _map(descriptor: int, path: str, signature: Signature) -> Any:
+    if not signature[2]:  # which can not be mapped
+        return b""
     options = {"trackfd": False} if sys.version_info >= (3, 13) and os.name == "posix" else {}
     try:
         mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ, **options)

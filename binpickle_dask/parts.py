@@ -126,13 +126,14 @@ def load_part(root: str, manifest: Manifest, item: int, index: Sequence[int], re
     path = os.path.join(root, manifest.run, of.part_name(index))
     sealed = reading.sealing.arguments(path)
     try:
-        check_part(path, of, position, sealed)
-        return load_file(path, _possible(reading, manifest), sealed)
+        mapping = map_file(path) if reading.mmap_mode == "r" else None
+        check_part(path, of, position, sealed, None if mapping is None else len(mapping))
+        return load_file(path, _possible(reading, manifest), sealed, mapping)
     except FileNotFoundError:
         raise _missing(root, manifest, path, reading.sealing) from None
 
 
-def check_part(path: str, item: Item, position: int, sealed: Mapping[str, Any]) -> None:
+def check_part(path: str, item: Item, position: int, sealed: Mapping[str, Any], size: int | None = None) -> None:
     """Make sure that a part is what the manifest says, as far as its size and its root digest tell.
 
     Args:
@@ -140,27 +141,30 @@ def check_part(path: str, item: Item, position: int, sealed: Mapping[str, Any]) 
         item: that it is of.
         position: in the columns of the item.
         sealed: see `Sealing.arguments`.
+        size: of the file, if it is known.
 
     Raises:
         PartError: it is not.
         AuthenticationError: a key is given, and its seal is missing or wrong.
         OSError: from the operating system, with the host.
     """
-    with naming_host():
-        size = os.stat(path).st_size
+    if size is None:
+        with naming_host():
+            size = os.stat(path).st_size
     if size != item.nbytes[position]:
         raise _part_error(f"the part has {size} bytes, {item.nbytes[position]} were saved: it was changed", path)
     if item.digests and digest_of(path, sealed) != item.digests[position]:
         raise _part_error("the part is not the one that was saved: its root digest differs", path)
 
 
-def load_file(path: str, reading: Reading, sealed: Mapping[str, Any]) -> Any:
+def load_file(path: str, reading: Reading, sealed: Mapping[str, Any], mapping: Any = None) -> Any:
     """Load the object of a part, whatever snapshot it may be of.
 
     Args:
         path: of the part.
         reading: how.
         sealed: see `Sealing.arguments`.
+        mapping: its bytes, if it is to be mapped and they are at hand.
 
     Raises:
         PartError: it is damaged.
@@ -171,7 +175,7 @@ def load_file(path: str, reading: Reading, sealed: Mapping[str, Any]) -> Any:
     options: dict[str, Any] = {"verify": reading.verify, "trusted": reading.trusted, "threads": 1, **sealed}
     try:
         if reading.mmap_mode == "r":
-            return binpickle.loads(map_file(path), copy=False, **options)
+            return binpickle.loads(map_file(path) if mapping is None else mapping, copy=False, **options)
         with naming_host():
             return binpickle.load(path, mmap_mode=reading.mmap_mode, **options)
     except (AuthenticationError, UnknownCodecError, LimitError) as error:

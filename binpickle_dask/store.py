@@ -158,8 +158,8 @@ class Store:
     @property
     def columns(self) -> list[str] | None:
         """The columns of a frame, in words."""
-        columns: list[str] | None = self._fact("columns")
-        return columns
+        columns = self._fact("columns")
+        return None if columns is None else list(columns)
 
     @property
     def divisions(self) -> tuple[Any, ...] | None:

@@ -184,6 +184,12 @@ def truncate(path: Path) -> None:
     path.write_bytes(data[:-8])
 
 
+def empty(path: Path) -> None:
+    """Put an empty file in a part's place."""
+    path.unlink()
+    path.touch()
+
+
 def flip(path: Path) -> None:
     """Change a bit of what a part holds; its size stays."""
     data = bytearray(path.read_bytes())
@@ -196,18 +202,20 @@ def flip(path: Path) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "missing": (os.unlink, "missing"),
     "truncated": (truncate, "changed"),
+    "emptied": (empty, "changed"),
     "a bit": (flip, "damaged"),
 }
 
 
+@pytest.mark.parametrize("mmap_mode", [None, "r"])
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage(name: str, tmp_path: Path) -> None:
+def test_damage(name: str, mmap_mode: str | None, tmp_path: Path) -> None:
     """A part that is missing, changed or damaged is named, with the host, when it is loaded or verified."""
     damage, words = DAMAGES[name]
     bpd.to_bpk(ARRAY, tmp_path)
     damage(parts(tmp_path)[1])
     with pytest.raises(errors.PartError, match=words) as caught:
-        bpd.from_bpk(tmp_path, verify=True, mmap_mode=None).sum().compute()
+        bpd.from_bpk(tmp_path, verify=True, mmap_mode=mmap_mode).sum().compute()
     assert str(caught.value.path).endswith("c.1.bpk")
     assert caught.value.host
     (error,) = bpd.open_bpk(tmp_path).verify()
@@ -313,10 +321,11 @@ else:
 
 
 def test_frame_facts(tmp_path: Path) -> None:
-    """The manifest of a frame names columns, rows and divisions."""
+    """The manifest of a frame names columns, rows and divisions, and callers can not change what it says."""
     bpd.to_bpk(dd.from_pandas(pd.DataFrame({"a": range(6), "b": 0.5}), npartitions=2), tmp_path)
     store = bpd.open_bpk(tmp_path)
-    assert store.columns == ["a", "b"]
+    store.columns.clear()  # a copy
+    assert bpd.open_bpk(tmp_path).columns == ["a", "b"]
     assert store.items[0].facts["rows"] == [3, 3]
     assert store.divisions == (0, 3, 5)
     with dask.config.set(scheduler="synchronous"):
