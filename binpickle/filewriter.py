@@ -127,8 +127,9 @@ class FileWriter:
         self._crew = crew
         self._options = options
         self._index = IndexBuilder(options.algorithm)
-        self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, self._write_chunk)
         self._meter = Meter(progress)
+        # Neither of these refers to this writer: a cycle would keep all memory until the garbage collector comes.
+        self._chunks = _Chunks(crew, options, partial(_write_chunk, sink, self._index, self._meter))
         self._stream = self._open_stream()
         sink.write(options.header.pack())
 
@@ -148,9 +149,9 @@ class FileWriter:
     def write_chunks(self, plan: Plan) -> Iterator[None]:
         """Write all chunks; yields after each."""
         for chunk in plan.chunks:
-            self._push(chunk)
+            self._chunks.push(chunk)
             yield
-        yield from self._pipeline.drain()
+        yield from self._chunks.drain()
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
         """Write index and trailer."""
@@ -168,15 +169,8 @@ class FileWriter:
     def _open_stream(self) -> StreamCut:
         options = self._options
         if options.stream_chain == RAW and ALGORITHMS[options.algorithm].cheap:
-            return RawStream(self._sink, options.algorithm, self._place_stream)
-        return GatheredStream(self._push_stream)
-
-    def _place_stream(self, nbytes: int, checksum: bytes) -> None:
-        self._index.place(nbytes, nbytes, (), checksum)
-        self._meter.advance(nbytes)
-
-    def _push_stream(self, data: bytearray) -> None:
-        self._push(ChunkPlan([data], len(data), self._options.stream_chain))
+            return RawStream(self._sink, options.algorithm, partial(_place_stream, self._index, self._meter))
+        return GatheredStream(self._chunks.push_stream)
 
     def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
         """Return the codec chains in use, and for each buffer an index into them."""
@@ -209,7 +203,15 @@ class FileWriter:
         ids[large] = [table.id_of(chain) for chain in chosen]
         return ids
 
-    def _push(self, chunk: ChunkPlan) -> None:
+
+class _Chunks:
+    """Encodes chunks, and hands them on in order."""
+
+    def __init__(self, crew: Crew, options: DumpOptions, write: Callable[[EncodedChunk], None]):
+        self._options = options
+        self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, write)
+
+    def push(self, chunk: ChunkPlan) -> None:
         algorithm = self._options.algorithm
         self._pipeline.push(
             Job(
@@ -219,13 +221,25 @@ class FileWriter:
             )
         )
 
-    def _write_chunk(self, chunk: EncodedChunk) -> None:
-        specs = tuple(step.spec for step in chunk.chain)
-        padding = self._index.place(chunk.nbytes, chunk.stored, specs, chunk.checksum, chunk.alignment)
-        if padding:
-            self._sink.write(bytes(padding))
-        self._sink.write_all(chunk.pieces)
-        self._meter.advance(chunk.nbytes)
+    def push_stream(self, data: bytearray) -> None:
+        self.push(ChunkPlan([data], len(data), self._options.stream_chain))
+
+    def drain(self) -> Iterator[None]:
+        return self._pipeline.drain()
+
+
+def _write_chunk(sink: Sink, index: IndexBuilder, meter: Meter, chunk: EncodedChunk) -> None:
+    specs = tuple(step.spec for step in chunk.chain)
+    padding = index.place(chunk.nbytes, chunk.stored, specs, chunk.checksum, chunk.alignment)
+    if padding:
+        sink.write(bytes(padding))
+    sink.write_all(chunk.pieces)
+    meter.advance(chunk.nbytes)
+
+
+def _place_stream(index: IndexBuilder, meter: Meter, nbytes: int, checksum: bytes) -> None:
+    index.place(nbytes, nbytes, (), checksum)
+    meter.advance(nbytes)
 
 
 class _ChainTable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Callable, Dict, Iterable
 
 from .plan import OutOfBand
@@ -101,15 +101,17 @@ class _Acquaintances(Dict[type, Any]):
         if isinstance(cls.__module__, str):
             self.modules.add(cls.__module__)
         names_itself = issubclass(cls, type) or hasattr(cls, "__qualname__") and hasattr(cls, "__globals__")
-        self[cls] = reduce = self._named if names_itself else self._arrays.reducer_for(cls)
+        # Not a method of ours: what refers to itself would keep all arrays until the garbage collector comes.
+        self[cls] = reduce = partial(_note_module, self.modules) if names_itself else self._arrays.reducer_for(cls)
         return reduce
 
-    def _named(self, obj: Any) -> Any:
-        """Note the module of a class or function that the stream will name."""
-        module = getattr(obj, "__module__", None)
-        if isinstance(module, str):
-            self.modules.add(module)
-        return NotImplemented
+
+def _note_module(modules: set[str], obj: Any) -> Any:
+    """Note the module of a class or function that the stream will name."""
+    module = getattr(obj, "__module__", None)
+    if isinstance(module, str):
+        modules.add(module)
+    return NotImplemented
 
 
 @lru_cache(maxsize=32)

@@ -53,9 +53,6 @@ class Machine(Literals):
         self._opcodes = 0
         self._stopped = False
         self.failure: Exception | None = None
-        self._handlers: list[Callable[[bytes, int], int]] = [self._refuse] * 256
-        for code, (name, _) in OPERANDS.items():
-            self._handlers[code] = getattr(self, f"_{name}")
 
     def run(self) -> Any:
         """Follow the stream to its end and return its object, or a stand-in after a failure.
@@ -130,10 +127,10 @@ class Machine(Literals):
     def _window(self, data: bytes) -> None:
         """Run whole opcodes: a frame, or one."""
         pos, end, count = 0, len(data), 0
-        handlers = self._handlers
+        handlers = _HANDLERS
         try:
             while pos < end:
-                pos = handlers[data[pos]](data, pos + 1)
+                pos = handlers[data[pos]](self, data, pos + 1)
                 count += 1
         except (IndexError, struct.error, UnicodeDecodeError) as error:
             raise _malformed(self._base + pos, error) from None
@@ -273,6 +270,12 @@ class Machine(Literals):
         buffer = self._stack.pop()
         self._stack.append(self._attempt(self._values.read_only, buffer))
         return pos
+
+
+# Functions: a table of a machine's own methods would keep it, and so all objects, until the garbage collector comes.
+_HANDLERS: list[Callable[[Machine, bytes, int], int]] = [Machine._refuse] * 256
+for _code, (_name, _) in OPERANDS.items():
+    _HANDLERS[_code] = getattr(Machine, f"_{_name}")
 
 
 def _malformed(offset: int, error: Exception) -> FormatError:
