@@ -6,6 +6,7 @@ depends on nothing but its bytes, so that the tables of raw files with few buffe
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, NamedTuple
 
@@ -29,6 +30,16 @@ _SMALL_INDEX = 4 << 10
 
 _recent: dict[Any, Tables] = {}
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """A process may be forked while another thread holds it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class View(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, Callable, Sequence, Tuple
 
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
+from dask.base import get_annotations, tokenize
 from dask.blockwise import BlockIndex, blockwise
 from dask.highlevelgraph import HighLevelGraph
 
@@ -59,7 +59,9 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chu
     # In the mode `array.query-planning` arrays are expressions, which name themselves.
     made_of_graph = not hasattr(da.Array, "expr")
     if chunks is None and made_of_graph:
-        name, graph = _blocks(loader, tuple(map(len, stored)))
+        # A graph keeps the annotations under which it is made.
+        blocks = _new_blocks if get_annotations() else _blocks
+        name, graph = blocks(loader, tuple(map(len, stored)))
         return da.Array(graph, name, stored, meta=empty)
     named = {"name": "from-bpk-" + tokenize(loader, chunks)} if made_of_graph else {}
     whole = _Whole(loader, tuple(map(sum, stored)), empty.dtype)
@@ -67,13 +69,16 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chu
     return da.from_array(whole, chunks=wanted, asarray=False, fancy=False, inline_array=True, meta=empty, **named)
 
 
-@lru_cache(maxsize=4)  # dask may keep 400 bytes for each block in a graph
-def _blocks(loader: PartLoader, numblocks: tuple[int, ...]) -> tuple[str, HighLevelGraph]:
-    """Return the graph that loads each block, and its name: the same for all who open a snapshot."""
+def _new_blocks(loader: PartLoader, numblocks: tuple[int, ...]) -> tuple[str, HighLevelGraph]:
+    """Return the graph that loads each block, and its name."""
     name = "from-bpk-" + tokenize(loader)
     axes = tuple(range(len(numblocks)))
     layer = blockwise(loader, name, axes, BlockIndex(numblocks), axes, numblocks={})
     return name, HighLevelGraph.from_collections(name, layer)
+
+
+# The same for all who open a snapshot. dask may keep 400 bytes for each block in a graph.
+_blocks = lru_cache(maxsize=4)(_new_blocks)
 
 
 @dataclass(frozen=True)

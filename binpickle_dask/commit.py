@@ -17,11 +17,21 @@ import dask
 import numpy as np
 
 import binpickle
-from binpickle.errors import PartError
+from binpickle.errors import NotCommittedError, PartError
 
 from .collections import module_of
-from .folder import HOST, META, check_shared, manifest_path, naming_host, switch_pointer
+from .folder import (
+    HOST,
+    META,
+    check_shared,
+    manifest_path,
+    naming_host,
+    read_pointer,
+    snapshot_names,
+    switch_pointer,
+)
 from .manifest import Item, Manifest, PartRecord
+from .parts import remove_damaged
 from .sealing import UNSEALED, Sealing, put_sealed
 from .store import StoreInfo
 
@@ -77,8 +87,12 @@ def commit(draft: Draft, records: Sequence[PartRecord]) -> StoreInfo:
     _put_meta(draft, [meta for _, meta in finished])
     manifest = replace(draft.manifest, items=tuple(item for item, _ in finished))
     durable = _is_durable(draft)
-    put_sealed(manifest_path(root, manifest.snapshot), manifest.to_json(), draft.sealing, durable=durable)
-    switch_pointer(root, manifest.snapshot, durable)
+    path = manifest_path(root, manifest.snapshot)
+    again = os.path.lexists(path)  # the name is this save's own, but dask may run a task twice
+    if not again:
+        put_sealed(path, manifest.to_json(), draft.sealing, durable=durable)
+    if not again or not _is_superseded(root, manifest.snapshot):
+        switch_pointer(root, manifest.snapshot, durable)
     return _info(draft, manifest)
 
 
@@ -90,6 +104,16 @@ def libraries() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+
+
+def _is_superseded(root: str, snapshot: str) -> bool:
+    """Return whether a snapshot that was committed before is the current one, or older than that."""
+    try:
+        current = read_pointer(root)
+    except NotCommittedError:
+        return False
+    names = snapshot_names(root)
+    return current in names and names.index(current) >= names.index(snapshot)
 
 
 def _finish(item: Item, meta: dict[str, Any], by_name: dict[str, PartRecord]) -> tuple[Item, dict[str, Any]]:
@@ -113,10 +137,11 @@ def _await(path: str, record: PartRecord, deadline: float) -> None:
 
 
 def _put_meta(draft: Draft, metas: list[dict[str, Any]]) -> None:
-    """Write what JSON can not say; a run that is continued has it already, and it is the same."""
+    """Write what JSON can not say; a run that is continued may have it already, and it is the same."""
     path = os.path.join(draft.root, draft.manifest.run, META)
     meta = {"items": metas, "structure": draft.structure}
     sealed = draft.sealing.arguments(path)
+    remove_damaged(path, sealed)
     try:
         with naming_host():
             binpickle.dump(meta, path, exclusive=True, durable=draft.durable, pickler=cloudpickle.Pickler, **sealed)

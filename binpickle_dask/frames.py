@@ -12,6 +12,7 @@ from typing import Any, Callable, Sequence
 
 import dask.config
 import dask.dataframe as dd
+import numpy as np
 
 from .manifest import Item, PartRecord
 from .parts import PartLoader
@@ -27,7 +28,7 @@ def plan(frame: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
         facts.update(columns=[str(name) for name in meta.columns], dtypes=[str(dtype) for dtype in meta.dtypes])
     else:
         facts["dtype"] = str(meta.dtype)
-    return (frame.npartitions,), facts, {"meta": meta, "divisions": tuple(frame.divisions)}
+    return (int(frame.npartitions),), facts, {"meta": meta, "divisions": tuple(frame.divisions)}
 
 
 def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -55,10 +56,12 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, col
     """
     known = meta()
     empty = known["meta"]
-    if hasattr(empty, "columns"):
+    if hasattr(empty, "columns") and (columns is not None or _can_choose(empty.columns)):
         load_part: Any = _FrameLoader(loader)
         keywords = {"columns": list(empty.columns) if columns is None else _known(columns, empty)}
-        empty = empty[keywords["columns"]]
+        empty = empty if columns is None else empty[keywords["columns"]]
+    elif hasattr(empty, "columns"):
+        load_part, keywords = loader, {}
     else:
         if columns is not None:
             raise ValueError(f"columns are for frames, this is a {item.facts.get('type')}")
@@ -84,11 +87,18 @@ class _FrameLoader:
         return self.loader.__dask_tokenize__()
 
 
+def _can_choose(names: Any) -> bool:
+    """Return whether each column can be had by its name: booleans would choose otherwise."""
+    return bool(names.is_unique) and not any(isinstance(name, (bool, np.bool_)) for name in names)
+
+
 def _known(columns: Any, empty: Any) -> list[Any]:
     found = [columns] if isinstance(columns, str) else list(columns)
     missing = [name for name in found if name not in empty.columns]
     if missing:
         raise KeyError(f"no columns {missing}: there are {list(empty.columns)}")
+    if not _can_choose(empty.columns):
+        raise ValueError(f"columns can not be chosen by these names, which are not unique or booleans: {found}")
     return found
 
 
@@ -97,7 +107,8 @@ def _divisions(ends: Sequence[Any]) -> tuple[Any, ...] | None:
     if any(end is None for end in ends):
         return None
     try:
-        if any(left[1] >= right[0] for left, right in zip(ends, ends[1:])):
+        # Categories may be in an order of their own, in which dask would not look for them.
+        if any(first > last for first, last in ends) or any(a[1] >= b[0] for a, b in zip(ends, ends[1:])):
             return None
     except TypeError:  # of types that do not compare
         return None

@@ -61,10 +61,10 @@ def write_graph(graph: Graph, jobs: Sequence[Job], present: Sequence[Job], label
     for job in present:
         graph[job.chunk] = Task(job.chunk, job.writer.load, job.name)
     targets = [_target(graph, job.chunk) for job in jobs]
-    graph, dependencies = cull(graph, targets)
+    graph, dependencies = cull(graph, [target for target in targets if target in graph])
     needed = Counter(key for keys in dependencies.values() for key in set(keys))
     needed.update(targets)
-    inline: set[Any] = {key for key in targets if needed[key] == 1 and isinstance(graph[key], Task)}
+    inline: set[Any] = {key for key in targets if needed[key] == 1 and isinstance(graph.get(key), Task)}
     writes: Graph = {}
     for i, (job, target) in enumerate(zip(jobs, targets)):
         node = graph.pop(target) if target in inline else None
@@ -80,8 +80,8 @@ def _write(key: Any, job: Job, target: Any, node: Any) -> Task:
 
 
 def _target(graph: Graph, key: Any) -> Any:
-    """Follow aliases to the key that is computed."""
-    while isinstance(graph[key], Alias):
+    """Follow aliases to the key that is computed; what a cluster holds already is in no graph."""
+    while isinstance(graph.get(key), Alias):
         key = graph[key].target
     return key
 

@@ -71,9 +71,10 @@ def from_bpk(
 
 def _options(store: Store, chunks: Any, columns: Any) -> dict[str, Any]:
     """The arguments that are for one kind of collection, checked against what is there."""
+    options = {}
     for name, value, kind in (("chunks", chunks, "array"), ("columns", columns, "frame")):
         if value is not None:
             if store.kind != kind:
                 raise ValueError(f"{name}= is for an {kind}, this folder holds: {store.kind}")
-            return {name: value}
-    return {}
+            options[name] = value
+    return options

@@ -14,7 +14,7 @@ import threading
 import warnings
 from bisect import bisect_right
 from typing import Any, NamedTuple, Tuple
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class _Region(NamedTuple):
     end: int
     path: str
     signature: Signature
+    mapping: Any  # a weak reference: the same file may be mapped elsewhere by now
 
 
 _lock = threading.Lock()
@@ -49,6 +50,19 @@ _mappings: WeakValueDictionary[Signature, mmap.mmap] = WeakValueDictionary()
 _starts: list[int] = []
 _regions: dict[int, _Region] = {}
 _warned: list[str] = []
+
+
+def _forget_all() -> None:
+    """Begin anew in a process that was forked, maybe while another thread was at these tables."""
+    global _lock, _mappings
+    _lock = threading.Lock()
+    _mappings = WeakValueDictionary()
+    _starts.clear()
+    _regions.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def map_file(path: str) -> Any:
@@ -76,7 +90,7 @@ def find_place(address: int, nbytes: int) -> Place | None:
             return None
         start = _starts[at]
         region = _regions[start]
-        if _mappings.get(region.signature) is None:
+        if region.mapping() is None:
             del _starts[at], _regions[start]
             return None
     if address + nbytes > region.end:
@@ -127,7 +141,7 @@ def _map(descriptor: int, path: str, signature: Signature) -> Any:
     at = bisect_right(_starts, start)
     _forget(at, start, start + signature[2])
     _starts.insert(bisect_right(_starts, start), start)
-    _regions[start] = _Region(start + signature[2], path, signature)
+    _regions[start] = _Region(start + signature[2], path, signature, ref(mapping))
     _mappings[signature] = mapping
     return mapping
 

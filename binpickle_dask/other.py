@@ -20,9 +20,9 @@ from .parts import PartLoader
 __all__ = ["finish", "kind_of", "load", "plan"]
 
 # What has one key, and is made from that and a graph: its own way to be made again would keep the graph it came from.
-_SINGLE: dict[str, Callable[[Any, Any], Any]] = {
+_SINGLE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Delayed": Delayed,
-    "Item": lambda key, graph: BagItem(graph, key),
+    "Item": lambda key, graph, _: BagItem(graph, key),
 }
 
 
@@ -35,7 +35,8 @@ def plan(collection: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, An
     """Return the number of keys, and how to make the collection again."""
     facts = {"type": f"{type(collection).__module__}.{type(collection).__qualname__}"}
     if kind_of(collection) == "delayed":
-        return (1,), facts, {"type": "Item" if isinstance(collection, BagItem) else "Delayed"}
+        kind = "Item" if isinstance(collection, BagItem) else "Delayed"
+        return (1,), facts, {"type": kind, "length": getattr(collection, "_length", None)}
     keys = list(flatten(collection.__dask_keys__()))
     return (len(keys),), facts, {"keys": keys, "rebuild": collection.__dask_postpersist__()}
 
@@ -47,10 +48,10 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
 
 def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader) -> Any:
     """Return the collection that loads the parts."""
+    known = meta()
     if item.kind == "delayed":
         key = "from-bpk-" + tokenize(loader)
-        return _SINGLE[meta()["type"]](key, {key: Task(key, loader, 0)})
-    known = meta()
+        return _SINGLE[known["type"]](key, {key: Task(key, loader, 0)}, known.get("length"))
     rebuild, args = known["rebuild"]
     graph = {key: Task(key, loader, i) for i, key in enumerate(known["keys"])}
     names = {_name(key): "from-bpk-" + tokenize(loader, _name(key)) for key in graph}

@@ -25,7 +25,7 @@ from .manifest import Item, Manifest, cached_manifest
 from .mappings import map_file
 from .sealing import UNSEALED, Sealing
 
-__all__ = ["PartLoader", "Reading", "check_part", "digest_of", "load_file", "load_part"]
+__all__ = ["PartLoader", "Reading", "check_part", "digest_of", "load_file", "load_part", "remove_damaged"]
 
 Index = Union[int, Sequence[int]]
 
@@ -92,7 +92,7 @@ class PartLoader:
         return load_part(self.root, self.manifest, self.item, indices, self.reading)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """Return what names the keys: never the path, whose content may change.
+        """Return what names the keys: the path alone would not do, whose content may change.
 
         What was loaded without a seal must not be taken for what was checked: that is in the name, too.
         """
@@ -100,7 +100,7 @@ class PartLoader:
         sealing = reading.sealing
         seals = (sealing.files, sealing.function, sealing.context)
         trusted = None if reading.trusted is None else sorted(map(str, reading.trusted))
-        return "binpickle_dask", self.snapshot, self.item, reading.mmap_mode, reading.verify, seals, trusted
+        return "binpickle_dask", self.root, self.snapshot, self.item, reading.mmap_mode, reading.verify, seals, trusted
 
 
 def load_part(root: str, manifest: Manifest, item: int, index: Sequence[int], reading: Reading) -> Any:
@@ -219,6 +219,29 @@ def digest_of(path: str, sealed: Mapping[str, Any]) -> str | None:
         raise
     except (FormatError, IntegrityError) as error:
         raise _part_error(f"the part is damaged: {error}", path) from error
+
+
+def remove_damaged(path: str, sealed: Mapping[str, Any]) -> None:
+    """Remove a file if it is there and damaged: that frees the name, and who has the file mapped keeps it.
+
+    Args:
+        path: of the file.
+        sealed: see `Sealing.arguments`.
+
+    Raises:
+        AuthenticationError: a key is given, and its seal is missing or wrong.
+        OSError: from the operating system, with the host.
+    """
+    with naming_host():
+        try:
+            with binpickle.BinPickleFile(path, **sealed) as file:
+                damaged = bool(file.find_errors(threads=1))
+        except FileNotFoundError:
+            return
+        except (FormatError, IntegrityError):
+            damaged = True
+        if damaged:
+            os.unlink(path)
 
 
 def _part_error(message: str, path: str) -> PartError:

@@ -8,7 +8,8 @@ finished work with it, and only records pass through the client.
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from dask.base import get_scheduler
 from dask.callbacks import Callback
@@ -48,7 +49,8 @@ def run(
     client = _client_of(get)
     if client is not None:
         options.pop("scheduler", None)
-        return _stream(client, graph, keys, options, progress)
+        with _seceded():
+            return _stream(client, graph, keys, options, progress)
     with _Counting(set(keys), progress):
         return list(get(graph, list(keys), **options))
 
@@ -62,6 +64,22 @@ def _client_of(get: Any) -> Any:
     if owner.asynchronous:
         raise TypeError("this blocks, so it needs a client that is not asynchronous; or compute=False")
     return owner
+
+
+@contextmanager
+def _seceded() -> Iterator[None]:
+    """Let a worker run other tasks meanwhile, if this is in one of its own: else the two would wait for each other."""
+    from distributed import rejoin, secede
+    from distributed.worker import thread_state
+
+    in_task = bool(getattr(thread_state, "key", False))
+    if in_task:
+        secede()
+    try:
+        yield
+    finally:
+        if in_task:
+            rejoin()
 
 
 def _stream(

@@ -237,7 +237,7 @@ def _codec_text(codec: Any) -> Any:
 
 
 def _local(path: Any) -> str:
-    text: str = os.fspath(path)
+    text = os.fsdecode(path)
     if "://" in text:
         raise ValueError(f"{text}: path must be a folder of a file system, which all workers see")
     return os.path.abspath(text)

@@ -6,6 +6,7 @@ Rule: opening reads two JSON files and unpickles nothing. Only `load`, `part`, `
 
 from __future__ import annotations
 
+import operator
 import os
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Sequence
@@ -75,7 +76,7 @@ def open_bpk(
         FormatError: its manifest is malformed.
         OSError: from the operating system, with the host.
     """
-    root = os.path.abspath(os.fspath(path))
+    root = os.path.abspath(os.fsdecode(path))
     sealing = Sealing.of(key, context)
     manifest = read_manifest(root, read_pointer(root) if snapshot is None else snapshot, sealing)
     return Store(root, manifest, sealing, _with_ours(trusted))
@@ -175,7 +176,7 @@ class Store:
         """Return one part.
 
         Args:
-            index: block index, or number of the part.
+            index: block index, or number of the part; negative numbers count from the end.
             item: number of the collection, where there are several.
             mmap_mode: as in `from_bpk`.
 
@@ -187,7 +188,8 @@ class Store:
             SnapshotGoneError: the snapshot was removed.
             OSError: from the operating system, with the host.
         """
-        indices = self.items[item].index(index) if isinstance(index, int) else tuple(index)
+        of = self.items[item]
+        indices = tuple(index) if isinstance(index, Iterable) else of.index(_number(index, of.nparts))
         return load_part(self.path, self.manifest, item, indices, self._reading(mmap_mode, None))
 
     def load(self, *, mmap_mode: str | None = "auto", verify: bool | None = None) -> Any:
@@ -270,6 +272,13 @@ class Store:
             except (FormatError, IntegrityError, FileNotFoundError) as error:
                 raise PartError(f"{META} is missing or damaged: {error}", path) from error
         return self._loaded
+
+
+def _number(i: Any, count: int) -> int:
+    try:
+        return range(count)[operator.index(i)]
+    except IndexError:
+        raise IndexError(f"no part {i}: there are {count}") from None
 
 
 def _with_ours(trusted: Any) -> Any:

@@ -93,7 +93,8 @@ def _is_xarray(obj: Any) -> bool:
 def _pack_dataset(obj: Any, found: list[Any]) -> Any:
     array = None
     if not hasattr(obj, "data_vars"):
-        name = "values" if "values" not in obj.coords else "values of " + "".join(map(str, obj.coords))
+        taken = {*obj.coords, *obj.dims}
+        name = "values" if "values" not in taken else "values of " + "".join(map(str, taken))
         obj, array = obj.to_dataset(name=name), (name, obj.name)
     lazy = {}
     for name, variable in obj.variables.items():

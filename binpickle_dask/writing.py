@@ -13,12 +13,12 @@ from typing import Any, Callable, Iterable, Sequence
 import cloudpickle
 
 import binpickle
-from binpickle.errors import FormatError, IntegrityError, PartError
+from binpickle.errors import PartError
 
 from .folder import HOST, NO_HARD_LINKS, check_shared, naming_host
 from .kinds import describe, realize
 from .manifest import PartRecord
-from .parts import Reading, digest_of, load_file
+from .parts import Reading, digest_of, load_file, remove_damaged
 from .sealing import UNSEALED, Sealing
 
 __all__ = ["Deferred", "PartWriter"]
@@ -97,18 +97,14 @@ class PartWriter:
     def check(self, name: str) -> PartRecord | None:
         """Return the record of a part if it is there, whole and undamaged; remove it if it is damaged."""
         path = self._path(name)
-        sealed = self.sealing.arguments(path)
+        remove_damaged(path, self.sealing.arguments(path))
         try:
-            with binpickle.BinPickleFile(path, **sealed) as file:
-                errors = file.find_errors(threads=1)
-            if not errors:
-                return self.record(name)
+            return self.record(name)
         except FileNotFoundError:
             return None
-        except (FormatError, IntegrityError, PartError):
-            pass
-        os.unlink(path)  # frees the name; who has the file mapped keeps it
-        return None
+        except PartError:  # its bytes are those that were written, but they do not load
+            os.unlink(path)
+            return None
 
     def _put(self, name: str, chunk: Any) -> bool:
         """Write a part; return whether it is ours, not one that was there before."""
