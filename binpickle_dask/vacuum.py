@@ -103,6 +103,9 @@ def _unlink(path: str) -> None:
 
 
 def _remove_tree(folder: str) -> int:
-    freed = sum(entry.stat().st_size for entry in os.scandir(folder))
-    shutil.rmtree(folder)
+    try:
+        freed = sum(entry.stat().st_size for entry in os.scandir(folder))
+        shutil.rmtree(folder)
+    except FileNotFoundError:  # another vacuum is at it
+        return 0
     return freed
