@@ -179,7 +179,7 @@ def file_info(file: Any) -> BPKInfo:
     """
     if isinstance(file, (str, os.PathLike)) and not os.path.exists(file):
         return BPKInfo(FileStatus.MISSING, 0)
-    source = open_source(file)
+    source = open_source(file, Limits().stored_bytes)
     try:
         container = Container(source, Limits())
     except BinPickleError:

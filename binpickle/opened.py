@@ -29,7 +29,7 @@ from .summary import Summary, summarize
 if TYPE_CHECKING:
     from .trust import GlobalUse
 
-__all__ = ["BinPickleFile", "MmapMode", "load_steps", "scan_globals"]
+__all__ = ["BinPickleFile", "MmapMode", "check_settings", "load_steps", "scan_globals"]
 
 MmapMode = Optional[str]
 
@@ -69,21 +69,17 @@ class BinPickleFile:
         context: bytes = b"",
         limits: Limits | None = None,
     ):
-        if mmap_mode not in (None, "r", "c"):
-            raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
         if direct not in (False, True, "nowarn"):
             raise ValueError(f"direct must be False, True or 'nowarn', not {direct!r}")
-        if verify not in (None, False, True):
-            raise TypeError(f"verify must be None, True or False, not {verify!r}")
-        if limits is not None and not isinstance(limits, Limits):
-            raise TypeError(f"limits must be binpickle.Limits(...), not {limits!r:.80}")
+        check_settings(mmap_mode, verify, limits)
         mmap_mode = mmap_mode or ("r" if direct else None)
         keys = Keys.of(key, context)
         if keys is not None and verify is False:
             raise ValueError("verify=False with a key: nothing would be authenticated")
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
         self._closed = False
-        self._source = file if isinstance(file, Source) else open_source(file)
+        limit = (limits or Limits()).stored_bytes
+        self._source = file if isinstance(file, Source) else open_source(file, limit)
         try:
             with self._naming():
                 self._container = Container(self._source, limits or Limits(), keys)
@@ -263,6 +259,20 @@ class BinPickleFile:
         except BinPickleError as error:
             error.file = error.file or self._source.name
             raise
+
+
+def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
+    """Refuse what is no way to open a file, before anything is read.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it should be.
+    """
+    if mmap_mode not in (None, "r", "c"):
+        raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
+    if verify not in (None, False, True):
+        raise TypeError(f"verify must be None, True or False, not {verify!r}")
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"limits must be binpickle.Limits(...), not {limits!r:.80}")
 
 
 def load_steps(

@@ -77,7 +77,7 @@ def repack(
     """
     crew = Crew(check_threads(threads))
     keys = Keys.of(key, context)
-    opened = open_source(source)
+    opened = open_source(source, Limits().stored_bytes)
     try:
         container = Container(opened, Limits(), keys)
         container.require_object()

@@ -89,6 +89,9 @@ class FileSink(Sink):
         view = memoryview(data).cast("B")
         while view:
             written = self._write(view)
+            if hasattr(written, "__await__"):
+                getattr(written, "close", bool)()  # else Python warns that nobody awaited it
+                raise TypeError("write of this file gives an awaitable: adump takes it if it is a coroutine function")
             if self._raw and not written:
                 raise BlockingIOError(errno.EAGAIN, "the file takes no more now: it must not be in non-blocking mode")
             # Raw files and sockets may take less than all; other objects return nothing of use.

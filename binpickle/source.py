@@ -19,7 +19,7 @@ from typing import IO, Any, Iterator
 
 import numpy as np
 
-from .errors import FormatError
+from .errors import FormatError, LimitError
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "Spool", "makefile_hint", "open_source"]
 
@@ -180,20 +180,25 @@ class FileSource(Source):
                 view = view[len(data) :]
 
 
-def open_source(file: Any) -> Source:
+def open_source(file: Any, limit: int) -> Source:
     """Return the source for what a caller gave as `file`.
 
+    Args:
+        file: see `load`.
+        limit: bytes to accept of one that must be read to its end first.
+
     Raises:
+        LimitError: there are more.
         TypeError: neither a path nor a binary file object with `read`.
         OSError: the path can not be opened.
     """
     if isinstance(file, (str, os.PathLike)):
-        return _open_path(os.fsdecode(file))
+        return _open_path(os.fsdecode(file), limit)
     if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
         hint = ": loads takes bytes" if isinstance(file, (bytes, bytearray, memoryview)) else makefile_hint(file, "rb")
         raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
     if not _seekable(file):
-        return _spool(file)
+        return _spool(file, limit)
     source = FileSource(file)
     return _descriptor_of(source, file) or source
 
@@ -203,7 +208,7 @@ def makefile_hint(file: Any, mode: str) -> str:
     return f": use its makefile({mode!r})" if callable(getattr(file, "makefile", None)) else ""
 
 
-def _open_path(path: str) -> Source:
+def _open_path(path: str, limit: int) -> Source:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -214,7 +219,7 @@ def _open_path(path: str) -> Source:
         os.close(fd)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     with open(fd, "rb") as file:
-        return _spool(file)
+        return _spool(file, limit)
 
 
 def _descriptor_of(source: FileSource, file: Any) -> Source | None:
@@ -297,11 +302,14 @@ def _naming_temporary() -> Iterator[None]:
         raise
 
 
-def _spool(file: Any) -> Source:
+def _spool(file: Any, limit: int) -> Source:
     """Copy what is left of an unseekable file object to where it can be read from."""
-    spool = Spool(_name_of(file))
+    spool, size = Spool(_name_of(file)), 0
     try:
         for piece in iter(lambda: file.read(_PIECE), b""):
+            size += len(piece)
+            if size > limit:
+                raise LimitError(f"the file has more than {limit} bytes", "stored_bytes")
             spool.add(piece)
         return spool.finish()
     finally:

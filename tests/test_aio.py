@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, AsyncIterator, Callable
 
 import anyio
@@ -370,6 +371,99 @@ async def test_not_files(file: Any) -> None:
         await adump(OBJ, file)
     with pytest.raises(TypeError):
         await aload(file)
+
+
+def asynchronous(function: Callable[..., Any]) -> Any:
+    """Make a coroutine function of another one, as many decorators do."""
+
+    @functools.wraps(function)
+    async def call(*arguments: Any) -> Any:
+        await anyio.sleep(0)
+        return function(*arguments)
+
+    return call
+
+
+class Decorated:
+    """A file whose functions are coroutine functions by decoration; it drains, too, as responses of aiohttp do."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.file = io.BytesIO(data)
+
+    @asynchronous
+    def write(self, data: bytes) -> int:
+        """Take bytes."""
+        return self.file.write(data)
+
+    @asynchronous
+    def read(self, nbytes: int) -> bytes:
+        """Give bytes."""
+        return self.file.read(nbytes)
+
+    async def drain(self) -> None:
+        """Do nothing."""
+
+
+async def test_decorated() -> None:
+    """What a decorator made a coroutine function is one, beside a `drain`, too."""
+    file = Decorated()
+    await adump(OBJ, file)
+    assert file.file.getvalue() == DATA
+    assert_same(await aload(Decorated(DATA)), OBJ)
+
+
+async def test_awaitable_from_write() -> None:
+    """A `write` that gives an awaitable nobody would await is refused: nothing is lost in silence."""
+    file = io.BytesIO()
+    file.write = asynchronous(file.write)  # type: ignore[method-assign]
+    with pytest.raises(TypeError, match="awaitable"):
+        binpickle.dump(OBJ, file)
+    hidden = SimpleNamespace(write=lambda data: Decorated().write(data))
+    with pytest.raises(TypeError, match="awaitable"):
+        await adump(OBJ, hidden)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"limits": 5}, {"mmap_mode": "w"}, {"verify": 7}, {"key": "abc"}, {"key": b"short"}, {"context": b"c"}]
+)
+async def test_refused_before_receiving(wrong: dict[str, Any]) -> None:
+    """Arguments that are wrong are refused before a stream is received, as `load` refuses them."""
+    received = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        received.append(1)
+        yield DATA
+
+    with pytest.raises((TypeError, ValueError)) as caught:
+        await aload(pieces(), **wrong)
+    with pytest.raises(type(caught.value), match=re.escape(str(caught.value))):
+        binpickle.load(io.BytesIO(DATA), **wrong)
+    assert not received
+
+
+async def test_no_coroutine_for_progress(tmp_path: Path) -> None:
+    """A `progress` that would have to be awaited is refused."""
+
+    async def progress(done: int, total: int | None) -> None:
+        raise AssertionError("called")
+
+    with pytest.raises(TypeError, match="plain function"):
+        await adump(OBJ, tmp_path / "file", progress=progress)
+
+
+async def test_waiting_for_itself() -> None:
+    """A pickled object that waits for a token of its own dump is ended by a cancellation."""
+    limiter = anyio.CapacityLimiter(1)
+
+    def reduce(_: Any) -> Any:
+        inner = functools.partial(adump, [1], io.BytesIO(), limiter=limiter)
+        anyio.from_thread.run(inner)
+        return list, ()
+
+    cls = type("Waiting", (), {"__reduce__": reduce})
+    with pytest.raises(TimeoutError), anyio.fail_after(0.2):
+        await adump(cls(), io.BytesIO(), limiter=limiter)
+    assert limiter.borrowed_tokens == 0
 
 
 async def test_text_file(tmp_path: Path) -> None:

@@ -833,3 +833,26 @@ def test_memory_of_loaded_arrays(way: Any, threads: int) -> None:
     for array in got:
         array += 1
     assert all((a == b + 1).all() for a, b in zip(got, arrays))
+
+
+class Endless(io.RawIOBase):
+    """A pipe that never ends."""
+
+    given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, out: Any) -> int:
+        self.given += len(out)
+        if self.given > 1 << 28:
+            raise AssertionError("read on, whatever the limit")
+        return len(out)
+
+
+def test_limit_of_pipes() -> None:
+    """What must be read to its end first is read no further than `stored_bytes` allow."""
+    with Endless() as pipe, pytest.raises(binpickle.LimitError) as caught:
+        binpickle.load(pipe, limits=Limits(stored_bytes=1 << 20))
+    assert caught.value.limit == "stored_bytes"
+    assert pipe.given <= 3 << 20

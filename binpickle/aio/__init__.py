@@ -6,6 +6,7 @@ bounds how many at a time, `workers` holds what a cancellation may and may not d
 
 from __future__ import annotations
 
+import inspect
 from contextlib import closing
 from functools import partial
 from typing import Any, Callable, Iterable, Mapping
@@ -16,7 +17,8 @@ from ..contents import RESTRICTED_LIMITS, Limits
 from ..crew import Crew
 from ..filewriter import Codecs, DumpOptions
 from ..meter import Progress
-from ..opened import BinPickleFile, load_steps
+from ..opened import BinPickleFile, check_settings, load_steps
+from ..seal import Keys
 from ..sink import Sink, open_sink
 from ..write import write_steps
 from .hops import Steps, run
@@ -127,6 +129,9 @@ async def aload(
     Raises:
         Exception: what `load` raises, never in an `ExceptionGroup`; what `read` or `receive` of `file` raise.
     """
+    check_settings(mmap_mode, verify, limits)
+    if not callable(key):
+        Keys.of(key, context)  # refuses what is no key before a stream is received
     crew = AsyncCrew(limiter)
     opened = partial(BinPickleFile, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits)
     receive = receiver(file)
@@ -163,4 +168,6 @@ def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
 
 def _on_loop(progress: Progress | None) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
+    if inspect.iscoroutinefunction(progress):
+        raise TypeError("progress must be a plain function: what it gives is not awaited")
     return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)

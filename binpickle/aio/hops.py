@@ -60,6 +60,7 @@ async def _hop(steps: Steps[T], crew: AsyncCrew, stream: Stream) -> _Result[T] |
     def stop() -> None:
         crew.cancel()
         stream.interrupt()
+        crew.release()  # the thread may wait for a token itself, if what it pickles or unpickles calls the event loop
 
     try:
         await crew.acquire()

@@ -161,7 +161,7 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     """Return the coroutine function that takes the bytes of a file, if it is one that does."""
     if _is_plain(file):
         return None
-    if _is_async(getattr(file, "drain", None)):
+    if _is_async(getattr(file, "drain", None)) and not _is_async(getattr(file, "write", None)):
         hint = "its write can not be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
         raise TypeError(f"file must not be an asyncio.StreamWriter: {hint}")
     write: Any = getattr(file, "write", None)
@@ -212,7 +212,8 @@ def _is_plain(file: Any) -> bool:
 
 
 def _is_async(function: Any) -> bool:
-    return callable(function) and inspect.iscoroutinefunction(inspect.unwrap(function))
+    """Return whether a function is a coroutine function, or a decorator's stand-in for one."""
+    return callable(function) and any(map(inspect.iscoroutinefunction, (function, inspect.unwrap(function))))
 
 
 async def _write_all(write: Callable[[bytes], Awaitable[Any]], data: bytes) -> None:
