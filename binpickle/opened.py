@@ -78,11 +78,11 @@ class BinPickleFile:
             raise ValueError("verify=False with a key: nothing would be authenticated")
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
         self._closed = False
-        limit = (limits or Limits()).stored_bytes
-        self._source = file if isinstance(file, Source) else open_source(file, limit)
+        limits = limits or Limits()
+        self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes)
         try:
             with self._naming():
-                self._container = Container(self._source, limits or Limits(), keys)
+                self._container = Container(self._source, limits, keys)
                 self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
         except BaseException:
             self._source.close()

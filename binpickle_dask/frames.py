@@ -52,20 +52,19 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, col
 
     Raises:
         KeyError: there is no such column.
-        ValueError: `columns` for what has none.
+        ValueError: `columns` for what has none, or whose names do not tell them apart.
     """
     known = meta()
     empty = known["meta"]
-    if hasattr(empty, "columns") and (columns is not None or _can_choose(empty.columns)):
-        load_part: Any = _FrameLoader(loader)
-        keywords = {"columns": list(empty.columns) if columns is None else _known(columns, empty)}
-        empty = empty if columns is None else empty[keywords["columns"]]
-    elif hasattr(empty, "columns"):
-        load_part, keywords = loader, {}
-    else:
-        if columns is not None:
+    load_part: Any = loader
+    keywords = {}
+    if columns is not None:
+        if not hasattr(empty, "columns"):
             raise ValueError(f"columns are for frames, this is a {item.facts.get('type')}")
-        load_part, keywords = loader, {}
+        empty = empty[_known(columns, empty)]
+    if hasattr(empty, "columns") and _can_choose(empty.columns):
+        load_part = _FrameLoader(loader)
+        keywords["columns"] = list(empty.columns)
     # Otherwise dask would turn columns of objects into strings.
     with dask.config.set({"dataframe.convert-string": False}):
         return dd.from_map(

@@ -71,12 +71,13 @@ def _runs(root: str) -> dict[str, str | None]:
     """Return the path of each manifest, and the run it is of: `None` if it is damaged."""
     runs: dict[str, str | None] = {}
     for name in snapshot_names(root):
+        path = manifest_path(root, name)
         try:
-            runs[manifest_path(root, name)] = read_manifest(root, name).run
+            runs[path] = read_manifest(root, name).run
         except SnapshotGoneError:  # another vacuum was here
             pass
         except FormatError:
-            runs[manifest_path(root, name)] = None
+            runs[path] = None
     return runs
 
 
