@@ -8,8 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .codecs import register_codec
-from .contents import Limits
+from .codecs.chain import register_codec
 from .errors import (
     AuthenticationError,
     BinPickleError,
@@ -21,10 +20,10 @@ from .errors import (
     UnknownCodecError,
     UntrustedError,
 )
-from .info import BPKInfo, FileStatus, file_info
-from .opened import BinPickleFile
-from .read import load, loads
-from .repack import SAME, repack
+from .file import BinPickleFile, _reopen
+from .limits import Limits
+from .read import BPKInfo, FileStatus, file_info, load, loads
+from .repacking import SAME, repack
 from .write import BinPickler, dump, dumps
 
 if TYPE_CHECKING:
@@ -64,6 +63,16 @@ __all__ = [
     "trust",
 ]
 
+
+def _adopt(*objects: Any) -> None:
+    """Make objects say that they come from here, so that pickles of them survive a change of the layout inside."""
+    for obj in objects:
+        obj.__module__ = __name__
+
+
+_adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, _reopen)
+_adopt(dump, dumps, file_info, load, loads, register_codec, repack)
+
 # What most programs never use is imported when it is: anyio, and the strict machine.
 _LAZY = {
     "adump": ".aio",
@@ -79,5 +88,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(_LAZY[name], __name__)
     found = module if name == "trust" else getattr(module, name)
+    if name != "trust":
+        _adopt(found)
     globals()[name] = found
     return found

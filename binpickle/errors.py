@@ -125,7 +125,7 @@ class UntrustedError(BinPickleError):
 
 
 class StoreError(BinPickleError):
-    """A folder that `binpickle_dask` writes can not be used as asked.
+    """A folder that `binpickle_dask` writes cannot be used as asked.
 
     Attributes:
         path: the folder, or the file in it that is concerned.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
 from . import trust
-from .contents import RESTRICTED_LIMITS, Limits
-from .info import Buffer
-from .opened import BinPickleFile, scan_globals
+from .file import BinPickleFile, scan_globals
+from .limits import RESTRICTED_LIMITS, Limits
+from .reading.description import Buffer
 from .trust import GlobalUse
 
 __all__ = ["Inspection", "inspect"]

@@ -2,16 +2,69 @@
 
 from __future__ import annotations
 
+import enum
 import os
+from dataclasses import dataclass
 from typing import Any, Iterable
 
-from .contents import Limits
-from .cpus import check_threads
-from .meter import Progress
-from .opened import BinPickleFile, MmapMode
-from .source import BytesSource
+from .errors import BinPickleError
+from .file import BinPickleFile, MmapMode
+from .files.source import BytesSource, open_source
+from .limits import Limits
+from .progress import Progress
+from .reading.filereader import Container
+from .threads.cpus import check_threads
 
-__all__ = ["load", "loads"]
+__all__ = ["BPKInfo", "FileStatus", "file_info", "load", "loads"]
+
+
+class FileStatus(enum.Enum):
+    """What `file_info` found."""
+
+    MISSING = "missing"
+    INVALID = "invalid"
+    BINPICKLE = "binpickle"
+
+
+@dataclass(frozen=True)
+class BPKInfo:
+    """What is known of a file without loading it.
+
+    Attributes:
+        status: whether it is there, and a BinPickle file.
+        size: in bytes; 0 for a missing one.
+        version: its format version, or `None` where it is not a BinPickle file.
+    """
+
+    status: FileStatus
+    size: int
+    version: int | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it is a BinPickle file with a sound structure and index."""
+        return self.status is FileStatus.BINPICKLE
+
+
+def file_info(file: Any) -> BPKInfo:
+    """Say what a file is, from its structure and index; nothing is loaded.
+
+    Args:
+        file: path, or seekable binary file object; its position is left at the end.
+
+    Raises:
+        OSError: the file is there, but cannot be read.
+    """
+    if isinstance(file, (str, os.PathLike)) and not os.path.exists(file):
+        return BPKInfo(FileStatus.MISSING, 0)
+    source = open_source(file, Limits().stored_bytes)
+    try:
+        container = Container(source, Limits())
+    except BinPickleError:
+        return BPKInfo(FileStatus.INVALID, source.size)
+    finally:
+        source.close()
+    return BPKInfo(FileStatus.BINPICKLE, source.size, container.contents.version)
 
 
 def load(

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
-from .cpus import check_threads
-from .crew import Crew, exhaust
-from .filewriter import Codecs, DumpOptions, FileWriter
-from .meter import Progress
-from .pickling import Pickling
-from .reducers import IN_BAND_BELOW
-from .sink import BytesSink, Sink, open_sink
+from .files.sink import BytesSink, open_sink
+from .progress import Progress
+from .threads.cpus import check_threads
+from .threads.crew import Crew, exhaust
+from .writing.filewriter import write_steps
+from .writing.options import Codecs, DumpOptions
 
-__all__ = ["BinPickler", "dump", "dumps", "write_steps"]
-
-
-def write_steps(
-    obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None
-) -> Iterator[None]:
-    """Write one object to an open sink: what `dump` and `adump` share.
-
-    Yields once pickling has ended, and after each further chunk; may be continued in another thread.
-    """
-    writer = FileWriter(sink, crew, options, progress)
-    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # who maps wants every array mapped
-    pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
-    pickling.dump(obj)
-    found = pickling.out_of_band()
-    plan = writer.plan(found)
-    yield
-    yield from writer.write_chunks(plan)
-    writer.finish(plan, found, pickling.libraries())
+__all__ = ["BinPickler", "dump", "dumps"]
 
 
 def dump(
@@ -80,7 +61,7 @@ def dump(
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a codec that `load` would refuse; a codec that can not encode a buffer.
+        ValueError: a codec that `load` would refuse; a codec that cannot encode a buffer.
         FileExistsError: the path exists, and `exclusive` is given.
         OSError: from the operating system, unchanged.
         Exception: what the object's classes raise when they are pickled.

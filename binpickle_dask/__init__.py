@@ -11,9 +11,12 @@ from typing import Any
 
 from .store import Store, StoreInfo, open_bpk
 
+for _public in (Store, StoreInfo, open_bpk):
+    _public.__module__ = __name__  # pickles of them survive a change of the layout inside
+
 __all__ = ["Store", "StoreInfo", "checkpoint", "disable", "enable", "from_bpk", "open_bpk", "to_bpk"]
 
-_LAZY = {"checkpoint": "checkpoints", "disable": "cluster", "enable": "cluster", "from_bpk": "load", "to_bpk": "save"}
+_LAZY = {"checkpoint": "save", "disable": "cluster", "enable": "cluster", "from_bpk": "load", "to_bpk": "save"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """Loading: `from_bpk` gives back the collection that was saved, whose graph holds nothing but loads.
 
-Rule: keys are named for the snapshot, never for the path, so that a folder that is written again can not give what it
+Rule: keys are named for the snapshot, never for the path, so that a folder that is written again cannot give what it
 held before.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Iterable
 
-from .collections import module_of
-from .parts import PartLoader, Reading
+from .kinds.registry import module_of
+from .parts.loader import PartLoader, Reading
 from .store import Store, open_bpk
 from .structure import fill
 

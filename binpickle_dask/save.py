@@ -7,32 +7,15 @@ before is touched. A save that fails leaves its finished parts to `resume=True`,
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping
 
-from dask._task_spec import List as TaskList
-from dask._task_spec import Task, TaskRef
-from dask.base import tokenize
-from dask.delayed import Delayed
-
-import binpickle
-
-from .collections import is_collection, kind_of, module_of, settled
-from .commit import Draft, commit, libraries
-from .folder import new_name
-from .graphs import Job, chunk_graph, write_graph
+from .folder.sealing import Sealing
+from .kinds.registry import is_collection
 from .load import from_bpk
-from .manifest import Item, Manifest, PartRecord
-from .running import Progress, run
-from .runs import choose_run
-from .sealing import UNSEALED, Sealing
-from .structure import Slot, pack
-from .writing import PartWriter
+from .saving.running import Progress
+from .saving.save import SaveOptions, save
 
-__all__ = ["SaveOptions", "save", "to_bpk"]
+__all__ = ["checkpoint", "to_bpk"]
 
 
 def to_bpk(
@@ -91,153 +74,55 @@ def to_bpk(
             f"{type(collection).__name__} is no dask collection; for structures of them there is checkpoint()"
         )
     if not compute and (return_stored or resume or progress is not None):
-        raise ValueError("compute=False can not go with return_stored, resume or progress")
+        raise ValueError("compute=False cannot go with return_stored, resume or progress")
     sealing = Sealing.of(key, context)
     options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
     saved = save(collection, path, options, compute=compute)
     return from_bpk(saved.path, snapshot=saved.snapshot, key=key, context=context) if return_stored else saved
 
 
-@dataclass(frozen=True)
-class SaveOptions:
-    """The arguments of `to_bpk` that say how to save."""
+def checkpoint(
+    *collections: Any,
+    path: Any,
+    resume: bool = False,
+    overwrite: bool = False,
+    codecs: Any = None,
+    durable: bool | None = None,
+    digests: bool = False,
+    key: Any = None,
+    context: bytes = b"",
+    mmap_mode: str | None = "auto",
+    compute_kwargs: Mapping[str, Any] | None = None,
+    client: Any = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Compute collections, save them together, and return them as collections that load what was saved.
 
-    codecs: Any = None
-    overwrite: bool = False
-    resume: bool = False
-    durable: bool | None = None
-    digests: bool = False
-    sealing: Sealing = UNSEALED
-    compute_kwargs: Mapping[str, Any] | None = None
-    client: Any = None
-    progress: Progress | None = None
+    A drop-in for `dask.persist`, which returns when all is on disk. What the collections share is computed once. All of
+    them are committed at once. `from_bpk(path)` gives the same later, in another process.
 
-    @property
-    def has_digests(self) -> bool:
-        """Whether parts have root digests: sealed ones always do."""
-        return self.digests or bool(self.sealing)
+    Args:
+        collections: dask collections, and builtin structures with collections in them; anything else is passed through.
+        path: the folder; see `to_bpk`, as for all that follows.
+        resume: compute only what is missing of the same computation; needs names that are the same in every process.
+        overwrite: allow a new snapshot where the folder holds one.
+        codecs: by default parts are stored raw, so that they can be mapped.
+        durable: whether to sync to the disk.
+        digests: whether to record root digests.
+        key: what to seal all with: the path of a key file, or a function.
+        context: what the seals are for.
+        mmap_mode: how the collections that are returned load: see `from_bpk`.
+        compute_kwargs: as for `dask.compute`.
+        client: the distributed client to use.
+        progress: called with how many parts are written, and how many will be.
 
+    Returns:
+        A tuple, as `dask.persist` does.
 
-def save(obj: Any, path: Any, options: SaveOptions, *, compute: bool = True) -> Any:
-    """Save a collection or a structure of them; see `to_bpk`."""
-    root = _local(path)
-    binpickle.dumps(None, codecs=options.codecs)  # refuses what is no codec before anything is made
-    plan = _plan(obj, options.resume)
-    run_name = choose_run(
-        root,
-        plan.identity(options),
-        overwrite=options.overwrite,
-        resume=options.resume,
-        durable=bool(options.durable),
-        sealing=options.sealing,
-    )
-    snapshot = new_name()
-    jobs = plan.jobs(root, run_name, options)
-    compute_all = partial(
-        run, collections=plan.collections, compute_kwargs=options.compute_kwargs, client=options.client
-    )
-    found = _find_present(jobs, root, run_name, f"check-bpk-{snapshot}", compute_all) if options.resume else {}
-    missing = [job for job in jobs if job.name not in found]
-    present = [job for job in jobs if job.name in found]
-    writes, results = write_graph(plan.graph, missing, present, f"to-bpk-{snapshot}")
-    manifest = plan.manifest(snapshot, run_name, options)
-    draft = Draft(root, manifest, plan.metas, plan.structure, options.durable, len(missing), options.sealing)
-    if compute:
-        return commit(draft, [*found.values(), *compute_all(writes, results, progress=options.progress)])
-    key = f"commit-bpk-{snapshot}"
-    return Delayed(key, {**writes, key: Task(key, commit, draft, TaskList(*map(TaskRef, results)))})
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is to be saved, before anything is computed."""
-
-    structure: Any
-    collections: Sequence[Any]
-    token: str
-    graph: dict[Any, Any]
-    keys: Sequence[Sequence[Any]]
-    items: tuple[Item, ...]
-    metas: tuple[dict[str, Any], ...]
-
-    def identity(self, options: SaveOptions) -> dict[str, Any]:
-        """Return what must be the same in a run that is continued."""
-        return {
-            "token": self.token,
-            "codecs": _codecs_text(options.codecs),
-            "digests": options.has_digests,
-            "sealed": bool(options.sealing),
-            "blocks": [list(item.numblocks) for item in self.items],
-        }
-
-    def jobs(self, root: str, run_name: str, options: SaveOptions) -> list[Job]:
-        """Return the parts to write."""
-        jobs = []
-        for item, keys in zip(self.items, self.keys):
-            writer = PartWriter(
-                root, run_name, item.kind, options.codecs, options.has_digests, options.durable, options.sealing
-            )
-            jobs += [Job(key, name, writer) for key, name in zip(keys, item.part_names())]
-        return jobs
-
-    def manifest(self, snapshot: str, run_name: str, options: SaveOptions) -> Manifest:
-        """Return the manifest, as far as it is known before the parts are."""
-        codecs = _codecs_text(options.codecs)
-        structured = not isinstance(self.structure, Slot)
-        return Manifest(snapshot, run_name, self.token, codecs, libraries(), self.items, structured)
-
-
-def _plan(obj: Any, resume: bool) -> _Plan:
-    structure, collections = pack(obj, is_collection)
-    if not collections:
-        raise TypeError("there is no dask collection in this")
-    token = _token(structure, collections, resume)
-    collections = [settled(collection) for collection in collections]
-    graph, keys = chunk_graph(collections)
-    items, metas = [], []
-    for i, collection in enumerate(collections):
-        kind = kind_of(collection)
-        numblocks, facts, meta = module_of(kind).plan(collection)
-        items.append(Item(kind, "" if isinstance(structure, Slot) else f"{i}-", numblocks, facts=facts))
-        metas.append(meta)
-    return _Plan(structure, collections, token, graph, keys, tuple(items), tuple(metas))
-
-
-def _find_present(
-    jobs: Sequence[Job], root: str, run_name: str, label: str, compute_all: Callable[..., list[Any]]
-) -> dict[str, PartRecord]:
-    """Check the parts that a run has already, where the workers are; return the records of those that are whole."""
-    there = set(os.listdir(os.path.join(root, run_name)))
-    graph = {
-        (label, i): Task((label, i), job.writer.check, job.name) for i, job in enumerate(jobs) if job.name in there
-    }
-    records = compute_all(graph, list(graph), progress=None)
-    return {record.name: record for record in records if record is not None}
-
-
-def _token(structure: Any, collections: Sequence[Any], resume: bool) -> str:
-    """Return what names the computation; for `resume` it must be the same in every process."""
-    try:
-        return str(tokenize(structure, *collections, ensure_deterministic=resume or None))
-    except RuntimeError as error:  # dask's TokenizationError is one
-        raise ValueError(f"resume=True needs a computation with a token that does not change: {error}") from error
-
-
-def _codecs_text(codecs: Any) -> str | None:
-    """Say in words what codecs are, in the same words in every process."""
-    if codecs is None or isinstance(codecs, str):
-        return codecs
-    return json.dumps([_codec_text(codec) for codec in codecs])
-
-
-def _codec_text(codec: Any) -> Any:
-    if isinstance(codec, (str, dict)):
-        return codec
-    return codec.get_config() if hasattr(codec, "get_config") else getattr(codec, "__qualname__", type(codec).__name__)
-
-
-def _local(path: Any) -> str:
-    text = os.fsdecode(path)
-    if "://" in text:
-        raise ValueError(f"{text}: path must be a folder of a file system, which all workers see")
-    return os.path.abspath(text)
+    Raises:
+        Exception: as `to_bpk`.
+    """
+    sealing = Sealing.of(key, context)
+    options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
+    saved = save(collections, path, options)
+    return from_bpk(saved.path, snapshot=saved.snapshot, mmap_mode=mmap_mode, key=key, context=context)

@@ -14,14 +14,14 @@ from typing import Any, Callable, Iterable, Sequence
 import binpickle
 from binpickle.errors import AuthenticationError, FormatError, IntegrityError, PartError
 
-from .folder import META, manifest_path, read_pointer, snapshot_names
-from .kinds import assemble
-from .manifest import Item, Manifest, read_manifest
-from .parts import Reading, load_part
-from .sealing import UNSEALED, Sealing, seal_path
+from .folder.manifest import Item, Manifest, read_manifest
+from .folder.paths import META, manifest_path, read_pointer, snapshot_names
+from .folder.sealing import UNSEALED, Sealing, seal_path
+from .folder.vacuum import ABANDONED_AFTER, vacuum
+from .parts.chunks import assemble
+from .parts.loader import Reading, load_part
+from .parts.verify import find_errors
 from .structure import OWN_CLASSES, Slot, fill
-from .vacuum import ABANDONED_AFTER, vacuum
-from .verify import find_errors
 
 __all__ = ["Store", "StoreInfo", "open_bpk"]
 
@@ -208,7 +208,7 @@ class Store:
         return fill(self.structure(), values)
 
     def meta(self, item: int = 0) -> dict[str, Any]:
-        """Return what is known of a collection that JSON can not say. Unpickles.
+        """Return what is known of a collection that JSON cannot say. Unpickles.
 
         Raises:
             PartError: the file that holds it is missing or damaged.
@@ -231,7 +231,7 @@ class Store:
             progress: called with the bytes of the parts done and in total.
 
         Raises:
-            OSError: a key can not be read.
+            OSError: a key cannot be read.
         """
         return find_errors(self.path, self.manifest, self.sealing, progress)
 

@@ -21,10 +21,10 @@ import numpy as np
 from numcodecs.zstd import Zstd
 
 from binpickle import BinPickleError, BinPickleFile, Limits, inspect
-from binpickle.contents import Kind
-from binpickle.format import NATIVE_ORDER, VERSION, Header
-from binpickle.index import IndexBuilder
-from binpickle.pickling import pickle
+from binpickle.format.contents import Kind
+from binpickle.format.header import NATIVE_ORDER, VERSION, Header
+from binpickle.format.write_index import IndexBuilder
+from binpickle.pickling.pickler import pickle
 
 __all__ = ["LIMITS", "Cost", "bombs", "defuse"]
 

@@ -13,8 +13,8 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from binpickle.allowlist import RULES
-from binpickle.codecs import Chain, chain_from_specs, decode, encode
+from binpickle.codecs.allowlist import RULES
+from binpickle.codecs.chain import Chain, chain_from_specs, decode, encode
 from binpickle.errors import BinPickleError
 
 from .mutation import mutate_bytes

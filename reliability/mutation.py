@@ -15,8 +15,8 @@ from typing import Any, Callable, Sequence
 import msgpack
 import xxhash
 
-from binpickle.columns import unpack_column
-from binpickle.format import HEADER, TRAILER
+from binpickle.format.columns import unpack_column
+from binpickle.format.header import HEADER, TRAILER
 
 __all__ = ["mend", "mutate_bytes", "mutate_container", "mutate_stream"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from binpickle import BinPickleError, trust
-from binpickle.contents import RESTRICTED_LIMITS
+from binpickle.limits import RESTRICTED_LIMITS
 
 from .figures import write_between
 

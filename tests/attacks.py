@@ -35,8 +35,8 @@ from assembler import (
     tup,
     writable,
 )
+from internals import RESTRICTED_LIMITS, Limits
 
-from binpickle.contents import RESTRICTED_LIMITS, Limits
 from binpickle.errors import BinPickleError, FormatError, LimitError, UntrustedError
 
 __all__ = ["Attack", "Slotted", "corpus", "touch", "touched"]
@@ -188,7 +188,7 @@ ONE = tup(number(1))
 FOUR = tup(number(4))
 OBJECT = dtype("O8", "|", -1, 63)
 WIDE = array_state(ONE, dtype("f8"), FORGED)
-MESSAGE = "can not have the dtype"
+MESSAGE = "cannot have the dtype"
 
 
 def corpus() -> Iterator[Attack]:
@@ -374,7 +374,7 @@ def _states() -> Iterator[Attack]:
         ("attributes of a class", build(glob("attacks:Slotted"), dic(text("a"), NONE)), "is filled", (Slotted,)),
         ("a state for an array", build(call("attacks:an_array"), tup(ONE, OBJECT, FALSE)), "a state", (an_array,)),
         ("an instance of a function", new("attacks:touch"), "is not a class", (touch,)),
-        ("a name that is not there", glob("attacks:nothing"), "can not be imported", ("attacks:nothing",)),
+        ("a name that is not there", glob("attacks:nothing"), "cannot be imported", ("attacks:nothing",)),
         ("a class of bytes", _reconstructor("bytes", number(1 << 40)), "the state of", (Slotted,)),
     ]:
         yield Attack(name, stream(data), FormatError, message, trusted=trusted)

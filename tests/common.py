@@ -12,10 +12,9 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from golden_contents import same
+from internals import plan_module, stream_module
 
 import binpickle
-import binpickle.plan
-import binpickle.streaming
 
 __all__ = ["ROOT", "assert_same", "each", "leftovers", "python", "small_chunks"]
 
@@ -58,9 +57,9 @@ def _arrays(obj: Any) -> Iterator[np.ndarray]:
 def small_chunks(nbytes: int = 4096) -> Iterator[None]:
     """Cut into chunks of so many bytes; buffers from a quarter of that on have their own."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (binpickle.plan, binpickle.streaming):
+        for module in (plan_module, stream_module):
             patch.setattr(module, "CHUNK_BYTES", nbytes)
-        patch.setattr(binpickle.plan, "SHARE_BELOW", nbytes // 4)
+        patch.setattr(plan_module, "SHARE_BELOW", nbytes // 4)
         yield
 
 

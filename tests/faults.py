@@ -14,14 +14,14 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from common import assert_same, leftovers, small_chunks
+from internals import sink_module
 
 import binpickle
-import binpickle.sink
 
 __all__ = ["FAULTS", "KINDS", "PIECES", "Faults", "faulty_dump"]
 
 FAILING = ["open", "fchmod", "write", "writev", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
-# That a file system can not allocate is no failure.
+# That a file system cannot allocate is no failure.
 NO_FAULT = ("fallocate", errno.EIO)
 
 KINDS: dict[str, Any] = {
@@ -58,7 +58,7 @@ class Faults:
             if known != "fallocate":
                 patch.setattr(os, known, self._stand_in(known, getattr(os, known)))
         self.fallocate = lambda *args: self._allocate()
-        patch.setattr(binpickle.sink.ctypes, "CDLL", lambda *_, **__: self)
+        patch.setattr(sink_module.ctypes, "CDLL", lambda *_, **__: self)
 
     def fails(self, name: str) -> bool:
         self.calls[name] += 1

@@ -13,8 +13,7 @@ from typing import Any, Callable, Iterator, NamedTuple
 import legacy_files
 import msgpack
 import xxhash
-
-from binpickle.format import HEADER, TRAILER, Trailer
+from internals import HEADER, TRAILER, Trailer
 
 __all__ = ["Parts", "edit_index", "join", "nodes", "resign", "split"]
 

@@ -6,11 +6,8 @@ import hashlib
 from typing import Any, Sequence
 
 import numpy as np
+from internals import NATIVE_ORDER, VERSION, Header, IndexBuilder, Kind
 from legacy_files import Entry, build_v1, build_v2
-
-from binpickle.contents import Kind
-from binpickle.format import NATIVE_ORDER, VERSION, Header
-from binpickle.index import IndexBuilder
 
 __all__ = ["VERSIONS", "file_of"]
 

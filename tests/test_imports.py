@@ -1,6 +1,6 @@
-"""Who may import whom, which keeps the format index kinds free of files and threads, and `import binpickle` quick.
+"""The architecture: which folder or top-level module may import which, and what each may use besides.
 
-A new module is one word in `LEVELS`. Imports below `if TYPE_CHECKING:` do not count, since they never run.
+A new folder is one word in `ORDER`. Imports below `if TYPE_CHECKING:` do not count, since they never run.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import ast
 import importlib
 import subprocess
 import sys
+from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
@@ -16,31 +18,31 @@ import pytest
 
 import binpickle
 
-PACKAGE = Path(binpickle.__file__).parent
+SOURCES = Path(binpickle.__file__).parents[1]
+PACKAGES = ("binpickle", "binpickle_dask")
+FILES = [path for package in PACKAGES for path in sorted((SOURCES / package).rglob("*.py"))]
 
-# A module imports from its own level and those above it. The first three are pure: bytes and values in and out.
-LEVELS = [
-    "errors",
-    "contents renames",
-    """
-    allowlist byteshuffle checksums choose codecs columns decoders dtypes format html index kinds layout legacy
-    legacy_fields meter overview pickling plan rebuild reducers regions seal steps trust words
-    """,
-    "cpus crew sink source",
-    "assemble container filewriter loading streaming summary tables",
-    "info opened read repack write",
-    "aio inspection",
-    "__init__",
-    "__main__ cli commands failures folders keyfiles rich_terminal terminal vetting",
-]
-PURE = set(" ".join(LEVELS[:3]).split())
-# What the command line is made of. Besides these it knows the public names only. Of these `binpickle_dask` reads keys.
-COMMAND_LINE = {*LEVELS[-1].split(), "overview", "words"}
+# Each unit, a folder or a top-level module, imports only from itself and from those before it.
+ORDER = """
+    errors limits progress rebuild
+    keys format codecs pickling trust
+    files threads writing reading show
+    write repacking file read inspection aio __init__ cli __main__
+    dask:structure dask:folder dask:parts dask:kinds dask:store dask:saving dask:load dask:cluster dask:save
+    dask:__init__
+""".split()  # noqa: SIM905
+# Bytes and values in, bytes and values out: these open no file and start no thread.
+PURE = {"codecs", "errors", "format", "limits", "pickling", "progress", "rebuild", "show", "trust"}
+# These use what every user of BinPickle can use, and of `show` what their screens need.
+USERS = {"__main__", "cli", *(unit for unit in ORDER if unit.startswith("dask:"))}
+PUBLIC = {"binpickle", "binpickle.errors", "binpickle.files", "binpickle.format", "binpickle.keys", "binpickle.trust"}
+FACES = {"__init__", "__main__", "dask:__init__"}
+MOST_UNITS, MOST_LEVELS, MOST_LINES = 30, 12, 300
+
 FILES_AND_THREADS = {"_thread", "asyncio", "concurrent", "mmap", "multiprocessing", "os", "shutil", "socket"}
 FILES_AND_THREADS |= {"subprocess", "tempfile", "threading"}
 FOREIGN = {"dask", "distributed", "joblib", "pandas", "pyarrow", "scipy", "sklearn", "torch", "xarray"}
 ANYIO = {"anyio", "sniffio"}
-PUBLIC_MODULES = {"binpickle", "binpickle.errors", "binpickle.trust"}
 
 
 class Import(NamedTuple):
@@ -54,16 +56,17 @@ class Import(NamedTuple):
         return self.module.split(".")[0]
 
     @property
-    def part(self) -> str:
-        """The module of binpickle that this reaches, as named in `LEVELS`; empty for other packages."""
-        if self.top != "binpickle":
+    def unit(self) -> str:
+        """The unit that this reaches, as named in `ORDER`; empty for other packages."""
+        if self.top not in PACKAGES:
             return ""
-        parts = self.module.split(".")[1:]
-        return parts[0] if parts else self.name if is_module(self.name) else "__init__"
+        parts = [*self.module.split(".")[1:], self.name]
+        first = parts[0] if len(parts) > 1 or is_module(self.top, parts[0]) else "__init__"
+        return first if self.top == "binpickle" else f"dask:{first}"
 
 
-def is_module(name: str) -> bool:
-    return (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name / "__init__.py").is_file()
+def is_module(package: str, name: str) -> bool:
+    return (SOURCES / package / f"{name}.py").is_file() or (SOURCES / package / name).is_dir() and name != ""
 
 
 def is_type_checking(node: ast.AST) -> bool:
@@ -78,16 +81,32 @@ def running_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from running_nodes(child)
 
 
-def imports(path: Path) -> Iterator[Import]:
+@lru_cache(maxsize=None)
+def imports(path: Path) -> list[Import]:
     """What a file of one of the packages imports, relative names made absolute."""
-    folder = list(path.relative_to(PACKAGE.parent).parts[:-1])
+    folder = list(path.relative_to(SOURCES).parts[:-1])
+    found = []
     for node in running_nodes(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (Import(alias.name, "") for alias in node.names)
+            found += [Import(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = folder[: len(folder) - node.level + 1] if node.level else []
             module = ".".join(base + [node.module] * bool(node.module))
-            yield from (Import(module, alias.name) for alias in node.names)
+            found += [Import(module, alias.name) for alias in node.names]
+    return found
+
+
+def unit_of(path: Path) -> str:
+    """The word in `ORDER` that stands for a file."""
+    package, first = path.relative_to(SOURCES).with_suffix("").parts[:2]
+    return first if package == "binpickle" else f"dask:{first}"
+
+
+@lru_cache(maxsize=None)
+def level(unit: str) -> int:
+    """On which level of imports a unit stands: one above the highest that it imports."""
+    below = {found.unit for path in FILES if unit_of(path) == unit for found in imports(path)} - {"", unit}
+    return 1 + max((level(other) for other in below if ORDER.index(other) < ORDER.index(unit)), default=0)
 
 
 def defined_names(node: ast.AST) -> Iterator[str]:
@@ -99,85 +118,107 @@ def defined_names(node: ast.AST) -> Iterator[str]:
             yield child.name
 
 
-def part_of(path: Path) -> str:
-    """The word in `LEVELS` that stands for a file of binpickle."""
-    return path.relative_to(PACKAGE).parts[0].replace(".py", "")
+def module_at(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCES).with_suffix("").parts).replace(".__init__", "")
 
 
-def level(part: str) -> int:
-    return next(number for number, words in enumerate(LEVELS) if part in words.split())
-
-
-def names(module: str) -> set[str]:
-    """The public names of a module of binpickle."""
-    return set(importlib.import_module(module).__all__)
-
-
-# A folder's small files are sealed by the code that seals files: there is one for keys, not two.
-SHARED = {Import("binpickle.seal", "Keys")}
-
-FILES = sorted(PACKAGE.rglob("*.py"))
-DASK_FILES = sorted((PACKAGE.parent / "binpickle_dask").rglob("*.py"))
-USERS = [path for path in FILES if part_of(path) in COMMAND_LINE] + DASK_FILES
+def lines_of_code(path: Path) -> int:
+    """The lines of a module that hold code: no comment, no docstring, no blank line."""
+    text = path.read_text(encoding="utf-8")
+    prose: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            prose.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    return sum(1 for n, line in lines if n not in prose and line.strip() and not line.strip().startswith("#"))
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=[str(path.relative_to(PACKAGE.parent)) for path in paths])
-
-
-@each(FILES)
-def test_level_known(path: Path) -> None:
-    """Every module has its place in the table of levels."""
-    assert part_of(path) in " ".join(LEVELS).split(), "add the module to its level"
+    return pytest.mark.parametrize("path", paths, ids=[str(path.relative_to(SOURCES)) for path in paths])
 
 
 @each(FILES)
 def test_direction(path: Path) -> None:
-    """No module imports from a level below its own in the table."""
-    own = level(part_of(path))
-    assert [found for found in imports(path) if found.part and level(found.part) > own] == []
+    """A unit imports only units before it, so that there is no circle and no import upward."""
+    own = ORDER.index(unit_of(path))
+    assert [found for found in imports(path) if found.unit and ORDER.index(found.unit) > own] == []
 
 
-@each([path for path in FILES if part_of(path) in PURE])
+def test_picture_is_small() -> None:
+    """Both packages together stay a picture that one can hold in mind: few units, on few levels."""
+    units = {unit_of(path) for path in FILES}
+    assert units == set(ORDER)
+    assert len(units - FACES) <= MOST_UNITS
+    assert max(level(unit) for unit in units - FACES) <= MOST_LEVELS
+
+
+@each(FILES)
+def test_modules_are_short(path: Path) -> None:
+    """No module has more than 300 lines of code."""
+    assert lines_of_code(path) <= MOST_LINES
+
+
+@each([path for path in FILES if unit_of(path) in PURE])
 def test_pure(path: Path) -> None:
-    """What knows the format opens no file and starts no thread."""
+    """A pure unit opens no file and starts no thread."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     opened = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "open"]
     assert [found for found in imports(path) if found.top in FILES_AND_THREADS] == []
     assert opened == []
 
 
-@each(FILES)
+@each([path for path in FILES if not unit_of(path).startswith("dask:")])
 def test_foreign(path: Path) -> None:
     """BinPickle imports none of the libraries whose objects it stores, and only `aio` imports anyio."""
-    refused = FOREIGN if part_of(path) == "aio" else FOREIGN | ANYIO
+    refused = FOREIGN if unit_of(path) == "aio" else FOREIGN | ANYIO
     assert [found for found in imports(path) if found.top in refused] == []
 
 
-@each(USERS)
+@each([path for path in FILES if unit_of(path) in USERS])
 def test_public_only(path: Path) -> None:
-    """The command line and the dask integration use nothing of BinPickle that its users cannot, but keys."""
-    theirs = [found for found in imports(path) if found.top == "binpickle" and found.part not in COMMAND_LINE]
+    """The command line and the dask integration use only names of BinPickle that its users can use."""
+    theirs = [found for found in imports(path) if found.top == "binpickle" and found.unit not in {"cli", "show"}]
     private = [
         found
         for found in theirs
-        if found not in SHARED
-        and f"{found.module}.{found.name}" not in PUBLIC_MODULES
-        and (found.module not in PUBLIC_MODULES or found.name not in {"", "__version__", *names(found.module)})
+        if f"{found.module}.{found.name}" not in PUBLIC
+        and (found.module not in PUBLIC or found.name not in {"", "__version__", *public_names(found.module)})
     ]
     assert private == []
+
+
+def public_names(module: str) -> set[str]:
+    return set(importlib.import_module(module).__all__)
 
 
 @each([path for path in FILES if path.name != "__main__.py"])
 def test_all(path: Path) -> None:
     """`__all__` has every public function and class that the module defines, once, and nothing that is not there."""
-    if path.name == "rich_terminal.py":
+    names = set(defined_names(ast.parse(path.read_text(encoding="utf-8"))))
+    if path.name == "rich_screen.py":
         pytest.importorskip("rich")
-    dotted = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-    module = importlib.import_module(dotted.replace(".__init__", ""))
-    assert len(set(module.__all__)) == len(module.__all__)
-    assert set(defined_names(ast.parse(path.read_text(encoding="utf-8")))) <= set(module.__all__)
-    assert all(hasattr(module, name) for name in module.__all__)
+    if path.is_relative_to(SOURCES / "binpickle_dask") if sys.version_info >= (3, 9) else "_dask" in str(path):
+        pytest.importorskip("distributed")
+    module = importlib.import_module(module_at(path))
+    listed = getattr(module, "__all__", [])
+    assert len(set(listed)) == len(listed)
+    assert names <= set(listed)
+    assert all(hasattr(module, name) for name in listed)
+
+
+def test_names_of_submodules() -> None:
+    """No submodule has the name of a function or class that its package exports: one would hide the other."""
+    exported = defaultdict(set)
+    for path in FILES:
+        if path.name == "__init__.py":
+            exported[path.parent] = public_names(module_at(path)) if is_importable(path) else set()
+    clashes = [path for path in FILES if path.stem in exported[path.parent]]
+    clashes += [folder for folder in exported if folder.name in exported[folder.parent] - {"trust"}]
+    assert clashes == []
+
+
+def is_importable(path: Path) -> bool:
+    return hasattr(importlib.import_module(module_at(path)), "__all__") if "dask" not in str(path) else False
 
 
 def test_import_light() -> None:

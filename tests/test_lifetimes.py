@@ -42,7 +42,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.parametrize("way", WRITES)
 def test_written(way: str, tmp_path: Path) -> None:
-    """No cycle keeps an array that was written, whichever way, nor one of an object that can not be."""
+    """No cycle keeps an array that was written, whichever way, nor one of an object that cannot be."""
     array = np.arange(100_000)
     gone = weakref.ref(array)
     WRITES[way]([array, len], tmp_path / "a.bpk")

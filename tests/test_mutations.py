@@ -11,26 +11,25 @@ from __future__ import annotations
 import copy
 import io
 import os
-from pathlib import Path
 from typing import Any
 
 import msgpack
 import numpy as np
 import pytest
-from common import small_chunks
+from common import ROOT, small_chunks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internals import HEADER, TRAILER
 from resign import edit_index, join, nodes, resign, split
 
 import binpickle
 from binpickle import BinPickleError, BinPickleFile, Limits
-from binpickle.format import HEADER, TRAILER
 
 EXAMPLES = int(os.environ.get("BINPICKLE_FUZZ", "200"))
 FUZZ = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-DATA = Path(__file__).parent / "data"
+DATA = ROOT / "tests" / "data"
 # Small enough that what a file asks for is never a matter of minutes; whoever asks for more is refused.
 LIMITS = Limits(decoded_bytes=16 << 20, buffers=10_000)
 

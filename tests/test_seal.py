@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from internals import Keys
 from stored_streams import VERSIONS, file_of
 
 import binpickle
 from binpickle import AuthenticationError, BinPickleError, BinPickleFile, IntegrityError
-from binpickle.seal import Keys
 
 KEY, OLD, OTHER = (bytes([n]) * 32 for n in (1, 2, 3))
 OBJ = {"a": np.arange(300), "b": [1, "two"]}

@@ -17,15 +17,15 @@ import pkgutil
 import sys
 import warnings
 from pathlib import Path
-from textwrap import fill, indent
 from typing import Any, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
+SETS = ROOT / "binpickle" / "trust" / "sets"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from trust_corpus import fitted_estimators, frames  # noqa: E402
 
-from binpickle.pickling import Pickling  # noqa: E402
+from binpickle.pickling.pickler import Pickling  # noqa: E402
 from binpickle.trust import scan, untrusted  # noqa: E402
 
 DENIED = (
@@ -179,40 +179,10 @@ def _name(found: Any) -> str:
 
 
 def _write(library: str, names: set[str]) -> None:
-    """Add names to the data module of a library."""
-    target = ROOT / "binpickle" / "trust" / f"names_{library}.py"
-    modules: dict[str, set[str]] = {}
-    for name in sorted(names | _known(library)):
-        module, _, qualname = name.partition(":")
-        modules.setdefault(module, set()).add(qualname)
-    entries = [ENTRY.format(module, fill(" ".join(sorted(found)), 112)) for module, found in modules.items()]
-    entries = [indent(entry, "    ") for entry in entries]
-    target.write_text(TEMPLATE.format(library=library, entries="\n".join(entries)), encoding="utf-8")
-
-
-def _known(library: str) -> set[str]:
-    """Return the names that a set has already."""
-    try:
-        module = importlib.import_module(f"binpickle.trust.names_{library}")
-    except ImportError:
-        return set()
-    return {f"{home}:{name}" for home, found in module.NAMES.items() for name in found.split()}
-
-
-TEMPLATE = '''"""What `binpickle.trust.{library}()` trusts, by module: made by make_trust_sets.py, and reviewed."""
-
-from __future__ import annotations
-
-__all__ = ["NAMES"]
-
-NAMES = {{
-{entries}
-}}
-'''
-
-ENTRY = '''"{}": """
-{}
-""",'''
+    """Add names to the data file of a library, one name a line."""
+    target = SETS / f"{library}.txt"
+    known = set(target.read_text(encoding="ascii").split()) if target.exists() else set()
+    target.write_text("".join(f"{name}\n" for name in sorted(names | known)), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -13,17 +13,17 @@ from typing import Any, Callable, Iterable, Mapping
 
 from anyio import CapacityLimiter, from_thread
 
-from ..contents import RESTRICTED_LIMITS, Limits
-from ..crew import Crew
-from ..filewriter import Codecs, DumpOptions
-from ..meter import Progress
-from ..opened import BinPickleFile, check_settings, load_steps
-from ..seal import Keys
-from ..sink import Sink, open_sink
-from ..write import write_steps
+from ..file import BinPickleFile, check_settings, load_steps
+from ..files.sink import Sink, open_sink
+from ..keys import Keys
+from ..limits import RESTRICTED_LIMITS, Limits
+from ..progress import Progress
+from ..threads.crew import Crew
+from ..writing.filewriter import write_steps
+from ..writing.options import Codecs, DumpOptions
+from .crew import AsyncCrew
 from .hops import Steps, run
 from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
-from .tokens import AsyncCrew
 
 __all__ = ["adump", "aload"]
 

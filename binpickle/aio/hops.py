@@ -11,9 +11,9 @@ import time
 from functools import partial
 from typing import Generator, Generic, TypeVar
 
+from .crew import AsyncCrew
 from .streams import Stream
-from .tokens import AsyncCrew
-from .workers import in_thread, surely_in_thread
+from .threads import in_thread, surely_in_thread
 
 __all__ = ["Steps", "run"]
 
@@ -28,7 +28,7 @@ async def run(steps: Steps[T], crew: AsyncCrew, stream: Stream) -> T:
     """Run steps to their end, and return what they return.
 
     Args:
-        steps: what to run; closed, in a thread, when they can not be run to their end.
+        steps: what to run; closed, in a thread, when they cannot be run to their end.
         crew: does the jobs.
         stream: what the steps have to do with the event loop.
     """

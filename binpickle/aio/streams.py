@@ -17,13 +17,13 @@ import anyio
 from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
-from ..sink import Sink
-from ..source import Source, Spool
-from .tokens import AsyncCrew
+from ..files.sink import Sink
+from ..files.source import Source, Spool
+from .crew import AsyncCrew
 
 __all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
 
-# A pickler can not be halted for every chunk: this much may wait for a slow receiver while it goes on.
+# A pickler cannot be halted for every chunk: this much may wait for a slow receiver while it goes on.
 _SEND_AHEAD = 16 << 20
 # Less is not worth leaving the thread for, nor sending by itself.
 _SEND_FROM = 1 << 20
@@ -49,7 +49,7 @@ class Stream:
 class SendSink(Sink, Stream):
     """Sends what is written by a coroutine function of the caller's.
 
-    Between hops the task that runs them sends. A pickler can not be interrupted, so when too much waits while it runs,
+    Between hops the task that runs them sends. A pickler cannot be interrupted, so when too much waits while it runs,
     its thread gives its token back and waits for the receiver.
 
     Args:
@@ -162,7 +162,7 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     if _is_plain(file):
         return None
     if _is_async(getattr(file, "drain", None)) and not _is_async(getattr(file, "write", None)):
-        hint = "its write can not be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
+        hint = "its write cannot be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
         raise TypeError(f"file must not be an asyncio.StreamWriter: {hint}")
     write: Any = getattr(file, "write", None)
     send: Any = getattr(file, "send", None)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ..contents import Limits
 from ..errors import LimitError
+from ..limits import Limits
 
 __all__ = ["Literals"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Iterable
 
-from ..contents import RESTRICTED_LIMITS, Limits
 from ..errors import BinPickleError, FormatError, UntrustedError
+from ..limits import RESTRICTED_LIMITS, Limits
 from .inert import Inert
 from .machine import Machine
 from .tokens import GlobalUse

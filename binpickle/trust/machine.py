@@ -11,13 +11,13 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable
 
-from ..contents import Limits
 from ..errors import BinPickleError, FormatError, LimitError
-from ..renames import canonical
+from ..limits import Limits
+from ..pickling.renames import canonical
 from .inert import Inert
 from .literals import Literals
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
-from .source import Source
+from .stream import Source
 from .tokens import STAND_IN, Global, GlobalUse, Pending
 
 __all__ = ["Machine"]

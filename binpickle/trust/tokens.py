@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..errors import FormatError
-from ..renames import Name
+from ..pickling.renames import Name
 
 __all__ = ["STAND_IN", "UNREAL", "Args", "Global", "GlobalUse", "Pending", "StandIn"]
 
@@ -84,7 +84,7 @@ class Pending:
     def value(self) -> Any:
         """The finished object."""
         if self._finish is not None or self._value is None:
-            raise FormatError("an object is used before it is built: one that contains itself can not be loaded so")
+            raise FormatError("an object is used before it is built: one that contains itself cannot be loaded so")
         return self._value
 
 

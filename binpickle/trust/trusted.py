@@ -10,8 +10,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Callable, Iterable
 
-from ..renames import Name, canonical, resolve
-from .safe import SAFE
+from ..pickling.renames import Name, canonical, resolve
+from .rules.safe import SAFE
 from .tokens import GlobalUse
 
 __all__ = ["Trusted"]

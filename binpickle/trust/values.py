@@ -13,13 +13,13 @@ from typing import Any, Iterable, Iterator
 
 import numpy as np
 
-from ..contents import Limits
 from ..errors import FormatError, LimitError, UntrustedError
-from .array_rules import array_over
-from .checks import expect
+from ..limits import Limits
 from .instances import restore, string_keyed
 from .nesting import ATOMS, CONTAINERS, Nesting
-from .safe import CALLS, INSTANCES, RECONSTRUCTOR, SAFE, VALUES
+from .rules.array import array_over
+from .rules.checks import expect
+from .rules.safe import CALLS, INSTANCES, RECONSTRUCTOR, SAFE, VALUES
 from .tokens import UNREAL, Args, Global, Pending
 from .trusted import Trusted
 
@@ -158,7 +158,7 @@ class Values:
         raise FormatError("pickle stream: it asks for more buffers than the file has")
 
     def read_only(self, buffer: Any) -> Any:
-        """Return a buffer that can not be written to."""
+        """Return a buffer that cannot be written to."""
         if type(buffer) not in (bytes, bytearray, memoryview, np.ndarray):
             raise FormatError(f"a {type(buffer).__name__} stands where a buffer should")
         view = memoryview(buffer)
@@ -204,7 +204,7 @@ class Values:
         return items
 
     def _check_keys(self, keys: list[Any]) -> None:
-        """Refuse keys that can not be hashed in reasonable time."""
+        """Refuse keys that cannot be hashed in reasonable time."""
         for key in keys:
             if type(key) is tuple:
                 self._nesting.check_key(key)
@@ -214,7 +214,7 @@ class Values:
         try:
             return found.load()  # type: ignore[misc]
         except Exception as error:
-            raise FormatError(f"{found} is trusted and can not be imported: {error}") from error
+            raise FormatError(f"{found} is trusted and cannot be imported: {error}") from error
 
     def _make(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         """Call what the caller named."""

@@ -1,6 +1,6 @@
 """How much memory a process really needs: clean pages of mapped files are the system's to take back at any time.
 
-Rule: what is left out is `RssFile` alone. Files on tmpfs count (`RssShmem`), for they can not be taken back.
+Rule: what is left out is `RssFile` alone. Files on tmpfs count (`RssShmem`), for they cannot be taken back.
 """
 
 from __future__ import annotations

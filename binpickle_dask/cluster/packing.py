@@ -15,7 +15,7 @@ from typing import Any, Sequence
 import cloudpickle
 import numpy as np
 
-from ..mappings import find_place, is_there, map_place
+from ..parts.mappings import find_place, is_there, map_place
 
 __all__ = ["packed"]
 

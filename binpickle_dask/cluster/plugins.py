@@ -30,7 +30,7 @@ class _Switches:
         self._undo: list[Callable[[], Any]] = []
 
     def switch_on(self, feature: str, switch: Callable[[], Callable[[], Any]]) -> None:
-        """Switch a feature on, and remember how to undo it, or that it can not be."""
+        """Switch a feature on, and remember how to undo it, or that it cannot be."""
         try:
             self._undo.append(switch())
         except (AttributeError, KeyError, TypeError) as error:
@@ -80,7 +80,7 @@ class MappedWorkerPlugin(WorkerPlugin):
 
 
 class MappedNannyPlugin(NannyPlugin):
-    """Lets a nanny end its worker only for memory that can not be taken back."""
+    """Lets a nanny end its worker only for memory that cannot be taken back."""
 
     name = NAME
     restart = False
@@ -142,7 +142,7 @@ def _measure_private(worker: Any) -> Callable[[], Any]:
 
 
 def _watch_private(nanny: Any) -> Callable[[], Any]:
-    """Ask dask's own monitor only when memory that can not be taken back is over the limit."""
+    """Ask dask's own monitor only when memory that cannot be taken back is over the limit."""
     _need_linux()
     manager = nanny.memory_manager
     if not manager.memory_limit or manager.memory_terminate_fraction is False:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from distributed.protocol.serialize import deserialize, register_serialization_family, serialize
 
-from ..mappings import Place, find_place, is_there, map_place
+from ..parts.mappings import Place, find_place, is_there, map_place
 from .host import host_proof
 from .packing import packed
 from .unreachable import Unreachable

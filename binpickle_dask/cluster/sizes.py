@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 from dask.sizeof import register_pandas, sizeof
 
-from ..mappings import find_place
+from ..parts.mappings import find_place
 
 __all__ = ["count_mapped_as_nothing"]
 

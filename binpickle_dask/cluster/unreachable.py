@@ -1,4 +1,4 @@
-"""What stands for a chunk that can not be had: it says so where it is used, inside the task.
+"""What stands for a chunk that cannot be had: it says so where it is used, inside the task.
 
 Rule: a deserializer that raises makes distributed retry for ever, or hang (dask/distributed#7060). So it never does.
 """
@@ -9,13 +9,13 @@ from typing import Any
 
 from binpickle.errors import PartError
 
-from ..folder import HOST
+from ..folder.paths import HOST
 
 __all__ = ["Unreachable"]
 
 
 class Unreachable:
-    """A chunk whose file can not be mapped on this machine. Whatever is done with it raises `PartError`.
+    """A chunk whose file cannot be mapped on this machine. Whatever is done with it raises `PartError`.
 
     Args:
         path: of the file.

@@ -8,9 +8,9 @@ from typing import Callable
 
 import pytest
 from commandline import MODEL, Result, Run, Terminal
+from internals import entry as cli
 
 import binpickle
-from binpickle import cli
 
 
 def choose(buffer: memoryview) -> str | None:

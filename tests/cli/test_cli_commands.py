@@ -26,7 +26,7 @@ def test_verify(run: Run, model: str, damaged: str) -> None:
         "model.bpk: ok",
     ]
     assert lines[2].startswith("  chunk ")
-    assert result.err == "binpickle: 2 of 4 files are damaged or can not be read: damaged.bpk, missing.bpk\n"
+    assert result.err == "binpickle: 2 of 4 files are damaged or cannot be read: damaged.bpk, missing.bpk\n"
 
 
 def test_verify_many_errors(run: Run) -> None:

@@ -24,7 +24,7 @@ import binpickle
         (1, "info text", "text: not a BinPickle file"),
         (1, "info text --json", "text: not a BinPickle file"),
         (1, "info truncated", "truncated: the file is truncated"),
-        (1, "verify text", "1 of 1 file is damaged or can not be read: text"),
+        (1, "verify text", "1 of 1 file is damaged or cannot be read: text"),
         (1, "repack damaged.bpk new.bpk", "damaged.bpk: chunk "),
         (1, "repack missing.bpk new.bpk", "missing.bpk: No such file"),
         (1, "repack model.bpk no/new.bpk", "No such file"),

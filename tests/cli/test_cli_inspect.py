@@ -17,7 +17,7 @@ from stored_streams import file_of
 import binpickle
 from binpickle import Limits
 
-LIMITS = "binpickle.contents:Limits"
+LIMITS = "binpickle:Limits"
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_long_names(run: Run) -> None:
 
 
 def test_hostile_names(run: Run) -> None:
-    """Names can not act on a terminal, nor stand for other lines."""
+    """Names cannot act on a terminal, nor stand for other lines."""
     Path("f.bpk").write_bytes(file_of(stream(call("os\nbuilt in  x:\x1b[2J\u202esystem"))))
     result = run("inspect", "f.bpk")
     assert result.out.replace("\n", "").isprintable()

@@ -146,7 +146,7 @@ def test_resume_other(tmp_path: Path) -> None:
 
 
 def test_resume_unnamed(tmp_path: Path) -> None:
-    """What has no token that would be the same in another process can not be resumed, which is said at once."""
+    """What has no token that would be the same in another process cannot be resumed, which is said at once."""
     array, counter = counted(tmp_path)
     with pytest.raises(ValueError, match="token"):
         bpd.checkpoint(array, object(), path=tmp_path / "out", resume=True)

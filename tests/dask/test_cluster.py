@@ -16,12 +16,11 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask_internals import PartLoader, PartWriter
 from distributed import Client, LocalCluster
 
 import binpickle_dask as bpd
 from binpickle import errors
-from binpickle_dask.parts import PartLoader
-from binpickle_dask.writing import PartWriter
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from dask_internals import HOST
 from distributed import Client, LocalCluster
 
 import binpickle_dask as bpd
 from binpickle import errors
-from binpickle_dask.folder import HOST
 
 CHUNKS = 40
 

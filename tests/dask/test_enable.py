@@ -19,17 +19,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask.sizeof import sizeof
+from dask_internals import (
+    CAN_MEASURE,
+    SERIALIZERS,
+    MappedNannyPlugin,
+    MappedWorkerPlugin,
+    Unreachable,
+    count_mapped_as_nothing,
+    find_place,
+    private_memory,
+    register,
+    to_self,
+)
 from distributed import Client, KilledWorker, LocalCluster, wait
 from distributed.protocol import deserialize, serialize
 
 import binpickle_dask as bpd
 from binpickle import FormatWarning, errors
-from binpickle_dask.cluster.accounting import CAN_MEASURE, private_memory
-from binpickle_dask.cluster.plugins import MappedNannyPlugin, MappedWorkerPlugin
-from binpickle_dask.cluster.references import SERIALIZERS, register, to_self
-from binpickle_dask.cluster.sizes import count_mapped_as_nothing
-from binpickle_dask.cluster.unreachable import Unreachable
-from binpickle_dask.mappings import find_place
 
 N = 100_000
 HAVE_ARROW = importlib.util.find_spec("pyarrow") is not None
@@ -185,7 +191,7 @@ USES += [lambda x: x.shape, lambda x: x @ x, lambda x: np.ones(2) * x, lambda x:
 
 @pytest.mark.parametrize("use", USES)
 def test_unreachable(use: Any, store: Any) -> None:
-    """A reference that can not be followed arrives without an error, and raises it wherever it is used."""
+    """A reference that cannot be followed arrives without an error, and raises it wherever it is used."""
     (header, frames), _ = sent(store.part(0))
     path, signature, *rest = header["places"][0]
     header["places"] = [(path + "x", (0, 0, 0, 0), *rest)]
@@ -370,7 +376,7 @@ def map_and_wait(path: str) -> int:
 
 
 def fill_and_wait(n: int) -> None:
-    """Take memory that can not be taken back, and give the nanny time to see it."""
+    """Take memory that cannot be taken back, and give the nanny time to see it."""
     import time
 
     held = np.arange(n)

@@ -258,7 +258,7 @@ def test_bad_manifest(change: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "x"}, {"prefix": "../"}, {"nbytes": [1]}, {"numblocks": [-1]}], ids=str)
 def test_bad_item(change: dict[str, Any], tmp_path: Path) -> None:
-    """So is one whose collections can not be right."""
+    """So is one whose collections cannot be right."""
     info = bpd.to_bpk(ARRAY, tmp_path)
     manifest = tmp_path / "_snapshots" / f"{info.snapshot}.json"
     data = json.loads(manifest.read_text())
@@ -278,7 +278,7 @@ def test_bad_item(change: dict[str, Any], tmp_path: Path) -> None:
     ids=str,
 )
 def test_refused(options: dict[str, Any], error: type[Exception], tmp_path: Path) -> None:
-    """What can not be done is refused before anything is written."""
+    """What cannot be done is refused before anything is written."""
     with pytest.raises(error):
         bpd.to_bpk(ARRAY, tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
@@ -321,7 +321,7 @@ else:
 
 
 def test_frame_facts(tmp_path: Path) -> None:
-    """The manifest of a frame names columns, rows and divisions, and callers can not change what it says."""
+    """The manifest of a frame names columns, rows and divisions, and callers cannot change what it says."""
     bpd.to_bpk(dd.from_pandas(pd.DataFrame({"a": range(6), "b": 0.5}), npartitions=2), tmp_path)
     store = bpd.open_bpk(tmp_path)
     store.columns.clear()  # a copy

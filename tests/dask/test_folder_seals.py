@@ -19,13 +19,10 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask_internals import PartLoader, PartWriter, Reading, Sealing, find_place
 
 import binpickle_dask as bpd
 from binpickle import errors
-from binpickle_dask.mappings import find_place
-from binpickle_dask.parts import PartLoader, Reading
-from binpickle_dask.sealing import Sealing
-from binpickle_dask.writing import PartWriter
 
 KEY = bytes(range(100, 132))
 OTHER = bytes(range(200, 240))
@@ -54,7 +51,7 @@ def folder(tmp_path: Path, key: Path, synchronous: None) -> Path:
 
 
 class Keyring:
-    """Functions that can be imported, and one that can not."""
+    """Functions that can be imported, and one that cannot."""
 
     @staticmethod
     def both() -> list[bytes]:
@@ -163,7 +160,7 @@ def test_swapped(swap: Callable[[Path, Path], None], mmap_mode: Any, folder: Pat
 
 
 def test_meta(key: Path, tmp_path: Path, synchronous: None) -> None:
-    """What the manifest can not say of a collection is sealed, too."""
+    """What the manifest cannot say of a collection is sealed, too."""
     frame = dd.from_pandas(pd.DataFrame({"a": range(10)}), npartitions=2)
     for name in ("old", "new"):
         bpd.to_bpk(frame, tmp_path / name, key=key)
@@ -434,7 +431,7 @@ def everything_known(dask_scheduler: Any) -> bytes:
 
 
 def test_refused_on_workers(client: Any, key: Path, tmp_path: Path) -> None:
-    """Workers refuse what is forged by the errors that everybody does, and say which key they can not read."""
+    """Workers refuse what is forged by the errors that everybody does, and say which key they cannot read."""
     bpd.to_bpk(ARRAY, tmp_path / "out", key=key, context=CONTEXT)
     loaded = bpd.from_bpk(tmp_path / "out", key=key, context=CONTEXT)
     first = only(tmp_path, "c.0.bpk").read_bytes()

@@ -19,11 +19,11 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask_internals import find_place, map_file
 from distributed import Client, LocalCluster
 
 import binpickle_dask as bpd
 from binpickle import errors
-from binpickle_dask.mappings import find_place, map_file
 
 ARRAY = da.arange(8, chunks=2) + 0
 
@@ -168,12 +168,12 @@ def test_numbers_of_parts(tmp_path: Path, synchronous: None) -> None:
 
 @pytest.mark.parametrize("names", [["a", "a"], [True, False], ["a", True]])
 def test_names_that_do_not_choose(names: list[Any], tmp_path: Path, synchronous: None) -> None:
-    """Columns with names that are not unique, or booleans, come back; they can not be asked for."""
+    """Columns with names that are not unique, or booleans, come back; they cannot be asked for."""
     frame = pd.DataFrame(np.arange(8).reshape(4, 2), columns=names)
     pieces = [dask.delayed(frame[:2]), dask.delayed(frame[2:])]
     bpd.to_bpk(dd.from_delayed(pieces, meta=frame[:0]), tmp_path)
     pd.testing.assert_frame_equal(bpd.from_bpk(tmp_path).compute(), frame)
-    with pytest.raises(ValueError, match="can not be chosen"):
+    with pytest.raises(ValueError, match="cannot be chosen"):
         bpd.from_bpk(tmp_path, columns=names)
 
 

@@ -7,10 +7,9 @@ import mmap
 from typing import Callable
 
 import pytest
+from internals import RULES, chain_from_specs
 
 from binpickle import UnknownCodecError
-from binpickle.allowlist import RULES
-from binpickle.codecs import chain_from_specs
 from reliability.children import in_child
 from reliability.frames import SPECS, Guarded, try_frames
 from reliability.targets import Broken

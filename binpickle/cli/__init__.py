@@ -1,0 +1,1 @@
+"""The command `binpickle`. It uses the public interface only."""

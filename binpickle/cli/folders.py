@@ -1,0 +1,77 @@
+"""What the command line does with a folder: it hands over to `binpickle_dask`, imported only then.
+
+Rule: only the store is used. It needs no dask, and what is used of it unpickles nothing. It is imported by name, so
+that the types of this package can be checked without those of that one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import groupby
+from typing import Any, Callable, Mapping, Sequence
+
+from ..show.text import count_text, nbytes_text, shape_text
+
+__all__ = ["find_errors", "folder_facts", "folder_json"]
+
+
+def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the newest snapshot in a folder, as values that JSON knows.
+
+    Args:
+        folder: its path.
+        sealing: `key` and `context`, or nothing, see `keyfiles.folder_arguments`.
+    """
+    store = _open(folder, sealing)
+    return {
+        "path": folder,
+        "kind": store.kind,
+        "nparts": store.nparts,
+        "size": store.nbytes,
+        "shape": store.shape,
+        "dtype": store.dtype,
+        "chunks": store.chunks,
+        "columns": store.columns,
+        "sealed": store.sealed,
+        "snapshot": store.snapshot,
+        "snapshots": store.snapshots,
+    }
+
+
+def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the same as names and texts, without what this kind of collection does not have."""
+    found = folder_json(folder, sealing)
+    unknown = "there is one; only who has the key can tell whether it is good"
+    facts = [
+        ("folder", folder),
+        ("kind", found["kind"]),
+        ("size", f"{nbytes_text(found['size'])} in {count_text(found['nparts'], 'part')}"),
+        ("shape", shape_text(found["shape"])),
+        ("dtype", found["dtype"] or ""),
+        ("chunks", "; ".join(map(_runs, found["chunks"] or ()))),
+        ("columns", ", ".join(map(str, found["columns"] or ()))),
+        ("seal", ("good" if sealing else unknown) if found["sealed"] else ""),
+        ("snapshot", found["snapshot"]),
+        ("snapshots", ", ".join(found["snapshots"])),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def find_errors(folder: str, sealing: Mapping[str, Any], progress: Callable[[int, int], Any] | None) -> list[str]:
+    """Compare all stored bytes in a folder with their checksums; return what is wrong, in words."""
+    errors: list[str] = _open(folder, sealing).verify(progress=progress)
+    return errors
+
+
+def _open(folder: str, sealing: Mapping[str, Any]) -> Any:
+    try:
+        store = import_module("binpickle_dask.store")
+    except ImportError as error:
+        raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
+    return store.open_bpk(folder, **sealing)
+
+
+def _runs(sizes: Sequence[Any]) -> str:
+    """Return the sizes of chunks along one dimension, equal neighbours joined: 9 x 1000, 500."""
+    counts = [(size, len(list(run))) for size, run in groupby(sizes)]
+    return ", ".join(str(size) if count == 1 else f"{count} x {size}" for size, count in counts)

@@ -1,0 +1,140 @@
+"""The command `inspect`: what a file would import, and whether all of that is trusted.
+
+Rule: names are shown whole and the untrusted ones first, so that no length and no number of others hides one.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Iterable, Sequence
+
+import binpickle
+from binpickle import Inspection
+
+from ..show.text import count_text, json_text, nbytes_text
+from .failures import print_error
+from .keys import key_arguments
+from .screen import open_screen
+
+__all__ = ["inspect", "trusted_names"]
+
+_ROWS = 20
+_SETS = ("pandas", "scipy", "sklearn")
+
+
+def inspect(
+    file: str,
+    trust: Sequence[str] | None = None,
+    in_json: bool = False,
+    every: bool = False,
+    key_files: Sequence[str] | None = None,
+    context: str | None = None,
+) -> int:
+    """Show what the pickle stream of a file would import, running and importing nothing.
+
+    Args:
+        file: path of the file.
+        trust: names as `module:qualname`, or of the curated sets: `sklearn`, `scipy`, `pandas`.
+        in_json: as JSON, for programs.
+        every: all names that are trusted, however many; the others are shown in any case.
+        key_files: paths of keys that the file must be sealed with one of.
+        context: what the seal was made for.
+
+    Returns:
+        1 if something is not trusted, else 0.
+    """
+    trusted = trusted_names(trust or ())
+    seen = binpickle.inspect(file, **key_arguments(key_files, context))
+    states = _states(seen, trusted)
+    if in_json:
+        print(json_text(_as_json(file, seen, states)))
+    else:
+        _show(file, seen, states, every)
+    refused = states.count(_REFUSED)
+    if refused:
+        verb = "is" if refused == 1 else "are"
+        print_error(f"{refused} of {count_text(len(states), 'name')} in {file} {verb} not trusted")
+    return 1 if refused else 0
+
+
+def trusted_names(names: Iterable[str]) -> frozenset[str]:
+    """Return what `trusted=` takes for the names on the command line.
+
+    Raises:
+        ValueError: a name is neither that of a curated set nor of the form `module:qualname`.
+    """
+    found: set[str] = set()
+    for name in names:
+        if name in _SETS:
+            found |= getattr(binpickle.trust, name)()
+        elif all(name.partition(":")):
+            found.add(name)
+        else:
+            raise ValueError(f"--trust {name}: neither module:qualname nor one of the sets {', '.join(_SETS)}")
+    return frozenset(found)
+
+
+_REFUSED, _NAMED, _BUILT_IN = "not trusted", "trusted", "built in"
+
+
+def _states(seen: Inspection, trusted: frozenset[str]) -> list[str]:
+    """Return for each global of a file who vouches for it."""
+    refused, foreign = ({use.name for use in seen.untrusted(names)} for names in (trusted, ()))
+    return [_REFUSED if use.name in refused else _NAMED if use.name in foreign else _BUILT_IN for use in seen.globals]
+
+
+def _show(path: str, seen: Inspection, states: list[str], every: bool) -> None:
+    screen = open_screen(sys.stdout)
+    screen.facts(_facts(path, seen))
+    rows = [(state, f"{use.name} at {use.offset}, {_used_as(use.uses)}") for use, state in zip(seen.globals, states)]
+    for wanted in (_REFUSED, _NAMED, _BUILT_IN):
+        found = [row for row in rows if row[0] == wanted]
+        shown = found if every or wanted == _REFUSED else found[:_ROWS]
+        screen.facts(shown)
+        if len(found) > len(shown):
+            screen.line(f"... and {len(found) - len(shown):,} more, {wanted}; --all shows them")
+
+
+def _facts(path: str, seen: Inspection) -> list[tuple[str, str]]:
+    return [
+        ("file", path),
+        ("format", f"version {seen.version}"),
+        ("stream", nbytes_text(seen.stream_nbytes)),
+        ("buffers", f"{len(seen.buffers):,}: {nbytes_text(sum(buffer.nbytes for buffer in seen.buffers))}"),
+        ("codecs", ", ".join(seen.codecs) or "none"),
+        ("seal", _seal_text(seen)),
+        ("imports", count_text(len(seen.globals), "name")),
+    ]
+
+
+def _seal_text(seen: Inspection) -> str:
+    if seen.authenticated:
+        return "good"
+    return "there is one, which was not checked: no key was given" if seen.sealed else "none"
+
+
+def _used_as(uses: Sequence[str]) -> str:
+    return " and ".join(uses) or "dropped"
+
+
+def _as_json(path: str, seen: Inspection, states: list[str]) -> dict[str, Any]:
+    return {
+        "path": path,
+        "version": seen.version,
+        "size": seen.size,
+        "stream_nbytes": seen.stream_nbytes,
+        "buffers": len(seen.buffers),
+        "nbytes": sum(buffer.nbytes for buffer in seen.buffers),
+        "codecs": list(seen.codecs),
+        "sealed": seen.sealed,
+        "authenticated": seen.authenticated,
+        "metadata": dict(seen.metadata),
+        "libraries": dict(seen.libraries),
+        "trusted": _REFUSED not in states,
+        "globals": [_global_json(use, state) for use, state in zip(seen.globals, states)],
+    }
+
+
+def _global_json(use: Any, state: str) -> dict[str, Any]:
+    where = {"module": use.module, "qualname": use.qualname, "offset": use.offset}
+    return {**where, "uses": list(use.uses), "state": state}

@@ -1,0 +1,84 @@
+"""`codecs="auto"`: whether zstd pays for an array, and whether a byte shuffle before it does.
+
+Rule: the choice depends on the array's bytes and item size alone. It costs a millisecond or so: a sample that is spread
+over the array is encoded both ways.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .byteshuffle import shuffle
+from .chain import RAW, Chain, chain_from_specs, encode
+
+__all__ = ["choose"]
+
+# Sixteen blocks would do. One more takes the sample of a large array beyond 256 KiB; below that size zstd searches
+# otherwise than it does in whole chunks.
+_BLOCKS = 17
+# So few do where the result is clear, and only RAW or not is asked; for random numbers, that is most of the cost.
+_FEW_BLOCKS = 5
+_CLEAR = 0.08
+_LEAST_BLOCK = 2 << 10
+_LARGEST_BLOCK = 16 << 10
+# So a block grows with the array, and the sample stays below 7 % of it, down to where it would say too little.
+_BLOCK_SHARE = 256
+
+# Stored raw an array is written several times as fast, and can be mapped: a fifth less is what that is worth.
+_WORTHWHILE = 0.80
+# zstd is two to three times as fast on shuffled bytes: worth that much of the size.
+_SHUFFLE_BONUS = 1.03
+# The shuffle visits each cache line once for each byte of an item, and gets slow.
+_MAX_ITEMSIZE = 64
+
+_ZSTD: Chain = chain_from_specs([{"id": "zstd", "level": 1}])
+
+
+def choose(chunk: np.ndarray) -> Chain:
+    """Return the chain that suits an array: `RAW`, zstd, or shuffle and zstd.
+
+    Args:
+        chunk: 1-d and contiguous, of any dtype of plain bytes; uint8 for what has no items.
+    """
+    itemsize = chunk.dtype.itemsize if chunk.dtype.itemsize <= _MAX_ITEMSIZE else 1
+    items = chunk.view(np.uint8).reshape(-1, itemsize)
+    for blocks in (_FEW_BLOCKS, _BLOCKS):
+        sample = _sample(items, blocks)
+        plain = _encoded_size(sample)
+        shuffled = plain if itemsize == 1 else _shuffled_size(sample, whole=len(sample) == len(items))
+        share = min(plain, shuffled) / max(sample.size, 1)
+        unclear = abs(share - _WORTHWHILE) < _CLEAR or share < _WORTHWHILE and itemsize > 1
+        if not unclear or len(sample) == len(items):
+            break
+    if share > _WORTHWHILE:
+        return RAW
+    return _shuffle_zstd(itemsize) if itemsize > 1 and shuffled < _SHUFFLE_BONUS * plain else _ZSTD
+
+
+def _sample(items: np.ndarray, blocks: int) -> np.ndarray:
+    """Return blocks of rows, spread evenly from the first to the last; all rows if they are few."""
+    block = min(max(items.size // _BLOCK_SHARE, _LEAST_BLOCK), _LARGEST_BLOCK) // items.shape[1]
+    if len(items) <= blocks * block:
+        return items
+    room = len(items) - block
+    starts = [room * i // (blocks - 1) for i in range(blocks)]
+    return np.concatenate([items[start : start + block] for start in starts])
+
+
+def _shuffled_size(sample: np.ndarray, whole: bool) -> int:
+    planes = shuffle(sample.reshape(-1), sample.shape[1])
+    if whole:
+        return _encoded_size(planes)
+    # In a whole chunk the planes lie farther apart than zstd looks back, and share no statistics: each by itself.
+    return sum(map(_encoded_size, planes.reshape(sample.shape[1], -1)))
+
+
+def _encoded_size(data: np.ndarray) -> int:
+    return encode(_ZSTD, data.reshape(-1)).nbytes
+
+
+@lru_cache(maxsize=None)
+def _shuffle_zstd(itemsize: int) -> Chain:
+    return chain_from_specs([{"id": "shuffle", "elementsize": itemsize}, {"id": "zstd", "level": 1}])

@@ -1,0 +1,258 @@
+"""Decoding bytes that nobody vouches for, one codec at a time.
+
+Rule: a decoder is told how many bytes may come out (`Size`) and compares with it whatever size the data claims, before
+anything is allocated for it. It raises what it or the library likes to raise: `codecs` makes `CodecError` of that.
+"""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import lzma
+import struct
+import zlib
+from typing import Any, Callable, Iterator, Optional
+
+import msgpack
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.blosc import Blosc
+from numcodecs.lz4 import LZ4
+from numcodecs.zstd import Zstd
+
+from ..format.contents import Spec
+from ..format.dtypes import dtype_from_spec
+from .buffers import Buffer, Size
+from .byteshuffle import unshuffle
+
+__all__ = ["DECODERS", "Decoder", "LZMA_DICTIONARY", "library_decoder"]
+
+LZMA_DICTIONARY = 64 << 20
+"""The largest LZMA dictionary that is decoded: that of preset 9. It is allocated before the first byte comes out."""
+
+_LZMA_MEMORY = LZMA_DICTIONARY + (8 << 20)
+
+# The decompressors of the standard library are fed in pieces, and what a piece decodes to goes to its place before the
+# next one: no second copy of a large buffer, no result that grows and moves.
+_PIECE = 256 << 10
+
+_BLOSC_HEADER = struct.Struct("<BxBxIII")  # format, flags; sizes: decoded, of a block, of the frame
+
+_BLOSC_FORMAT = 2
+
+_BLOSC_STORED = 2  # the flag of a frame that holds its data as it is
+
+Decoder = Callable[[memoryview, Size, Optional[np.ndarray]], Buffer]
+"""Takes bytes, what may come out of them, and where that may be put (only if the size is exact). It returns that array
+if it filled it, else the decoded bytes."""
+
+
+def library_decoder(codec: Codec) -> Decoder:
+    """Return the decoder that a codec of numcodecs is, if it allocates in proportion to what it is given."""
+
+    def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+        with np.errstate(all="ignore"):  # numbers out of range are the data's affair
+            decoded: Buffer = codec.decode(data)
+        return decoded
+
+    return decode
+
+
+def _decode_into(codec: Codec, data: memoryview, out: np.ndarray | None) -> Buffer:
+    # These codecs allocate what the data claims, unless they are given `out`: the claim was checked before.
+    decoded: Buffer = codec.decode(data, out=out)
+    return decoded if out is None else out
+
+
+_ZSTD = Zstd()
+
+
+def _decode_zstd(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    declared = _zstd_size(data)
+    size.check(declared)
+    return _decode_into(_ZSTD, data, out) if declared else b""  # numcodecs refuses its own form of nothing
+
+
+def _zstd_size(frame: memoryview) -> int:
+    """Return the size that a zstd frame declares, once it is one whole frame (RFC 8878, section 3.1.1)."""
+    if bytes(frame[:4]) != b"\x28\xb5\x2f\xfd":
+        raise ValueError("not a zstd frame")
+    descriptor = frame[4]
+    one_segment = descriptor >> 5 & 1
+    width = (one_segment, 2, 4, 8)[descriptor >> 6]
+    if not width:
+        raise ValueError("the zstd frame does not say its size")
+    start = 6 - one_segment + (0, 1, 2, 4)[descriptor & 3]
+    _check_zstd_blocks(frame, start + width, 4 * (descriptor >> 2 & 1))
+    return int.from_bytes(frame[start : start + width], "little") + (256 if width == 2 else 0)
+
+
+def _check_zstd_blocks(frame: memoryview, position: int, checksum: int) -> None:
+    last = 0
+    while not last:
+        header = int.from_bytes(frame[position : position + 3], "little")
+        last, kind, length = header & 1, header >> 1 & 3, header >> 3
+        position += 3 + (1 if kind == 1 else length)  # a run of one byte stores that byte
+        if position > len(frame):
+            raise ValueError("the zstd frame is cut off")
+    if position + checksum != len(frame):
+        raise ValueError("the data does not end where its zstd frame does")
+
+
+_LZ4 = LZ4()
+
+
+def _decode_lz4(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    declared = int.from_bytes(data[:4], "little")
+    size.check(declared)
+    if declared:
+        return _decode_into(_LZ4, data, out)
+    if data != bytes(5):  # numcodecs' form of nothing, which it refuses to decode
+        raise ValueError("not an LZ4 block of no bytes")
+    return b""
+
+
+def _stream_decoder(start: Callable[[], Any]) -> Decoder:
+    """Return a decoder by the decompressor objects of the standard library."""
+
+    def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+        parts = _decompress(start(), data, size)
+        if out is None:
+            return b"".join(parts)
+        room = out.data
+        for part in parts:
+            room[: len(part)] = part
+            room = room[len(part) :]
+        return out
+
+    return decode
+
+
+def _decompress(decompressor: Any, data: memoryview, size: Size) -> Iterator[bytes]:
+    room = size.most
+    for start in range(0, len(data), _PIECE):
+        if decompressor.eof:
+            raise ValueError("bytes follow the compressed stream")
+        part = decompressor.decompress(data[start : start + _PIECE], room + 1)
+        if len(part) > room:
+            raise ValueError(f"more than {size.most} bytes come out")
+        room -= len(part)
+        yield part
+    if not decompressor.eof:
+        raise ValueError("the compressed stream is cut off")
+    if decompressor.unused_data:
+        raise ValueError("bytes follow the compressed stream")
+    size.check(size.most - room)
+
+
+def _lzma_decoder(spec: Spec) -> Decoder:
+    container = spec.get("format", lzma.FORMAT_XZ)
+    if container == lzma.FORMAT_RAW:  # has no header that could ask for memory: the spec says how much, and is checked
+        return _stream_decoder(lambda: lzma.LZMADecompressor(container, filters=spec.get("filters")))
+    return _stream_decoder(lambda: lzma.LZMADecompressor(container, memlimit=_LZMA_MEMORY))
+
+
+def _decode_base64(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    return base64.b64decode(data, validate=True)
+
+
+def _checksum_decoder(checksum: Callable[[memoryview], int], spec: Spec) -> Decoder:
+    at_end = spec.get("location") == "end"
+
+    def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+        body, stored = (data[:-4], data[-4:]) if at_end else (data[4:], data[:4])
+        if checksum(body) != int.from_bytes(stored, "little"):
+            raise ValueError("the data differs from its checksum")
+        return body
+
+    return decode
+
+
+def _msgpack2_decoder(spec: Spec) -> Decoder:
+    raw = spec.get("raw", False)
+
+    def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+        # The items of the array, nested if it has several dimensions, and then its dtype and shape.
+        found = msgpack.unpackb(data, raw=raw, max_array_len=size.most + 2, max_map_len=0, max_ext_len=0)
+        *items, name, shape = found
+        dtype = dtype_from_spec(name.decode() if raw else name)
+        size.check(_length(shape) * dtype.itemsize)
+        array = np.zeros(shape, dtype)
+        array[:] = items
+        return array
+
+    return decode
+
+
+def _length(shape: Any) -> int:
+    length = 1
+    for n in shape:
+        if type(n) is not int or n < 0:
+            raise ValueError("a shape is made of lengths")
+        length *= n
+    return length
+
+
+_BLOSC = Blosc()
+
+
+def _decode_blosc(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    declared = _blosc_size(data)
+    size.check(declared)
+    return _decode_into(_BLOSC, data, out) if declared else b""  # numcodecs refuses its own form of nothing
+
+
+def _blosc_size(frame: memoryview) -> int:
+    """Return the size that a Blosc 1 frame declares, once its header agrees with itself and with the frame's length.
+
+    That stops accidents. Deeper in the frame Blosc believes what it reads: a forged frame can still do harm.
+    """
+    form, flags, declared, block, length = _BLOSC_HEADER.unpack_from(frame)
+    if form != _BLOSC_FORMAT or length != len(frame):
+        raise ValueError("not one whole Blosc frame")
+    # What follows the header is the data itself, or begins with a table of where each block lies.
+    rest = declared if flags & _BLOSC_STORED else 4 * -(-declared // max(block, 1))
+    if length < _BLOSC_HEADER.size + rest:
+        raise ValueError("the Blosc frame is shorter than its header tells")
+    return int(declared)
+
+
+def _decode_blosc_blocks(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode what the codec `blosc` of format version 1 stores: a MessagePack array of Blosc frames."""
+    frames = _blosc_frames(data)
+    sizes = [_blosc_size(frame) for frame in frames]
+    size.check(sum(sizes))
+    whole = np.empty(sum(sizes), np.uint8) if out is None else out
+    end = 0
+    for frame, nbytes in zip(frames, sizes):
+        end += nbytes
+        if nbytes:
+            _decode_into(_BLOSC, frame, whole[end - nbytes : end])
+    return whole
+
+
+def _blosc_frames(data: memoryview) -> list[memoryview]:
+    # The oldest files hold the frames as strings, which are not UTF-8: hence `raw`.
+    frames = msgpack.unpackb(data, raw=True, max_map_len=0, max_ext_len=0)
+    if not isinstance(frames, list) or not all(isinstance(frame, bytes) for frame in frames):
+        raise ValueError("not an array of Blosc frames")
+    return [memoryview(frame) for frame in frames]
+
+
+DECODERS: dict[str, Callable[[Spec], Decoder]] = {
+    "adler32": lambda spec: _checksum_decoder(zlib.adler32, spec),
+    "base64": lambda spec: _decode_base64,
+    "bitround": lambda spec: lambda data, size, out: data,
+    "blosc": lambda spec: _decode_blosc,
+    "blosc-blocks": lambda spec: _decode_blosc_blocks,
+    "bz2": lambda spec: _stream_decoder(bz2.BZ2Decompressor),
+    "crc32": lambda spec: _checksum_decoder(zlib.crc32, spec),
+    "gzip": lambda spec: _stream_decoder(lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)),
+    "lz4": lambda spec: _decode_lz4,
+    "lzma": _lzma_decoder,
+    "msgpack2": _msgpack2_decoder,
+    "shuffle": lambda spec: lambda data, size, out: unshuffle(data, spec.get("elementsize", 4), out),
+    "zlib": lambda spec: _stream_decoder(zlib.decompressobj),
+    "zstd": lambda spec: _decode_zstd,
+}
+"""For each codec that is not left to `library_decoder`: from its checked spec to its decoder."""

@@ -1,0 +1,336 @@
+"""An open file, `BinPickleFile`: its object, its buffers one by one, and what it says of itself.
+
+Rule: opening checks structure and index; nothing is unpickled but by `load`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from operator import index
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional
+
+import numpy as np
+
+from .errors import BinPickleError, FormatError, IntegrityError
+from .files.source import Source, open_source
+from .format.contents import Kind, Spec
+from .format.header import Header
+from .keys import Keys
+from .limits import Limits
+from .progress import Meter, Progress
+from .reading.buffers import read_buffer
+from .reading.description import Buffers, Summary, summarize
+from .reading.entries import Entry, list_entries
+from .reading.filereader import Container, check_chunks
+from .reading.loading import Loading, LoadSettings, check_limits
+from .reading.stream import StreamReader
+from .threads.cpus import check_threads
+from .threads.crew import Crew, exhaust
+
+if TYPE_CHECKING:
+    from .trust import GlobalUse
+
+__all__ = ["BinPickleFile", "MmapMode", "check_settings", "load_steps", "scan_globals"]
+
+MmapMode = Optional[str]
+
+
+class BinPickleFile:
+    """An open file: its object, its buffers one by one, and what it says of itself.
+
+    Opening checks the structure and the index, and unpickles nothing. The file may be closed at any time: arrays that
+    were loaded or mapped live on. An open file of a path can be pickled; it is opened again on arrival, and refused if
+    it has changed.
+
+    Args:
+        file: see `load`.
+        mmap_mode: see `load`.
+        direct: as releases before 1.0 spell `mmap_mode="r"`; `"nowarn"` maps without a warning if nothing can be.
+        verify: see `load`.
+        key: see `load`.
+        context: see `load`.
+        limits: see `load`.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent.
+        LimitError: it asks for more than `limits` allow.
+        IntegrityError: its index is damaged.
+        AuthenticationError: a key is given, and the seal is missing or wrong.
+        OSError: from the operating system, unchanged.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        *,
+        mmap_mode: MmapMode = None,
+        direct: bool | str = False,
+        verify: bool | None = None,
+        key: Any = None,
+        context: bytes = b"",
+        limits: Limits | None = None,
+    ):
+        if direct not in (False, True, "nowarn"):
+            raise ValueError(f"direct must be False, True or 'nowarn', not {direct!r}")
+        check_settings(mmap_mode, verify, limits)
+        mmap_mode = mmap_mode or ("r" if direct else None)
+        keys = Keys.of(key, context)
+        if keys is not None and verify is False:
+            raise ValueError("verify=False with a key: nothing would be authenticated")
+        self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
+        self._closed = False
+        limits = limits or Limits()
+        self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes)
+        try:
+            with self._naming():
+                self._container = Container(self._source, limits, keys)
+                self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __enter__(self) -> BinPickleFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        contents = self._container.contents
+        of = f"{len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}"
+        return f"<BinPickleFile {self._source.name or 'bytes'!r}: {of}>"
+
+    def _repr_html_(self) -> str:
+        from .show.html import file_html
+
+        return file_html(self)
+
+    def __reduce__(self) -> Any:
+        if self._source.path is None or self._container.authenticated:
+            raise TypeError("only a BinPickleFile that was opened by its path, and without a key, can be pickled")
+        digest = self._container.contents.index_digest
+        return _reopen, (self._source.path, digest, self._settings)
+
+    def close(self) -> None:
+        """Close the file; twice is fine. Arrays that came from it live on; to read more is a `ValueError`."""
+        self._closed = True
+        self._source.close()
+
+    @property
+    def header(self) -> Header:
+        """The header."""
+        return self._container.header
+
+    @property
+    def version(self) -> int:
+        """The format version, 1 to 3."""
+        return self._container.contents.version
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return self._container.contents.length
+
+    @property
+    def codecs(self) -> tuple[tuple[Spec, ...], ...]:
+        """The distinct codec chains that chunks of the file have, as specs in encode order; an empty one is raw."""
+        return self._container.contents.chains
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the writer gave as `metadata`."""
+        return MappingProxyType(dict(self._container.contents.metadata))
+
+    @property
+    def libraries(self) -> Mapping[str, str]:
+        """The writer's versions of Python, BinPickle and the libraries whose classes the object needs."""
+        return MappingProxyType(dict(self._container.contents.libraries))
+
+    @property
+    def root_digest(self) -> bytes | None:
+        """32 bytes that identify all that is in the file; `None` if it was written without digests."""
+        return self._container.contents.root_digest
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the file has a seal; whether it is a good one shows when the file is opened with a key."""
+        return self._container.contents.sealed
+
+    @property
+    def is_mappable(self) -> bool:
+        """Whether every buffer is stored raw, so that all could be mapped."""
+        nonempty = self._container.contents.buffer_nbytes > 0
+        return bool(self._container.regions.mappable[nonempty].all())
+
+    @property
+    def buffers(self) -> Buffers:
+        """The out-of-band buffers, in the order in which the pickle stream asks for them."""
+        return Buffers(self._container, self._mapped is not None)
+
+    @property
+    def summary(self) -> Summary:
+        """The sizes of the file and its parts, added up."""
+        return summarize(self._container)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The stored pieces in the order of the file, the pickle stream last, as releases before 1.0 listed them."""
+        return list_entries(self._container, self.buffers)
+
+    def load(
+        self,
+        *,
+        trusted: Iterable[Any] | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Load the object: see `load` for the arguments and what it raises."""
+        with Crew(check_threads(threads)) as crew:
+            return exhaust(load_steps(self, crew, progress, trusted))
+
+    def array(self, i: int) -> np.ndarray:
+        """Return one buffer as an array, alone: nothing is unpickled, and only the chunks it touches are decoded.
+
+        Safe on files of unknown origin: only codecs are used that are memory-safe on any input.
+
+        Args:
+            i: number of the buffer, as in `buffers`; negative ones count from the end.
+
+        Returns:
+            The array as it was dumped, where the file says what it was, else uint8, 1-d. Mapped if the file is mapped
+            and stores it raw, else in fresh, writable memory.
+
+        Raises:
+            IndexError: there is no such buffer.
+            IntegrityError: a chunk is damaged.
+            CodecError: a chunk does not decode; its codec is not allowed here (Blosc: `load` decodes it).
+        """
+        n = _number(i, len(self.buffers))
+        contents, regions = self._container.contents, self._container.regions
+        with self._naming():
+            if self._mapped is not None and regions.mappable[n]:
+                if self._container.authenticated or self._settings.verify:
+                    for chunk in range(int(regions.first[n]), int(regions.last[n]) + 1):
+                        self._container.check_chunk(chunk)
+                start = int(regions.offsets[n])
+                data = self._mapped[start : start + int(contents.buffer_nbytes[n])]
+            else:
+                data = read_buffer(self._container, n, self._settings.checks)
+        return _as_array(data, contents.kinds[contents.buffer_kinds[n]])
+
+    def stream(self) -> bytes:
+        """Return the pickle stream, for scanners; empty in a file without an object.
+
+        Raises:
+            IntegrityError: a chunk of it is damaged.
+            CodecError: a chunk of it does not decode, or its codec is not allowed here (see `array`).
+        """
+        with self._naming(), Crew(1) as crew:
+            reader = StreamReader(self._container, crew, self._settings.checks, _ignore, hostile=True)
+            return bytes(reader.read())
+
+    def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
+        """Compare all stored bytes with their checksums, decoding nothing; return what is wrong, in words.
+
+        Args:
+            threads: see `load`.
+            progress: see `load`; counts stored bytes.
+        """
+        errors: list[str] = []
+        stored = self._container.contents.chunk_stored.tolist()
+        meter = Meter(progress, sum(stored))
+
+        def report(i: int, error: BinPickleError | None) -> None:
+            if error is not None:
+                errors.append(str(error))
+            meter.advance(stored[i])
+
+        with self._naming(), Crew(check_threads(threads)) as crew:
+            exhaust(check_chunks(self._container, range(len(stored)), crew, report))
+        meter.finish()
+        return errors
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Add the file's name to errors of reading it."""
+        if self._closed:
+            raise ValueError("the file is closed")
+        try:
+            yield
+        except BinPickleError as error:
+            error.file = error.file or self._source.name
+            raise
+
+
+def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
+    """Refuse what is no way to open a file, before anything is read.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it should be.
+    """
+    if mmap_mode not in (None, "r", "c"):
+        raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
+    if verify not in (None, False, True):
+        raise TypeError(f"verify must be None, True or False, not {verify!r}")
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"limits must be binpickle.Limits(...), not {limits!r:.80}")
+
+
+def load_steps(
+    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+) -> Generator[None, None, Any]:
+    """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
+    with opened._naming():
+        loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress, trusted)
+        return (yield from loading.steps())
+
+
+def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
+    """List what the pickle stream of an open file names; nothing is imported or run."""
+    from . import trust  # most processes never need it
+
+    with opened._naming(), Crew(1) as crew:
+        container = opened._container
+        container.require_object()
+        check_limits(container.contents, limits)
+        reader = StreamReader(container, crew, opened._settings.checks, _ignore, hostile=True)
+        used = trust.scan(reader.read_bytes, len(container.contents.buffer_starts), limits)
+        if reader.read(1):
+            raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
+    return used
+
+
+def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
+    """Open a file again that was pickled as an open one."""
+    direct = False if settings.warn else "nowarn"
+    opened = BinPickleFile(
+        path, mmap_mode=settings.mmap_mode, direct=direct, verify=settings.verify, limits=settings.limits
+    )
+    if opened._container.contents.index_digest != digest:
+        opened.close()
+        error = IntegrityError("the file is not the one that was open when this was pickled: it has been replaced")
+        error.file = path
+        raise error
+    return opened
+
+
+def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return bytes as the array that the index says they are."""
+    if kind.dtype is None or kind.shape is None:
+        return data
+    if kind.order in ("C", "F"):
+        return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
+    stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
+    return stored.transpose(np.argsort(kind.order))
+
+
+def _ignore(_: int) -> None:
+    pass
+
+
+def _number(i: Any, count: int) -> int:
+    try:
+        return range(count)[index(i)]
+    except IndexError:
+        raise IndexError(f"there is no buffer {i}: the file has {count}") from None

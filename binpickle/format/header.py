@@ -1,0 +1,198 @@
+"""The fixed-size parts of a file, header and trailer, and the constants of the format.
+
+Rule: bytes in, values out, and back; no I/O. All fixed-size integers are big-endian, the index's columns little-endian.
+The whole format is specified in `docs/format.md`, which takes its sizes from here.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import struct
+import sys
+from dataclasses import dataclass
+
+from ..errors import FormatError
+
+__all__ = [
+    "ALIGNMENT",
+    "ALIGN_FROM",
+    "CHUNK_BYTES",
+    "Flags",
+    "HEADER",
+    "HEADER_FORMAT",
+    "LARGE",
+    "MAGIC",
+    "MAX_CODECS",
+    "MAX_ENCODED_CHUNK",
+    "NATIVE_ORDER",
+    "PAGE",
+    "SEAL_DOMAIN",
+    "SEALED_TRAILER",
+    "SHARE_BELOW",
+    "TRAILER",
+    "UNKNOWN_LENGTH",
+    "VERSION",
+    "Header",
+    "Trailer",
+]
+
+MAGIC = b"BPCK"
+VERSION = 3
+HEADER = struct.Struct("!4sHHq")  # magic, version, flags, length
+HEADER_FORMAT = HEADER  # the name that users of earlier releases know
+
+# Version 3 is written in one pass, so its header cannot hold the length; the trailer does.
+UNKNOWN_LENGTH = -1
+
+
+class Flags(enum.IntFlag):
+    """The flags of a header.
+
+    Attributes:
+        BIG_ENDIAN: the file was written on a big-endian machine.
+        MAPPABLE: every buffer is stored raw and aligned.
+    """
+
+    BIG_ENDIAN = 1
+    MAPPABLE = 2
+
+
+NATIVE_ORDER = Flags.BIG_ENDIAN if sys.byteorder == "big" else Flags(0)
+_KNOWN_FLAGS = int(Flags.BIG_ENDIAN | Flags.MAPPABLE)
+
+TRAILER = struct.Struct("!QQQ32s32s8s")  # index offset, index length, file length, index digest, seal, closing magic
+CLOSING_MAGIC = b"BPCK\x03END"
+NO_SEAL = bytes(32)
+# What comes before the seal in a trailer: with the header, all that a tag or the root digest is made of.
+SEALED_TRAILER = TRAILER.size - len(NO_SEAL) - len(CLOSING_MAGIC)
+
+# What a seal is made for, so that a tag made by the same key for another purpose does not pass for one.
+SEAL_DOMAIN = b"binpickle seal 3\0"
+
+# Chunks are the unit of all work. 4 MiB amortizes a call to a codec, gives every core work from some 10 MB on, and the
+# few chunks in flight stay within the last-level cache.
+CHUNK_BYTES = 4 << 20
+# Smaller buffers share chunks; from a quarter of a chunk on, one of its own is full enough.
+SHARE_BELOW = CHUNK_BYTES // 4
+# Whoever reads an encoded chunk must hold it whole, so a file may not claim a larger one.
+MAX_ENCODED_CHUNK = 64 << 20
+
+# AVX-512 loads and cache lines are 64 bytes; what is smaller than ALIGN_FROM would lose too much room to it.
+ALIGNMENT = 64
+ALIGN_FROM = 4 << 10
+# Large mappable buffers start at a page, so that advice to the kernel and huge pages fit them. A constant, not the
+# machine's page size, so that all machines write the same bytes.
+PAGE = 4 << 10
+LARGE = 1 << 20
+
+# What people hand to `load` by mistake, by how it begins.
+_OTHER_FORMATS = (
+    (b"\x80", "pickles and files of joblib do: load it with these, and dump the object anew"),
+    (b"\x93NUMPY", "files of numpy.save do"),
+    (b"PK\x03\x04", "zip files do, those of numpy.savez among them"),
+    (b"\x1f\x8b", "gzip files do"),
+)
+
+# More steps than this are a mistake or an attack.
+MAX_CODECS = 8
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first 16 bytes of a file, the same in all versions.
+
+    Attributes:
+        version: format version.
+        flags: see `Flags`.
+        length: size of the file in bytes, or -1: not recorded here (version 3) or never finished (versions 1 and 2).
+    """
+
+    version: int
+    flags: Flags = Flags(0)
+    length: int = UNKNOWN_LENGTH
+
+    def pack(self) -> bytes:
+        """Return the 16 bytes."""
+        return HEADER.pack(MAGIC, self.version, self.flags, self.length)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Header:
+        """Read a header from the first bytes of a file.
+
+        Raises:
+            FormatError: the bytes are not the beginning of a BinPickle file that this version can read here.
+        """
+        if len(data) < HEADER.size:
+            raise FormatError(f"not a BinPickle file: only {len(data)} bytes, a header alone has {HEADER.size}")
+        magic, version, flags, length = HEADER.unpack(data[: HEADER.size])
+        if magic != MAGIC:
+            known = next((f", as {what}" for start, what in _OTHER_FORMATS if data.startswith(start)), "")
+            raise FormatError(f"not a BinPickle file: it begins with {magic!r}, not {MAGIC!r}{known}")
+        if not 1 <= version <= VERSION:
+            raise FormatError(f"format version {version} is not known here (1 to {VERSION} are); use a newer binpickle")
+        header = cls(version, Flags(flags), length)
+        header._validate()
+        return header
+
+    def _validate(self) -> None:
+        unknown = int(self.flags) & ~(_KNOWN_FLAGS if self.version > 1 else 0)
+        if unknown:
+            raise FormatError(f"header flags {unknown:#x} are not known in format version {self.version}")
+        if self.version > 1 and self.flags & Flags.BIG_ENDIAN != NATIVE_ORDER:
+            order = "big" if self.flags & Flags.BIG_ENDIAN else "little"
+            raise FormatError(f"written on a {order}-endian machine; load it on one and dump it in another format")
+        if self.version == VERSION and self.length != UNKNOWN_LENGTH:
+            raise FormatError(f"the header of a version {VERSION} file holds length {self.length}, not -1")
+        if self.version < VERSION and self.length == UNKNOWN_LENGTH:
+            raise FormatError("the file was never finished: its writer failed or was killed; dump it again")
+
+
+@dataclass(frozen=True)
+class Trailer:
+    """The last bytes of a version 3 file.
+
+    Attributes:
+        index_offset: where the index begins, counted from the header.
+        index_length: bytes of the index.
+        file_length: size of the file in bytes, this trailer included.
+        index_digest: SHA-256 of the index bytes.
+        seal: room for a tag over header and trailer; zeros in a file without one.
+    """
+
+    index_offset: int
+    index_length: int
+    file_length: int
+    index_digest: bytes
+    seal: bytes = NO_SEAL
+
+    def pack(self) -> bytes:
+        """Return the trailer's bytes."""
+        return TRAILER.pack(
+            self.index_offset, self.index_length, self.file_length, self.index_digest, self.seal, CLOSING_MAGIC
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Trailer:
+        """Read a trailer from the last bytes of a file.
+
+        Raises:
+            FormatError: these are not the bytes of a trailer; the file was cut off or something follows it.
+        """
+        if len(data) != TRAILER.size:
+            raise FormatError("the file is truncated: it has no trailer; get it again, or dump it again")
+        offset, length, file_length, digest, seal, magic = TRAILER.unpack(data)
+        if magic != CLOSING_MAGIC:
+            raise FormatError("the file is truncated or followed by other bytes: no trailer at its end; get it again")
+        return cls(offset, length, file_length, digest, seal)
+
+    def sealed_bytes(self, header: Header) -> bytes:
+        """Return the bytes that a seal covers: the header, and the trailer up to its seal.
+
+        They cover the whole file: the trailer holds the digest of the index, and the index that of every chunk.
+        """
+        return header.pack() + self.pack()[:SEALED_TRAILER]
+
+    def root_digest(self, header: Header) -> bytes:
+        """Return the SHA-256 of the bytes that a seal covers: it identifies everything in the file."""
+        return hashlib.sha256(self.sealed_bytes(header)).digest()

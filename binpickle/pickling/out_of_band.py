@@ -1,0 +1,65 @@
+"""The out-of-band buffers of one object, and which of them share memory."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple, Sequence
+
+import numpy as np
+
+from ..format.contents import Kind
+
+__all__ = ["OutOfBand", "find_shared"]
+
+
+class OutOfBand(NamedTuple):
+    """The out-of-band buffers of one object.
+
+    Attributes:
+        buffers: C-contiguous `PickleBuffer`s, in the order in which the pickle stream asks for them.
+        kinds: what they are.
+        kind_ids: int64, for each buffer an index into `kinds`.
+        roots: int64, for each buffer the number of the buffer whose memory holds it: mostly its own.
+        shifts: int64, for each buffer where in its root it begins, in bytes.
+        fetch: `None` where `buffers` are memory; else what makes memory of one, or of a slice of its `raw()`.
+    """
+
+    buffers: Sequence[Any]
+    kinds: Sequence[Kind]
+    kind_ids: np.ndarray
+    roots: np.ndarray
+    shifts: np.ndarray
+    fetch: Callable[[Any], Any] | None = None
+
+    @property
+    def nbytes(self) -> np.ndarray:
+        """Lengths of the buffers, int64."""
+        nbytes: np.ndarray = np.array([kind.nbytes for kind in self.kinds], np.int64)[self.kind_ids]
+        return nbytes
+
+
+def find_shared(buffers: Sequence[Any], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray) -> None:
+    """Fill in which buffers lie within the memory of another, among those that have an owner in common."""
+    owners: dict[int, list[int]] = {}
+    for i, buffer in enumerate(buffers):
+        obj = memoryview(buffer).obj
+        base = getattr(obj, "base", None)
+        owners.setdefault(id(obj if base is None else base), []).append(i)
+    for members in owners.values():
+        if len(members) > 1:
+            _nest(members, [_address(buffers[i]) for i in members], [sizes[i] for i in members], roots, shifts)
+
+
+def _nest(
+    members: Sequence[int], begins: Sequence[int], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray
+) -> None:
+    root, root_begin, root_end = -1, 0, -1
+    for begin, size, i in sorted(zip(begins, sizes, members), key=lambda row: (row[0], -row[1], row[2])):
+        if begin + size <= root_end and size:
+            roots[i], shifts[i] = root, begin - root_begin
+        elif begin + size > root_end:
+            root, root_begin, root_end = i, begin, begin + size
+
+
+def _address(buffer: Any) -> int:
+    address: int = np.frombuffer(buffer.raw(), np.uint8).__array_interface__["data"][0]
+    return address

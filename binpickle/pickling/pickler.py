@@ -1,0 +1,129 @@
+"""From an object to a pickle stream and out-of-band buffers, and back.
+
+Strategy: the C pickler, with one `reducer_override` that hands arrays to `reducers` and notes the classes it meets, for
+the record of library versions. Loading needs nothing but `pickle.Unpickler` and the table of NumPy's renamed modules.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from functools import lru_cache, partial
+from typing import Any, Callable, Dict, Iterable
+
+from .arrays import IN_BAND_BELOW, ArrayReducer, Reduced
+from .out_of_band import OutOfBand
+from .renames import resolve
+
+if sys.version_info >= (3, 8):
+    import pickle
+else:  # protocol 5 came with 3.8
+    import pickle5 as pickle
+
+__all__ = ["Pickling", "check_pickler", "installed_versions", "pickle", "unpickler"]
+
+
+class Pickling:
+    """One run of a pickler over one object.
+
+    Args:
+        write: takes the pieces of the stream as they come, which never change afterwards.
+        base: the pickler class to build on.
+        in_band_below: arrays of fewer bytes stay in the stream.
+    """
+
+    def __init__(self, write: Callable[[Any], Any], base: Any = pickle.Pickler, in_band_below: int = IN_BAND_BELOW):
+        self._found: list[Any] = []
+        self._arrays = ArrayReducer(in_band_below)
+        self._pickler: Any = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)
+        self._pickler.binpickle_meet = _Acquaintances(self._arrays)
+
+    def dump(self, obj: Any) -> None:
+        """Pickle `obj`. Raises whatever its classes raise."""
+        self._pickler.dump(obj)
+
+    def out_of_band(self) -> OutOfBand:
+        """Return the buffers that the stream refers to."""
+        return self._arrays.out_of_band(self._found)
+
+    def libraries(self) -> dict[str, str]:
+        """Return the versions of Python and of the libraries whose classes the stream names, sorted by name."""
+        modules = self._pickler.binpickle_meet.modules | {__name__, "python"}
+        return installed_versions(sorted({name.partition(".")[0] for name in modules}))
+
+
+def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those libraries that are imported and have one; `python` is Python's own."""
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    if "python" in found:
+        found["python"] = platform.python_version()
+    return {name: version for name, version in found.items() if isinstance(version, str)}
+
+
+def check_pickler(base: Any) -> None:
+    """Refuse a class that `Pickling` cannot build on.
+
+    Raises:
+        TypeError: not a pickler class.
+        ValueError: it has persistent ids, which only its own unpickler would understand.
+    """
+    known = (pickle.Pickler, pickle._Pickler)
+    if not (isinstance(base, type) and issubclass(base, known)):
+        raise TypeError(f"pickler must be a subclass of pickle.Pickler, not {base!r}")
+    if any("persistent_id" in vars(cls) for cls in base.__mro__ if cls not in known):
+        raise ValueError(f"pickler {base.__name__} has persistent ids, which load could not resolve")
+
+
+def unpickler(stream: Any, buffers: Iterable[Any]) -> Any:
+    """Return an unpickler over a stream (`read`, `readline`, `readinto`) and its out-of-band buffers."""
+    return _Unpickler(stream, buffers=buffers)
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(*resolve(module, name))
+
+
+class _Writer:
+    def __init__(self, write: Callable[[Any], Any]):
+        self.write = write
+
+
+class _Acquaintances(Dict[type, Any]):
+    """The classes met in one run, and how each is reduced: a function, or `None` for pickle's own way."""
+
+    def __init__(self, arrays: ArrayReducer):
+        super().__init__()
+        self.modules: set[str] = set()
+        self._arrays = arrays
+
+    def __missing__(self, cls: type) -> Any:
+        if isinstance(cls.__module__, str):
+            self.modules.add(cls.__module__)
+        names_itself = issubclass(cls, type) or hasattr(cls, "__qualname__") and hasattr(cls, "__globals__")
+        # Not a method of ours: what refers to itself would keep all arrays until the garbage collector comes.
+        self[cls] = reduce = partial(_note_module, self.modules) if names_itself else self._arrays.reducer_for(cls)
+        return reduce
+
+
+def _note_module(modules: set[str], obj: Any) -> Any:
+    """Note the module of a class or function that the stream will name."""
+    module = getattr(obj, "__module__", None)
+    if isinstance(module, str):
+        modules.add(module)
+    return NotImplemented
+
+
+@lru_cache(maxsize=32)
+def _pickler_class(base: Any) -> Any:
+    inherited = getattr(base, "reducer_override", None)
+
+    class Pickler(base):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Reduced:
+            reduce = self.binpickle_meet[type(obj)]
+            reduced = NotImplemented if reduce is None else reduce(obj)
+            if reduced is NotImplemented and inherited is not None:
+                return inherited(self, obj)
+            return reduced
+
+    return Pickler

@@ -1,0 +1,218 @@
+"""What takes the room in an open file: its sizes, added up.
+
+Rule: numbers come from the columns of the index, all buffers at once, so that 100,000 buffers take milliseconds. Bytes
+that several buffers share are counted once where bytes of the file are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Hashable, Iterator, Mapping, Sequence, TypeVar, overload
+
+import numpy as np
+
+from ..format.contents import Spec
+from .filereader import Container
+
+__all__ = ["Buffer", "Buffers", "Summary", "Total", "summarize"]
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Total:
+    """Some parts of a file, added up.
+
+    Attributes:
+        count: number of parts.
+        nbytes: of all of them, decoded; each counted as it is listed.
+        stored_nbytes: what they take in the file; what lies in another part counts nothing.
+    """
+
+    count: int
+    nbytes: int
+    stored_nbytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """The sizes of one file.
+
+    Attributes:
+        name: of the file, or `None` where it has none.
+        version: format version, 1 to 3.
+        size: of the whole file in bytes.
+        checksum: what the stored bytes are compared with: `"xxh3-128"`, `"sha256"` or `"adler32"`.
+        stream: the pickle stream.
+        buffers: all buffers.
+        by_codecs: totals of the buffers by the ids of their codecs, in encode order; the largest in the file first.
+        by_dtype: likewise by dtype, in words; `None` for plain bytes.
+        stored: int64, for each buffer the bytes it takes in the file, 0 if it lies in another one.
+    """
+
+    name: str | None
+    version: int
+    size: int
+    checksum: str
+    stream: Total
+    buffers: Total
+    by_codecs: Mapping[tuple[str, ...], Total]
+    by_dtype: Mapping[str | None, Total]
+    stored: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of stream and buffers, decoded."""
+        return self.stream.nbytes + self.buffers.nbytes
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of the file that are neither stream nor buffers: header, index, padding."""
+        return self.size - self.stream.stored_nbytes - self.buffers.stored_nbytes
+
+    def largest(self, count: int) -> list[int]:
+        """Return the numbers of the buffers that take most of the file, at most `count` of them, the largest first."""
+        numbers: list[int] = np.argsort(-self.stored, kind="stable")[:count].tolist()
+        return numbers
+
+
+def summarize(container: Container) -> Summary:
+    """Add up the sizes of an open file."""
+    contents = container.contents
+    chunks = np.array(container.stream_chunks, np.int64)
+    stored_stream = int(contents.chunk_stored[chunks].sum())
+    shares, nbytes = _shares(container), contents.buffer_nbytes
+    return Summary(
+        name=container.source.name,
+        version=contents.version,
+        size=contents.length,
+        checksum=contents.checksum.name,
+        stream=Total(int(contents.stream is not None), container.stream_nbytes, stored_stream),
+        buffers=Total(len(nbytes), int(nbytes.sum()), round(shares.sum())),
+        by_codecs=_totals(_chains(container), _ids(container), nbytes, shares),
+        by_dtype=_totals(contents.buffer_kinds, _dtypes(container), nbytes, shares),
+        stored=np.rint(shares).astype(np.int64),
+    )
+
+
+def _shares(container: Container) -> np.ndarray:
+    """Return what each buffer takes: of a chunk that several share, as much as it has of the decoded bytes.
+
+    These are fractions. A hundred thousand of them, each rounded, could add up to more than the file.
+    """
+    contents, regions = container.contents, container.regions
+    nbytes = contents.buffer_nbytes
+    stored_before = np.concatenate(([0], contents.chunk_stored.cumsum()))
+    counted = np.flatnonzero((nbytes > 0) & (regions.roots == np.arange(len(nbytes))))
+    first, stop = regions.first[counted], regions.last[counted] + 1
+    logical = contents.chunk_starts[stop] - contents.chunk_starts[first]
+    shares = np.zeros(len(nbytes))
+    shares[counted] = (stored_before[stop] - stored_before[first]) * (nbytes[counted] / logical)
+    return shares
+
+
+def _chains(container: Container) -> np.ndarray:
+    """Return for each buffer the chain of its first chunk; one more than there are for those of no bytes."""
+    contents = container.contents
+    chains = np.full(len(contents.buffer_starts), len(contents.chains), np.int64)
+    filled = contents.buffer_nbytes > 0
+    chains[filled] = contents.chunk_chains[container.regions.first[filled]]
+    return chains
+
+
+def _ids(container: Container) -> list[tuple[str, ...]]:
+    """Return the codec ids of each chain, and none for buffers of no bytes."""
+    return [*(tuple(str(spec.get("id")) for spec in chain) for chain in container.contents.chains), ()]
+
+
+def _dtypes(container: Container) -> list[str | None]:
+    """Return the dtype of each kind in words; worked out once, since files of many shapes have few dtypes."""
+    dtypes = [kind.dtype for kind in container.contents.kinds]
+    words = {dtype: str(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
+    return [None if dtype is None else words[dtype] for dtype in dtypes]
+
+
+def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, shares: np.ndarray) -> dict[_Key, Total]:
+    """Add up buffers by key; `numbers` says for each buffer which of the keys is its own."""
+    order = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    which = np.array([order[key] for key in keys], np.int64)[numbers]
+    sums = np.zeros((3, len(order)))
+    for column, values in zip(sums, [np.ones_like(nbytes), nbytes, shares]):
+        np.add.at(column, which, values)
+    totals = {key: Total(*(round(value) for value in sums[:, n].tolist())) for key, n in order.items() if sums[0, n]}
+    return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One out-of-band buffer of a file.
+
+    Attributes:
+        dtype: element type of the array, or `None` for plain bytes.
+        shape: of the array, or `None`.
+        order: `"C"`, `"F"`, or the tuple of axes, slowest first, in which the elements lie; `None` for plain bytes.
+        nbytes: its length.
+        stored_nbytes: what it takes in the file; its share where buffers share a chunk.
+        codecs: the codec specs of its first chunk, in encode order; empty where it is stored raw.
+        offset: where it lies in the file, or `None` where it does not lie there as it is.
+        mapped: whether this open file maps it.
+    """
+
+    dtype: np.dtype | None
+    shape: tuple[int, ...] | None
+    order: Any
+    nbytes: int
+    stored_nbytes: int
+    codecs: tuple[Spec, ...]
+    offset: int | None
+    mapped: bool
+
+
+class Buffers(Sequence[Buffer]):
+    """The buffers of a file, in the order in which the pickle stream asks for them; made as they are asked for."""
+
+    def __init__(self, container: Container, mapped: bool):
+        self._container = container
+        self._mapped = mapped
+        stored = container.contents.chunk_stored
+        self._stored_before = np.concatenate(([0], stored.cumsum()))
+
+    def __len__(self) -> int:
+        return len(self._container.contents.buffer_starts)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, i: int) -> Buffer: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[Buffer]: ...
+
+    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
+        if isinstance(i, slice):
+            return [self[n] for n in range(*i.indices(len(self)))]
+        n = range(len(self))[i]
+        contents, regions = self._container.contents, self._container.regions
+        kind = contents.kinds[contents.buffer_kinds[n]]
+        in_place = bool(regions.mappable[n]) or not kind.nbytes
+        codecs = contents.chains[contents.chunk_chains[regions.first[n]]] if kind.nbytes else ()
+        return Buffer(
+            dtype=kind.dtype,
+            shape=kind.shape,
+            order=kind.order if kind.shape is not None else None,
+            nbytes=kind.nbytes,
+            stored_nbytes=self._stored_nbytes(n, kind.nbytes),
+            codecs=codecs,
+            offset=int(regions.offsets[n]) if in_place and kind.nbytes else None,
+            mapped=self._mapped and in_place and kind.nbytes > 0,
+        )
+
+    def _stored_nbytes(self, n: int, nbytes: int) -> int:
+        contents, regions = self._container.contents, self._container.regions
+        first, last = int(regions.first[n]), int(regions.last[n])
+        if not nbytes:
+            return 0
+        stored = int(self._stored_before[last + 1] - self._stored_before[first])
+        logical = int(contents.chunk_starts[last + 1] - contents.chunk_starts[first])
+        return round(stored * nbytes / logical)

@@ -1,0 +1,62 @@
+"""What a file says of itself, as values: its buffers, its entries as earlier releases listed them, its status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..format.contents import Spec
+from .description import Buffer, Buffers
+from .filereader import Container
+
+__all__ = ["Entry", "list_entries"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored piece, as releases before 1.0 listed them.
+
+    Attributes:
+        offset: where it lies in the file, or `None` where it shares a chunk with others.
+        enc_length: stored bytes; a pro-rata share where it shares a chunk.
+        dec_length: bytes when decoded.
+        codecs: codec specs in encode order.
+        info: `("ndarray", dtype, shape)` or `None`.
+    """
+
+    offset: int | None
+    enc_length: int
+    dec_length: int
+    codecs: tuple[Spec, ...]
+    info: Any
+
+
+def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
+    """Return the entries of a file: buffers in the order of the file, then the pickle stream."""
+    contents = container.contents
+    if contents.entry_info is not None:  # versions 1 and 2: a chunk is an entry
+        columns = contents.chunk_offsets, contents.chunk_stored, np.diff(contents.chunk_starts), contents.chunk_chains
+        rows = zip(*(column.tolist() for column in columns), contents.entry_info)
+        return [Entry(at, stored, nbytes, contents.chains[chain], info) for at, stored, nbytes, chain, info in rows]
+    order = np.argsort(contents.buffer_starts, kind="stable").tolist()
+    entries = [_buffer_entry(container, buffers[i], i) for i in order]
+    if contents.stream is not None:
+        chunks = container.stream_chunks
+        first = chunks[0]
+        stored = int(contents.chunk_stored[first : chunks[-1] + 1].sum())
+        length = contents.stream[1] - contents.stream[0]
+        codecs = contents.chains[contents.chunk_chains[first]]
+        entries.append(Entry(int(contents.chunk_offsets[first]), stored, length, codecs, None))
+    return entries
+
+
+def _buffer_entry(container: Container, buffer: Buffer, i: int) -> Entry:
+    contents, regions = container.contents, container.regions
+    first, last = int(regions.first[i]), int(regions.last[i])
+    chunks = contents.chunk_starts
+    alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == regions.stops[i]
+    info = None if buffer.dtype is None else ("ndarray", str(buffer.dtype), buffer.shape)
+    offset = int(contents.chunk_offsets[first]) if alone else None
+    return Entry(offset, buffer.stored_nbytes, buffer.nbytes, buffer.codecs, info)

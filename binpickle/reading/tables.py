@@ -1,0 +1,175 @@
+"""From a file's first and last bytes to its tables, all checked: what is read whenever a file is opened.
+
+Rule: one parser for each version, chosen once from the header; behind it nothing knows versions. What an index means
+depends on nothing but its bytes, so that the tables of raw files with few buffers are found again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import AuthenticationError, FormatError, LimitError
+from ..files.source import Source
+from ..format import legacy, read_index
+from ..format.contents import Contents
+from ..format.header import HEADER, SEAL_DOMAIN, TRAILER, VERSION, Header, Trailer
+from ..format.placement import Regions, find_regions
+from ..keys import Keys
+from ..limits import Limits
+
+__all__ = ["Tables", "View", "read_tables"]
+
+# A worker of dask maps the same parts for one task after the other: the tables of that many are kept, if they take but
+# a few KiB each.
+_KEPT = 1024
+_FEW = 64
+_SMALL_INDEX = 4 << 10
+
+_recent: dict[Any, Tables] = {}
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """A process may be forked while another thread holds it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+class View(NamedTuple):
+    """Where a buffer lies in the file, and whether it is handed out as plain bytes, not as an array."""
+
+    start: int
+    stop: int
+    plain: bool
+
+
+class Tables(NamedTuple):
+    """What is known of a file before any of its data is read.
+
+    Attributes:
+        header: of the file.
+        contents: what it holds.
+        regions: how buffers and chunks lie to each other.
+        padding: starts and stops of what lies between chunks.
+        views: of each buffer, where they are few and all can be mapped: else `None`.
+    """
+
+    header: Header
+    contents: Contents
+    regions: Regions
+    padding: list[tuple[int, int]]
+    views: list[View] | None = None
+
+
+def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
+    """Read the tables of a file.
+
+    Args:
+        source: its bytes.
+        limits: what to accept.
+        keys: refuse a file that is not sealed by one of them, before anything of it is parsed.
+
+    Raises:
+        FormatError: not a BinPickle file, truncated, inconsistent.
+        LimitError: more than `limits` allow.
+        IntegrityError: the index is damaged.
+        AuthenticationError: the seal is missing or wrong.
+    """
+    if source.size > limits.stored_bytes:
+        raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
+    start = bytes(source.read(0, min(HEADER.size, source.size)))
+    header = Header.unpack(start)
+    if header.version == VERSION:
+        return _read_version_3(source, header, limits, keys)
+    if keys is not None:
+        raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
+    contents = _read_legacy(source, header, limits)
+    return Tables(header, contents, find_regions(contents), [])  # older versions do not say what lies between chunks
+
+
+def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys | None) -> Tables:
+    tail = min(TRAILER.size, source.size - HEADER.size)
+    end = bytes(source.read(source.size - tail, tail))
+    trailer = Trailer.unpack(end)
+    if keys is not None:
+        _check_seal(keys, header, trailer)
+    read_index.check_trailer(trailer, source.size, limits)
+    index = bytes(source.read(trailer.index_offset, trailer.index_length))
+    read_index.check_index(trailer, index)
+    known = header, end, limits
+    tables = _recent.get(known)
+    if tables is None:
+        tables = _parsed(header, trailer, index, limits)
+        if len(index) <= _SMALL_INDEX and _is_simple(tables.contents):
+            tables = tables._replace(views=_views(tables.contents, tables.regions))
+            _remember(known, tables)
+    contents = tables.contents
+    if contents.sealed and contents.root_digest is None:
+        refused = FormatError if keys is None else AuthenticationError
+        raise refused("the seal vouches for nothing: the file has checksums, no digests")
+    return tables
+
+
+def _check_seal(keys: Keys, header: Header, trailer: Trailer) -> None:
+    """Check the seal of a file, before anything else of it is looked at.
+
+    Raises:
+        AuthenticationError: it is missing, or made with other keys, in another context, or for other bytes.
+    """
+    if not any(trailer.seal):
+        raise AuthenticationError("the file is not sealed, but a key was given: do not use it, or load it without")
+    keys.check(SEAL_DOMAIN, trailer.sealed_bytes(header), trailer.seal)
+
+
+def _parsed(header: Header, trailer: Trailer, index: bytes, limits: Limits) -> Tables:
+    contents = read_index.parse(header, trailer, index, limits)
+    regions = find_regions(contents)
+    regions.check_chunks_in_use(contents.chunk_starts)
+    offsets = contents.chunk_offsets
+    before = np.concatenate(([HEADER.size], offsets[:-1] + contents.chunk_stored[:-1]))
+    padded = offsets > before
+    return Tables(header, contents, regions, list(zip(before[padded].tolist(), offsets[padded].tolist())))
+
+
+def _is_simple(contents: Contents) -> bool:
+    """Return whether a file has few buffers, all raw.
+
+    To decode takes longer than to parse, and the specs of codecs are dicts, which callers could change.
+    """
+    few = max(len(contents.buffer_starts), len(contents.chunk_starts)) <= _FEW
+    return few and not any(contents.chains)
+
+
+def _views(contents: Contents, regions: Regions) -> list[View] | None:
+    nbytes = contents.buffer_nbytes
+    if not (regions.mappable & (nbytes > 0)).all():
+        return None
+    plain = [contents.kinds[kind].dtype is None for kind in contents.buffer_kinds.tolist()]
+    return list(map(View, regions.offsets.tolist(), (regions.offsets + nbytes).tolist(), plain))
+
+
+def _remember(known: Any, tables: Tables) -> None:
+    with _lock:
+        _recent[known] = tables
+        if len(_recent) > _KEPT:
+            del _recent[next(iter(_recent))]
+
+
+def _read_legacy(source: Source, header: Header, limits: Limits) -> Contents:
+    if not HEADER.size < header.length <= source.size:
+        raise FormatError(
+            f"the file is truncated: it has {source.size} bytes, its header says {header.length}; get it again"
+        )
+
+    def read(offset: int, nbytes: int) -> bytes:
+        return bytes(source.read(offset, nbytes))
+
+    return legacy.parse(header.version, header.flags, header.length, read, limits)

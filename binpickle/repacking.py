@@ -1,0 +1,173 @@
+"""Changing how a file is stored, without unpickling anything: compressed for shipping, mappable for serving.
+
+The stream and the buffers of the source are decoded chunk by chunk as the chunks of the target ask for them, so that
+memory stays bounded whatever the size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from .errors import AuthenticationError, BinPickleError
+from .files.sink import Sink, open_sink
+from .files.source import open_source
+from .format.header import VERSION
+from .keys import Keys
+from .limits import Limits
+from .pickling.out_of_band import OutOfBand
+from .progress import Progress
+from .reading.filereader import Container
+from .threads.cpus import check_threads
+from .threads.crew import Crew, exhaust
+from .writing.filewriter import FileWriter
+from .writing.options import Codecs, DumpOptions
+
+__all__ = ["SAME", "repack"]
+
+
+class _Same:
+    def __repr__(self) -> str:
+        return "SAME"
+
+
+SAME: Any = _Same()
+"""In place of a new key or context: keep the old one."""
+
+
+def repack(
+    source: Any,
+    target: Any,
+    *,
+    mappable: bool = False,
+    codecs: Codecs = "auto",
+    key: Any = None,
+    context: bytes = b"",
+    new_key: Any = SAME,
+    new_context: Any = SAME,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the object of one file to another, stored differently; in the current format, whatever the source's.
+
+    Nothing is unpickled, and only codecs are used that are memory-safe on any input, so the source may be of unknown
+    origin. Metadata and library versions are kept, digests if the source has them.
+
+    Args:
+        source: path, or binary file object with `read`.
+        target: path, or binary file object with `write`; may be the source's path.
+        mappable: see `dump`.
+        codecs: see `dump`.
+        key: what the source is sealed with; needed if it is.
+        context: what its seal was made for.
+        new_key: what to seal the target with: by default the same key, or the first of several; `None` removes the
+            seal.
+        new_context: what to seal it for: by default the same.
+        threads: see `dump`.
+        progress: see `dump`.
+
+    Raises:
+        FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
+        AuthenticationError: the source is sealed and no key is given; or one is, and the seal is missing or wrong.
+        IntegrityError: a chunk of the source is damaged.
+        CodecError: a chunk of it does not decode; its codec is not allowed here (Blosc: load and dump it instead).
+        OSError: from the operating system, unchanged.
+    """
+    crew = Crew(check_threads(threads))
+    keys = Keys.of(key, context)
+    opened = open_source(source, Limits().stored_bytes)
+    try:
+        container = Container(opened, Limits(), keys)
+        container.require_object()
+        if container.contents.sealed and keys is None:
+            raise AuthenticationError("the file is sealed: give its key, and new_key=None to remove the seal")
+        target_key = key if new_key is SAME else new_key
+        same_context = context if target_key is not None else b""
+        options = DumpOptions(
+            mappable=mappable,
+            codecs=codecs,
+            metadata=container.contents.metadata,
+            key=target_key,
+            context=same_context if new_context is SAME else new_context,
+            digests=container.contents.version == VERSION and container.contents.root_digest is not None,
+        )
+        with open_sink(target) as sink, crew:
+            _copy(container, sink, crew, options, progress)
+    except BinPickleError as error:
+        error.file = error.file or opened.name
+        raise
+    finally:
+        opened.close()
+
+
+def _copy(container: Container, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None) -> None:
+    writer = FileWriter(sink, crew, options, progress)
+    for i in container.stream_chunks:
+        writer.write_stream(container.read_chunk(i, hostile=True))
+    contents, regions = container.contents, container.regions
+    starts, stops = contents.buffer_starts.tolist(), regions.stops.tolist()
+    found = OutOfBand(
+        buffers=[_Range(start, stop) for start, stop in zip(starts, stops)],
+        kinds=contents.kinds,
+        kind_ids=contents.buffer_kinds,
+        roots=regions.roots,
+        shifts=contents.buffer_starts - contents.buffer_starts[regions.roots],
+        fetch=_Fetcher(container, 2 * crew.threads),
+    )
+    plan = writer.plan(found)
+    exhaust(writer.write_chunks(plan))
+    writer.finish(plan, found, contents.libraries)
+
+
+class _Range:
+    """Logical bytes of the source, standing in for the memory of a buffer; slices are ranges, too."""
+
+    __slots__ = ("start", "stop")
+
+    def __init__(self, start: int, stop: int):
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, part: slice) -> _Range:
+        start, stop, _ = part.indices(len(self))
+        return _Range(self.start + start, self.start + stop)
+
+    def raw(self) -> _Range:
+        return self
+
+
+class _Fetcher:
+    """Reads ranges, from any thread, and keeps the chunks last decoded: neighbours mostly lie in the same ones."""
+
+    def __init__(self, container: Container, keep: int):
+        self._container = container
+        self._keep = keep
+        self._chunks: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, wanted: _Range) -> np.ndarray:
+        starts = self._container.contents.chunk_starts
+        first = int(np.searchsorted(starts, wanted.start, "right")) - 1
+        pieces = []
+        for i in range(first, int(np.searchsorted(starts, wanted.stop, "left"))):
+            begin = int(starts[i])
+            pieces.append(self._chunk(i)[max(wanted.start - begin, 0) : wanted.stop - begin])
+        return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
+
+    def _chunk(self, i: int) -> np.ndarray:
+        with self._lock:
+            data = self._chunks.get(i)
+        if data is None:  # two threads may decode the same chunk, which only costs time
+            data = self._container.read_chunk(i, hostile=True)
+        with self._lock:
+            self._chunks[i] = data
+            self._chunks.move_to_end(i)
+            while len(self._chunks) > self._keep:
+                self._chunks.popitem(last=False)
+        return data

@@ -1,0 +1,127 @@
+"""An open file as a notebook shows it: a drawing of what takes the room, and how far the largest buffers shrank.
+
+Rule: HTML that needs nothing else, neither style sheets nor scripts. Colours of text and background are the page's own,
+so that it fits light and dark ones. Every text passes `_text`.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import islice
+from typing import TYPE_CHECKING, Mapping, Sequence
+
+from .facts import BUFFER_COLUMNS, NUMBERS, Piece, buffer_row, mapping_text, pieces
+from .text import nbytes_text, printable, share_text, shorten
+
+if TYPE_CHECKING:
+    from .. import BinPickleFile
+    from ..reading.description import Buffer
+
+__all__ = ["file_html"]
+
+_ROWS = 10
+_MOST_PAIRS = 20
+_LONGEST_TEXT = 100
+# A block of a smaller part of the whole is narrower than a letter.
+_ROOM_FOR_MARK = 0.015
+
+# Of middle lightness: they stand out from white and from black, and black letters stand out from them.
+_COLOURS = {"s": "#d9a441", "+": "#9aa5b1", ".": "#c9cdd2"}
+_BUFFER_COLOURS = ["#4fa3d1", "#7bb661", "#c77dba", "#e07b5a", "#4db6ac", "#8f8fd9"]
+_LINE = "1px solid rgba(128,128,128,.4)"
+_FAINT = "opacity:.75"
+_BLOCK = "color:#000;text-align:center;overflow:hidden"
+
+
+def file_html(opened: BinPickleFile) -> str:
+    """Return HTML that shows an open file; nothing of it is unpickled or decoded."""
+    found = pieces(opened)
+    parts = [_heading(opened), _bar(found), _legend(found), _table(opened)]
+    parts += [_pairs("Metadata", opened.metadata), _pairs("Written with", opened.libraries)]
+    return f'<div style="max-width:60em;line-height:1.5;font-size:.9em;overflow-wrap:anywhere">{"".join(parts)}</div>'
+
+
+def _heading(opened: BinPickleFile) -> str:
+    summary = opened.summary
+    share = share_text(summary.size, summary.nbytes)
+    words = f"{nbytes_text(summary.size)}, {share} of what it holds · mappable: {mapping_text(opened)}"
+    name = _text(summary.name or "bytes")
+    return f'<div><b>{name}</b> <span style="{_FAINT}">{_text(f"format {summary.version} · {words}")}</span></div>'
+
+
+def _bar(found: Sequence[Piece]) -> str:
+    style = f"display:flex;height:1.6em;margin:.4em 0;border:{_LINE};border-radius:.2em;overflow:hidden"
+    total = sum(piece.stored_nbytes for piece in found)
+    return f'<div style="{style}">{"".join(_block(piece, total) for piece in found)}</div>'
+
+
+def _block(piece: Piece, total: int) -> str:
+    words = f"{piece.label}: {nbytes_text(piece.stored_nbytes)}"
+    if piece.nbytes is not None:
+        words += f", decoded {nbytes_text(piece.nbytes)}"
+    mark = _text(piece.mark) if piece.stored_nbytes > _ROOM_FOR_MARK * total else ""
+    style = f"flex:{piece.stored_nbytes} 0 0;min-width:2px;background:{_colour(piece.mark)};{_BLOCK}"
+    return f'<div style="{style}" title="{_text(words)}">{mark}</div>'
+
+
+def _legend(found: Sequence[Piece]) -> str:
+    total = sum(piece.stored_nbytes for piece in found)
+    key = f"display:inline-block;width:1.2em;border-radius:.2em;vertical-align:bottom;{_BLOCK}"
+    items = (
+        f'<span style="white-space:nowrap;margin-right:1.2em">'
+        f'<span style="{key};background:{_colour(piece.mark)}">{_text(piece.mark)}</span> '
+        f"{_text(piece.label)} {_text(share_text(piece.stored_nbytes, total))}</span>"
+        for piece in found
+    )
+    return f"<div>{' '.join(items)}</div>"
+
+
+def _table(opened: BinPickleFile) -> str:
+    buffers, count = opened.buffers, opened.summary.buffers.count
+    numbers = opened.summary.largest(_ROWS)
+    if not numbers:
+        return ""
+    head = "".join(_cell("th", title, _text(title)) for title in BUFFER_COLUMNS)
+    rows = "".join(f"<tr>{_row(n, buffers[n])}</tr>" for n in numbers)
+    closing = f'<div style="{_FAINT}">... and {count - len(numbers):,} more</div>' if count > len(numbers) else ""
+    style = "border-collapse:collapse;margin:.6em 0 .2em;font-size:1em"
+    return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{closing}'
+
+
+def _row(n: int, buffer: Buffer) -> str:
+    texts = map(_text, buffer_row(n, buffer))
+    gauge = _gauge(buffer.stored_nbytes / buffer.nbytes) if buffer.nbytes else ""
+    cells = dict(zip(BUFFER_COLUMNS, texts))
+    cells["ratio"] = f'{gauge}<span style="display:inline-block;width:3.8em">{cells["ratio"]}</span>'
+    return "".join(_cell("td", title, content) for title, content in cells.items())
+
+
+def _gauge(ratio: float) -> str:
+    """Return a small bar, filled as far as what is left of a buffer."""
+    filled = (
+        f'<span style="display:block;height:100%;width:{min(ratio, 1):.1%};background:{_BUFFER_COLOURS[0]}"></span>'
+    )
+    style = f"display:inline-block;width:4em;height:.7em;border:{_LINE};text-align:left"
+    return f'<span style="{style}">{filled}</span>'
+
+
+def _cell(tag: str, title: str, content: str) -> str:
+    align = "right" if title in NUMBERS else "left"
+    style = f"padding:.1em .7em .1em 0;text-align:{align};white-space:nowrap;border:0;border-bottom:{_LINE}"
+    return f'<{tag} style="{style}">{content}</{tag}>'
+
+
+def _pairs(title: str, pairs: Mapping[str, str]) -> str:
+    texts = [f"{_text(name)} <b>{_text(value)}</b>" for name, value in islice(pairs.items(), _MOST_PAIRS)]
+    more = len(pairs) - len(texts)
+    texts += [f"... and {more:,} more"] if more else []
+    return f'<div><span style="{_FAINT}">{title}:</span> {", ".join(texts)}</div>' if texts else ""
+
+
+def _colour(mark: str) -> str:
+    return _COLOURS.get(mark) or _BUFFER_COLOURS[(ord(mark) - ord("A")) % len(_BUFFER_COLOURS)]
+
+
+def _text(text: str) -> str:
+    """Return text as HTML that shows it and nothing else."""
+    return escape(printable(shorten(text, _LONGEST_TEXT)))

@@ -1,0 +1,66 @@
+"""Checks of arguments that rules have in common.
+
+Rule: exact types, since a subclass could come from a type that the caller named and have methods of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError
+
+__all__ = ["expect", "expect_dtype", "expect_int", "expect_ints"]
+
+
+def expect(value: Any, what: str, *types: type) -> Any:
+    """Return `value` if it is of exactly one of these types.
+
+    Raises:
+        FormatError: it is of another.
+    """
+    if type(value) not in types:
+        raise FormatError(f"{what} is a {type(value).__name__}")
+    return value
+
+
+def expect_int(value: Any, what: str, low: int, high: int) -> int:
+    """Return an integer, if it is one from `low` to `high`.
+
+    Raises:
+        FormatError: it is not.
+    """
+    if type(value) is not int or not low <= value <= high:
+        raise FormatError(f"{what} is not an integer from {low} to {high}")
+    return value
+
+
+def expect_ints(value: Any, what: str, low: int = 0) -> tuple[int, ...]:
+    """Return a tuple of integers of `low` or more that fit into 64 bits: a shape, as a rule.
+
+    Raises:
+        FormatError: it is not one.
+    """
+    for number in expect(value, what, tuple):
+        if type(number) is not int or not low <= number < 1 << 63:
+            raise FormatError(f"{what} is not of integers from {low}")
+    return value  # type: ignore[no-any-return]
+
+
+def expect_dtype(value: Any, what: str, objects: bool = False) -> np.dtype[Any]:
+    """Return a dtype, if it is one of plain bytes: an object made from a file's bytes would be a forged pointer.
+
+    Args:
+        value: what should be a dtype.
+        what: the name of the argument, for the message.
+        objects: allow dtypes with objects and strings of variable length.
+
+    Raises:
+        FormatError: it is not one.
+    """
+    if not isinstance(value, np.dtype):
+        raise FormatError(f"{what} has no dtype but a {type(value).__name__}")
+    if value.hasobject and not objects:
+        raise FormatError(f"{what} cannot have the dtype {value!r}, which has objects")
+    return value

@@ -1,0 +1,204 @@
+"""Writing one file: the way of the data from pickler and buffers to a sink.
+
+The pickler pushes its stream, which is cut into chunks; when it has ended, the buffers are cut, too. Each chunk is
+gathered, encoded and checksummed by one job (`encode_chunk`), in any thread, and written in order by the owner. `dump`,
+`adump` and `repack` all go this way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, Callable, Iterator, Mapping
+
+import numpy as np
+
+from ..codecs.auto import choose
+from ..codecs.chain import RAW, Chain, chain_for
+from ..files.sink import Sink
+from ..format.checksums import ALGORITHMS
+from ..format.contents import Kind
+from ..format.header import SEAL_DOMAIN
+from ..format.write_index import IndexBuilder
+from ..pickling.arrays import IN_BAND_BELOW
+from ..pickling.out_of_band import OutOfBand
+from ..pickling.pickler import Pickling
+from ..progress import Meter, Progress
+from ..threads.crew import Crew, Job, Pipeline, exhaust
+from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
+from .options import DumpOptions
+from .plan import Plan, buffer_array, is_large, plan_buffers
+from .stream import GatheredStream, RawStream, StreamCut
+
+__all__ = ["FileWriter", "write_steps"]
+
+
+class FileWriter:
+    """Writes one file to a sink.
+
+    Args:
+        sink: takes the bytes.
+        crew: does the jobs.
+        options: what to write.
+        progress: see `dump`.
+    """
+
+    def __init__(self, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None):
+        self._sink = sink
+        self._crew = crew
+        self._options = options
+        self._index = IndexBuilder(options.algorithm)
+        self._meter = Meter(progress)
+        # Neither of these refers to this writer: a cycle would keep all memory until the garbage collector comes.
+        self._chunks = _Chunks(crew, options, partial(_write_chunk, sink, self._index, self._meter))
+        self._stream = self._open_stream()
+        sink.write(options.header.pack())
+
+    def write_stream(self, piece: Any) -> None:
+        """Take the next piece of the pickle stream, of any length; it may be kept, and must not change."""
+        self._crew.check()
+        self._stream.write(piece)
+
+    def plan(self, found: OutOfBand) -> Plan:
+        """Cut the buffers, after the end of the stream."""
+        self._stream.end()
+        plan = plan_buffers(found, *self._chains(found), self._options.align)
+        self._meter.total = self._stream.nbytes + sum(chunk.nbytes for chunk in plan.chunks)
+        self._sink.expect(sum(chunk.nbytes for chunk in plan.chunks if chunk.chain == RAW))
+        return plan
+
+    def write_chunks(self, plan: Plan) -> Iterator[None]:
+        """Write all chunks; yields after each."""
+        for chunk in plan.chunks:
+            self._chunks.push(chunk)
+            yield
+        yield from self._chunks.drain()
+
+    def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
+        """Write index and trailer."""
+        starts = plan.starts + self._stream.nbytes
+        index, trailer = self._index.finish(
+            self._stream.nbytes, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
+        )
+        if self._options.keys is not None:
+            seal = self._options.keys.sign(SEAL_DOMAIN, trailer.sealed_bytes(self._options.header))
+            trailer = replace(trailer, seal=seal)
+        self._sink.write(index)
+        self._sink.write(trailer.pack())
+        self._meter.finish()
+
+    def _open_stream(self) -> StreamCut:
+        options = self._options
+        if options.stream_chain == RAW and ALGORITHMS[options.algorithm].cheap:
+            return RawStream(self._sink, options.algorithm, partial(_place_stream, self._index, self._meter))
+        return GatheredStream(self._chunks.push_stream)
+
+    def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
+        """Return the codec chains in use, and for each buffer an index into them."""
+        table = _ChainTable()
+        if self._options.auto:
+            return table.chains, self._choose_for_large(found, table)
+        elements = self._options.elements
+        if not any(map(callable, elements)):
+            table.id_of(chain_for(elements, memoryview(b"")))
+            return table.chains, np.zeros(len(found.buffers), np.int64)
+        nbytes = found.nbytes.tolist()
+        fetch = found.fetch or _as_it_is
+        ids = [
+            table.id_of(chain_for(elements, memoryview(fetch(buffer))) if root == i and nbytes[i] else RAW)
+            for i, (buffer, root) in enumerate(zip(found.buffers, found.roots.tolist()))
+        ]
+        return table.chains, np.array(ids, np.int64)
+
+    def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
+        """Choose one chain for each buffer that has chunks of its own; the shared chunks choose for themselves."""
+        ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
+        if found.fetch is not None:  # a sample of the whole would have to be read: let each chunk choose for itself
+            return ids
+        large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
+        chosen: list[Chain] = []
+        choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
+        for i in large:
+            choosing.push(Job(partial(_choose_for, found.buffers[i], found.kinds[found.kind_ids[i]])))
+        exhaust(choosing.drain())
+        ids[large] = [table.id_of(chain) for chain in chosen]
+        return ids
+
+
+class _Chunks:
+    """Encodes chunks, and hands them on in order."""
+
+    def __init__(self, crew: Crew, options: DumpOptions, write: Callable[[EncodedChunk], None]):
+        self._options = options
+        self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, write)
+
+    def push(self, chunk: ChunkPlan) -> None:
+        algorithm = self._options.algorithm
+        self._pipeline.push(
+            Job(
+                partial(encode_chunk, chunk, algorithm, self._options.auto),
+                off_main=any(step.needs_helper for step in chunk.chain or RAW),
+                light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
+            )
+        )
+
+    def push_stream(self, data: bytearray) -> None:
+        self.push(ChunkPlan([data], len(data), self._options.stream_chain))
+
+    def drain(self) -> Iterator[None]:
+        return self._pipeline.drain()
+
+
+def _write_chunk(sink: Sink, index: IndexBuilder, meter: Meter, chunk: EncodedChunk) -> None:
+    specs = tuple(step.spec for step in chunk.chain)
+    padding = index.place(chunk.nbytes, chunk.stored, specs, chunk.checksum, chunk.alignment)
+    if padding:
+        sink.write(bytes(padding))
+    sink.write_all(chunk.pieces)
+    meter.advance(chunk.nbytes)
+
+
+def _place_stream(index: IndexBuilder, meter: Meter, nbytes: int, checksum: bytes) -> None:
+    index.place(nbytes, nbytes, (), checksum)
+    meter.advance(nbytes)
+
+
+class _ChainTable:
+    """The distinct chains of one file."""
+
+    def __init__(self) -> None:
+        self.chains: list[Chain | None] = []
+        self._ids: dict[str, int] = {}
+
+    def id_of(self, chain: Chain | None) -> int:
+        key = repr(chain if chain is None else [step.spec for step in chain])
+        if key not in self._ids:
+            self._ids[key] = len(self.chains)
+            self.chains.append(chain)
+        return self._ids[key]
+
+
+def _as_it_is(buffer: Any) -> Any:
+    return buffer
+
+
+def _choose_for(buffer: Any, kind: Kind) -> Chain:
+    return choose(buffer_array(buffer, kind))
+
+
+def write_steps(
+    obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None
+) -> Iterator[None]:
+    """Write one object to an open sink: what `dump` and `adump` share.
+
+    Yields once pickling has ended, and after each further chunk; may be continued in another thread.
+    """
+    writer = FileWriter(sink, crew, options, progress)
+    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # who maps wants every array mapped
+    pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
+    pickling.dump(obj)
+    found = pickling.out_of_band()
+    plan = writer.plan(found)
+    yield
+    yield from writer.write_chunks(plan)
+    writer.finish(plan, found, pickling.libraries())

@@ -1,0 +1,157 @@
+"""Where the buffers of one object go: the cut into chunks, before anything is encoded.
+
+Rule: the cut depends on sizes, element types and codec chains alone, so that the same object gives the same bytes
+whatever the number of threads. Large buffers get chunks of their own; small ones of one element type and chain share.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from ..codecs.chain import Chain
+from ..format.contents import Kind
+from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, PAGE, SHARE_BELOW
+from ..pickling.out_of_band import OutOfBand
+from .chunk import BYTES, ChunkPlan
+
+__all__ = ["Plan", "buffer_array", "is_large", "plan_buffers"]
+
+# Plain bytes are mostly Arrow buffers; it asks for 8, and 16 is what compilers' vector loads like.
+_BYTES_ALIGNMENT = 16
+
+
+class Plan(NamedTuple):
+    """The cut of all buffers.
+
+    Attributes:
+        chunks: in the order in which they are written.
+        starts: int64, logical position of each buffer, counted from the first chunk's.
+    """
+
+    chunks: list[ChunkPlan]
+    starts: np.ndarray
+
+
+def buffer_array(buffer: Any, kind: Kind) -> np.ndarray:
+    """Return a C-contiguous buffer as a 1-d array of the type codecs shall see, over the same memory."""
+    return np.frombuffer(buffer.raw(), _element_type(kind.dtype))
+
+
+def is_large(nbytes: Any) -> Any:
+    """Return whether a buffer of that many bytes has chunks of its own; works on arrays, too."""
+    return nbytes >= SHARE_BELOW
+
+
+def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool) -> Plan:
+    """Cut the buffers of an object into chunks.
+
+    Args:
+        found: the buffers.
+        chains: the chains in use, `AUTO` among them perhaps.
+        chain_ids: int64, for each buffer an index into `chains`.
+        mappable: align every buffer, large ones at a page.
+    """
+    return _Cut(found, chains, chain_ids, mappable).plan()
+
+
+class _Cut:
+    """The cut of one object's buffers, as it grows."""
+
+    def __init__(self, found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool):
+        self._found = found
+        self._chains = chains
+        self._chain_ids = chain_ids
+        self._mappable = mappable
+        self._nbytes = found.nbytes
+        self._starts = np.zeros(len(found.buffers), np.int64)
+        self._chunks: list[ChunkPlan] = []
+        self._position = 0
+
+    def plan(self) -> Plan:
+        """Lay out all buffers: first those that share chunks, then the others."""
+        found = self._found
+        is_root = found.roots == np.arange(len(self._nbytes))
+        sharing = np.array([_may_share(chain) for chain in self._chains], bool)[self._chain_ids]
+        small = is_root & sharing & ~is_large(self._nbytes) | (self._nbytes == 0)
+        for group in self._groups(np.flatnonzero(small)):
+            self._share(group)
+        for i in np.flatnonzero(is_root & ~small).tolist():
+            self._own(i)
+        return Plan(self._chunks, np.where(is_root, self._starts, self._starts[found.roots] + found.shifts))
+
+    def _groups(self, small: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the numbers of the buffers that may share chunks: one chain, one element type, aligned alike."""
+        if not len(small):
+            return
+        kinds = self._found.kinds
+        types = {dtype: i for i, dtype in enumerate(dict.fromkeys(kind.dtype for kind in kinds))}
+        type_ids = np.array([types[kind.dtype] for kind in kinds], np.int64)[self._found.kind_ids]
+        keys = ((self._chain_ids * len(types) + type_ids) * 2 + (self._nbytes >= ALIGN_FROM))[small]
+        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        members = np.split(small[np.argsort(inverse.reshape(-1), kind="stable")], counts.cumsum()[:-1])
+        for group in np.argsort(first, kind="stable"):
+            yield members[group]
+
+    def _share(self, group: np.ndarray) -> None:
+        """Lay the buffers of a group end to end into as few chunks as they fit."""
+        sizes = self._nbytes[group]
+        kind, chain = self._kind_and_chain(int(group[0]))
+        step = 1 if chain else _alignment(kind, int(sizes[0]), self._mappable)
+        padded = -(-sizes // step) * step
+        begins = padded.cumsum() - padded
+        ends = begins + sizes
+        at = 0
+        while at < len(group):
+            stop = int(np.searchsorted(ends, begins[at] + CHUNK_BYTES, "right"))
+            self._starts[group[at:stop]] = self._position + begins[at:stop] - begins[at]
+            length = int(ends[stop - 1] - begins[at])
+            if length:
+                gaps = (padded - sizes)[at : stop - 1]
+                self._add_shared(group[at:stop], length, kind, chain, gaps)
+            self._position += length
+            at = stop
+
+    def _add_shared(self, members: np.ndarray, length: int, kind: Kind, chain: Chain | None, gaps: np.ndarray) -> None:
+        pieces = [self._found.buffers[i] for i in members.tolist()]
+        between = [*gaps.tolist(), 0] if gaps.any() else None
+        dtype = _element_type(kind.dtype)
+        self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
+
+    def _own(self, i: int) -> None:
+        """Cut one buffer into chunks of its own; only the first has to be aligned, the others follow it."""
+        kind, chain = self._kind_and_chain(i)
+        dtype = _element_type(kind.dtype)
+        data = self._found.buffers[i].raw()
+        step = CHUNK_BYTES // dtype.itemsize * dtype.itemsize
+        for start in range(0, kind.nbytes, step):
+            piece = data[start : start + step]
+            alignment = 1 if start else _alignment(kind, kind.nbytes, self._mappable)
+            self._chunks.append(ChunkPlan([piece], len(piece), chain, dtype, alignment, fetch=self._found.fetch))
+        self._starts[i] = self._position
+        self._position += kind.nbytes
+
+    def _kind_and_chain(self, i: int) -> tuple[Kind, Chain | None]:
+        return self._found.kinds[self._found.kind_ids[i]], self._chains[self._chain_ids[i]]
+
+
+def _may_share(chain: Chain | None) -> bool:
+    return chain is None or all(step.takes_bytes for step in chain)
+
+
+def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
+    if mappable and nbytes >= LARGE:
+        return PAGE
+    if mappable or nbytes >= ALIGN_FROM:
+        return ALIGNMENT
+    return kind.dtype.alignment if kind.dtype is not None else _BYTES_ALIGNMENT
+
+
+def _element_type(dtype: np.dtype | None) -> np.dtype:
+    """Return the type that codecs see: numbers as they are, dates as the integers they are, all else as bytes."""
+    if dtype is None or dtype.kind not in "biufcmM":
+        return BYTES
+    if dtype.char in "gG" and not dtype.isnative:  # NumPy hands out no buffer of these
+        return BYTES
+    return np.dtype(dtype.str[0] + "i8") if dtype.kind in "mM" else dtype

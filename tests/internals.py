@@ -1,0 +1,131 @@
+"""The internal names of `binpickle` that tests need, so that moving a module changes this file alone."""
+
+from __future__ import annotations
+
+from binpickle import keys
+from binpickle.cli import entry
+from binpickle.codecs import allowlist, decoders
+from binpickle.codecs.allowlist import NEVER, RULES
+from binpickle.codecs.auto import choose
+from binpickle.codecs.byteshuffle import shuffle, unshuffle
+from binpickle.codecs.chain import (
+    RAW,
+    chain_for,
+    chain_from_specs,
+    decode,
+    encode,
+    parse_codecs,
+    register_codec,
+    stream_chain,
+)
+from binpickle.files import sink as sink_module
+from binpickle.format import checksums, header
+from binpickle.format.checksums import ALGORITHMS
+from binpickle.format.columns import exact_sums, pack_column, unpack_column
+from binpickle.format.contents import Checksum, Contents, Kind
+from binpickle.format.dtypes import dtype_from_spec, dtype_spec
+from binpickle.format.header import (
+    ALIGN_FROM,
+    ALIGNMENT,
+    CHUNK_BYTES,
+    HEADER,
+    LARGE,
+    MAX_ENCODED_CHUNK,
+    NATIVE_ORDER,
+    PAGE,
+    SHARE_BELOW,
+    TRAILER,
+    VERSION,
+    Flags,
+    Header,
+    Trailer,
+)
+from binpickle.format.legacy import parse as parse_of_legacy
+from binpickle.format.placement import find_regions
+from binpickle.format.read_index import check_index, check_trailer
+from binpickle.format.read_index import parse as parse_of_read_index
+from binpickle.format.write_index import IndexBuilder
+from binpickle.keys import Keys
+from binpickle.limits import RESTRICTED_LIMITS, Limits
+from binpickle.pickling import arrays, renames
+from binpickle.pickling.out_of_band import OutOfBand
+from binpickle.pickling.pickler import Pickling, pickle
+from binpickle.show import text
+from binpickle.threads.cpus import usable_cpus
+from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
+from binpickle.writing import plan as plan_module
+from binpickle.writing import stream as stream_module
+from binpickle.writing.chunk import AUTO
+from binpickle.writing.plan import Plan, plan_buffers
+
+__all__ = [
+    "checksums",
+    "header",
+    "keys",
+    "ALGORITHMS",
+    "ALIGNMENT",
+    "ALIGN_FROM",
+    "AUTO",
+    "CHUNK_BYTES",
+    "Cancelled",
+    "Checksum",
+    "Contents",
+    "Crew",
+    "Flags",
+    "HEADER",
+    "Header",
+    "IndexBuilder",
+    "Job",
+    "Keys",
+    "Kind",
+    "LARGE",
+    "Limits",
+    "MAX_ENCODED_CHUNK",
+    "NATIVE_ORDER",
+    "NEVER",
+    "OutOfBand",
+    "PAGE",
+    "Pickling",
+    "Pipeline",
+    "Plan",
+    "RAW",
+    "RESTRICTED_LIMITS",
+    "RULES",
+    "SHARE_BELOW",
+    "TRAILER",
+    "Trailer",
+    "VERSION",
+    "allowlist",
+    "arrays",
+    "chain_for",
+    "chain_from_specs",
+    "check_index",
+    "check_trailer",
+    "choose",
+    "decode",
+    "decoders",
+    "dtype_from_spec",
+    "dtype_spec",
+    "encode",
+    "entry",
+    "exact_sums",
+    "exhaust",
+    "find_regions",
+    "pack_column",
+    "parse_codecs",
+    "parse_of_legacy",
+    "parse_of_read_index",
+    "pickle",
+    "plan_buffers",
+    "plan_module",
+    "register_codec",
+    "renames",
+    "shuffle",
+    "sink_module",
+    "stream_chain",
+    "stream_module",
+    "text",
+    "unpack_column",
+    "unshuffle",
+    "usable_cpus",
+]
