@@ -23,6 +23,8 @@ from .errors import (
 from .file import BinPickleFile, _reopen
 from .limits import Limits
 from .read import BPKInfo, FileStatus, file_info, load, loads
+from .reading.description import Buffer, Summary, Total
+from .reading.entries import Entry
 from .repacking import SAME, repack
 from .write import BinPickler, dump, dumps
 
@@ -65,15 +67,16 @@ __all__ = [
 
 
 def _adopt(*objects: Any) -> None:
-    """Make objects say that they come from here, so that pickles of them survive a change of the layout inside."""
+    """Name this package as the module of objects, so that pickles of them survive any change of the inner layout."""
     for obj in objects:
         obj.__module__ = __name__
 
 
 _adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, _reopen)
+_adopt(Buffer, Entry, Summary, Total)  # open files and inspections return them; nobody has to name them
 _adopt(dump, dumps, file_info, load, loads, register_codec, repack)
 
-# What most programs never use is imported when it is: anyio, and the strict machine.
+# Most programs never use these names. Their modules import anyio or the strict machine, so they are imported on demand.
 _LAZY = {
     "adump": ".aio",
     "aload": ".aio",

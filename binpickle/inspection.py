@@ -83,8 +83,8 @@ def inspect(file: Any, *, key: Any = None, context: bytes = b"", limits: Limits 
             globals=tuple(used),
             codecs=tuple(sorted({str(spec["id"]) for chain in opened.codecs for spec in chain})),
             buffers=buffers,
-            metadata=opened.metadata,
-            libraries=opened.libraries,
+            metadata=dict(opened.metadata),  # unlike the read-only views of an open file, dicts can be pickled
+            libraries=dict(opened.libraries),
             sealed=opened.is_sealed,
             authenticated=key is not None,
         )

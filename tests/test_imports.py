@@ -9,7 +9,6 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -208,12 +207,12 @@ def test_all(path: Path) -> None:
 
 def test_names_of_submodules() -> None:
     """No submodule has the name of a function or class that its package exports: one would hide the other."""
-    exported = defaultdict(set)
+    exported: dict[Path, set[str]] = {}
     for path in FILES:
         if path.name == "__init__.py":
             exported[path.parent] = public_names(module_at(path)) if is_importable(path) else set()
-    clashes = [path for path in FILES if path.stem in exported[path.parent]]
-    clashes += [folder for folder in exported if folder.name in exported[folder.parent] - {"trust"}]
+    clashes = [path for path in FILES if path.stem in exported.get(path.parent, set())]
+    clashes += [folder for folder in exported if folder.name in exported.get(folder.parent, set()) - {"trust"}]
     assert clashes == []
 
 

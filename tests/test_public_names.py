@@ -16,7 +16,8 @@ import binpickle
 import binpickle.format
 from binpickle import errors, trust
 
-OLDER = sorted((ROOT / "tests" / "data" / "older").glob("*.bpk"))
+OLDER_FOLDER = ROOT / "tests" / "data" / "older"
+OLDER = sorted(OLDER_FOLDER.glob("*.bpk"))
 
 
 def public_objects(module: Any) -> list[Any]:
@@ -37,6 +38,9 @@ VALUES = {
     "Limits": binpickle.Limits(buffers=7),
     "BPKInfo": binpickle.BPKInfo(binpickle.FileStatus.BINPICKLE, 99, 3),
     "FileStatus": binpickle.FileStatus.MISSING,
+    "Buffer": binpickle.BinPickleFile(io.BytesIO(binpickle.dumps(np.arange(1000)))).buffers[0],
+    "Entry": binpickle.BinPickleFile(io.BytesIO(binpickle.dumps(np.arange(1000)))).entries[0],
+    "Total": binpickle.BinPickleFile(io.BytesIO(binpickle.dumps(np.arange(1000)))).summary.buffers,
     "Inspection": binpickle.inspect(io.BytesIO(binpickle.dumps([np.arange(1000), {1}]))),
     "GlobalUse": binpickle.inspect(io.BytesIO(binpickle.dumps(np.arange(1000)))).globals[0],
 }
@@ -65,7 +69,49 @@ def test_open_file(tmp_path: Path) -> None:
         assert_same(again.load(), np.arange(1000))
 
 
+A = np.arange(300).reshape(3, 100)
+
+OLDER_CONTENTS = {
+    "arrays-auto": {
+        "a": A,
+        "f": np.asfortranarray(A * 0.5),
+        "dates": np.arange("2020", "2030", dtype="M8[Y]"),
+        "masked": np.ma.array([1.0, 2.0], mask=[0, 1]),
+        "view": A[1],
+    },
+    "mappable": [A, A * 2, {"text": "x" * 3000}],
+    "own-classes": {
+        "limits": binpickle.Limits(buffers=7),
+        "info": binpickle.BPKInfo(binpickle.FileStatus.BINPICKLE, 99, 3),
+        "use": trust.GlobalUse("numpy", "ndarray", 29, ("called",)),
+    },
+    "sealed-zstd": [A, b"q" * 2000],
+}
+
+
+def test_older_files_are_known() -> None:
+    """Each file that an older commit wrote has its contents listed here."""
+    assert [path.stem for path in OLDER] == sorted(OLDER_CONTENTS)
+
+
 @pytest.mark.parametrize("path", OLDER, ids=[path.stem for path in OLDER])
 def test_older_files(path: Path) -> None:
     """Files that older commits of this repository wrote load, those that hold BinPickle's own classes included."""
-    assert_same(binpickle.load(path), binpickle.load(path, mmap_mode="c"))
+    assert_same(binpickle.load(path, verify=True), OLDER_CONTENTS[path.stem])
+
+
+def test_older_mappable_file() -> None:
+    """A mappable file of an older commit can be mapped, and keeps its metadata."""
+    path = OLDER_FOLDER / "mappable.bpk"
+    assert_same(binpickle.load(path, mmap_mode="c"), OLDER_CONTENTS["mappable"])
+    with binpickle.BinPickleFile(path) as file:
+        assert file.is_mappable
+        assert file.metadata == {"by": "93c5204"}
+
+
+def test_older_digests() -> None:
+    """A file that an older commit wrote with digests identifies its contents, and has no seal."""
+    with binpickle.BinPickleFile(OLDER_FOLDER / "sealed-zstd.bpk") as file:
+        assert len(file.root_digest or b"") == 32
+        assert not file.is_sealed
+        assert [[spec["id"] for spec in buffer.codecs] for buffer in file.buffers] == [["zstd"]]

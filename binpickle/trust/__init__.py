@@ -10,6 +10,7 @@ from .loading import load, scan, untrusted
 from .sets import pandas, scipy, sklearn
 from .tokens import GlobalUse
 
-GlobalUse.__module__ = __name__  # where users find it, whatever the layout inside
-
 __all__ = ["GlobalUse", "load", "pandas", "scan", "scipy", "sklearn", "untrusted"]
+
+for _public in (GlobalUse, load, pandas, scan, scipy, sklearn, untrusted):
+    _public.__module__ = __name__  # where users find them, whatever the layout inside
