@@ -22,7 +22,7 @@ from .progress import Meter, Progress
 from .reading.buffers import read_buffer
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
-from .reading.filereader import Container, check_chunks
+from .reading.filereader import FileReader, check_chunks
 from .reading.loading import Loading, LoadSettings, check_limits
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
@@ -84,7 +84,7 @@ class BinPickleFile:
         self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes)
         try:
             with self._naming():
-                self._container = Container(self._source, limits, keys)
+                self._reader = FileReader(self._source, limits, keys)
                 self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
         except BaseException:
             self._source.close()
@@ -97,7 +97,7 @@ class BinPickleFile:
         self.close()
 
     def __repr__(self) -> str:
-        contents = self._container.contents
+        contents = self._reader.contents
         of = f"{len(self.buffers)} buffers, {contents.length} bytes, version {contents.version}"
         return f"<BinPickleFile {self._source.name or 'bytes'!r}: {of}>"
 
@@ -107,9 +107,9 @@ class BinPickleFile:
         return file_html(self)
 
     def __reduce__(self) -> Any:
-        if self._source.path is None or self._container.authenticated:
+        if self._source.path is None or self._reader.authenticated:
             raise TypeError("only a BinPickleFile that was opened by its path, and without a key, can be pickled")
-        digest = self._container.contents.index_digest
+        digest = self._reader.contents.index_digest
         return _reopen, (self._source.path, digest, self._settings)
 
     def close(self) -> None:
@@ -120,63 +120,63 @@ class BinPickleFile:
     @property
     def header(self) -> Header:
         """The header."""
-        return self._container.header
+        return self._reader.header
 
     @property
     def version(self) -> int:
         """The format version, 1 to 3."""
-        return self._container.contents.version
+        return self._reader.contents.version
 
     @property
     def nbytes(self) -> int:
         """The size of the file."""
-        return self._container.contents.length
+        return self._reader.contents.length
 
     @property
     def codecs(self) -> tuple[tuple[Spec, ...], ...]:
         """The distinct codec chains that chunks of the file have, as specs in encode order; an empty one is raw."""
-        return self._container.contents.chains
+        return self._reader.contents.chains
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What the writer gave as `metadata`."""
-        return MappingProxyType(dict(self._container.contents.metadata))
+        return MappingProxyType(dict(self._reader.contents.metadata))
 
     @property
     def libraries(self) -> Mapping[str, str]:
         """The writer's versions of Python, BinPickle and the libraries whose classes the object needs."""
-        return MappingProxyType(dict(self._container.contents.libraries))
+        return MappingProxyType(dict(self._reader.contents.libraries))
 
     @property
     def root_digest(self) -> bytes | None:
         """32 bytes that identify all that is in the file; `None` if it was written without digests."""
-        return self._container.contents.root_digest
+        return self._reader.contents.root_digest
 
     @property
     def is_sealed(self) -> bool:
         """Whether the file has a seal; whether it is a good one shows when the file is opened with a key."""
-        return self._container.contents.sealed
+        return self._reader.contents.sealed
 
     @property
     def is_mappable(self) -> bool:
         """Whether every buffer is stored raw, so that all could be mapped."""
-        nonempty = self._container.contents.buffer_nbytes > 0
-        return bool(self._container.regions.mappable[nonempty].all())
+        nonempty = self._reader.contents.buffer_nbytes > 0
+        return bool(self._reader.placement.mappable[nonempty].all())
 
     @property
     def buffers(self) -> Buffers:
         """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(self._container, self._mapped is not None)
+        return Buffers(self._reader, self._mapped is not None)
 
     @property
     def summary(self) -> Summary:
         """The sizes of the file and its parts, added up."""
-        return summarize(self._container)
+        return summarize(self._reader)
 
     @property
     def entries(self) -> list[Entry]:
         """The stored pieces in the order of the file, the pickle stream last, as releases before 1.0 listed them."""
-        return list_entries(self._container, self.buffers)
+        return list_entries(self._reader, self.buffers)
 
     def load(
         self,
@@ -207,16 +207,16 @@ class BinPickleFile:
             CodecError: a chunk does not decode; its codec is not allowed here (Blosc: `load` decodes it).
         """
         n = _number(i, len(self.buffers))
-        contents, regions = self._container.contents, self._container.regions
+        contents, placement = self._reader.contents, self._reader.placement
         with self._naming():
-            if self._mapped is not None and regions.mappable[n]:
-                if self._container.authenticated or self._settings.verify:
-                    for chunk in range(int(regions.first[n]), int(regions.last[n]) + 1):
-                        self._container.check_chunk(chunk)
-                start = int(regions.offsets[n])
+            if self._mapped is not None and placement.mappable[n]:
+                if self._reader.authenticated or self._settings.verify:
+                    for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
+                        self._reader.check_chunk(chunk)
+                start = int(placement.offsets[n])
                 data = self._mapped[start : start + int(contents.buffer_nbytes[n])]
             else:
-                data = read_buffer(self._container, n, self._settings.checks)
+                data = read_buffer(self._reader, n, self._settings.checks)
         return _as_array(data, contents.kinds[contents.buffer_kinds[n]])
 
     def stream(self) -> bytes:
@@ -227,7 +227,7 @@ class BinPickleFile:
             CodecError: a chunk of it does not decode, or its codec is not allowed here (see `array`).
         """
         with self._naming(), Crew(1) as crew:
-            reader = StreamReader(self._container, crew, self._settings.checks, _ignore, hostile=True)
+            reader = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(reader.read())
 
     def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
@@ -238,7 +238,7 @@ class BinPickleFile:
             progress: see `load`; counts stored bytes.
         """
         errors: list[str] = []
-        stored = self._container.contents.chunk_stored.tolist()
+        stored = self._reader.contents.chunk_stored.tolist()
         meter = Meter(progress, sum(stored))
 
         def report(i: int, error: BinPickleError | None) -> None:
@@ -247,7 +247,7 @@ class BinPickleFile:
             meter.advance(stored[i])
 
         with self._naming(), Crew(check_threads(threads)) as crew:
-            exhaust(check_chunks(self._container, range(len(stored)), crew, report))
+            exhaust(check_chunks(self._reader, range(len(stored)), crew, report))
         meter.finish()
         return errors
 
@@ -282,7 +282,7 @@ def load_steps(
 ) -> Generator[None, None, Any]:
     """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
     with opened._naming():
-        loading = Loading(opened._container, opened._mapped, opened._settings, crew, progress, trusted)
+        loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
         return (yield from loading.steps())
 
 
@@ -291,11 +291,11 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
     from . import trust  # most processes never need it
 
     with opened._naming(), Crew(1) as crew:
-        container = opened._container
-        container.require_object()
-        check_limits(container.contents, limits)
-        reader = StreamReader(container, crew, opened._settings.checks, _ignore, hostile=True)
-        used = trust.scan(reader.read_bytes, len(container.contents.buffer_starts), limits)
+        reader = opened._reader
+        reader.require_object()
+        check_limits(reader.contents, limits)
+        reader = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
+        used = trust.scan(reader.read_bytes, len(reader.contents.buffer_starts), limits)
         if reader.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
     return used
@@ -307,7 +307,7 @@ def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
     opened = BinPickleFile(
         path, mmap_mode=settings.mmap_mode, direct=direct, verify=settings.verify, limits=settings.limits
     )
-    if opened._container.contents.index_digest != digest:
+    if opened._reader.contents.index_digest != digest:
         opened.close()
         error = IntegrityError("the file is not the one that was open when this was pickled: it has been replaced")
         error.file = path

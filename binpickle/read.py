@@ -12,7 +12,7 @@ from .file import BinPickleFile, MmapMode
 from .files.source import BytesSource, open_source
 from .limits import Limits
 from .progress import Progress
-from .reading.filereader import Container
+from .reading.filereader import FileReader
 from .threads.cpus import check_threads
 
 __all__ = ["BPKInfo", "FileStatus", "file_info", "load", "loads"]
@@ -59,12 +59,12 @@ def file_info(file: Any) -> BPKInfo:
         return BPKInfo(FileStatus.MISSING, 0)
     source = open_source(file, Limits().stored_bytes)
     try:
-        container = Container(source, Limits())
+        reader = FileReader(source, Limits())
     except BinPickleError:
         return BPKInfo(FileStatus.INVALID, source.size)
     finally:
         source.close()
-    return BPKInfo(FileStatus.BINPICKLE, source.size, container.contents.version)
+    return BPKInfo(FileStatus.BINPICKLE, source.size, reader.contents.version)
 
 
 def load(

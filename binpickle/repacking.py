@@ -20,7 +20,7 @@ from .keys import Keys
 from .limits import Limits
 from .pickling.out_of_band import OutOfBand
 from .progress import Progress
-from .reading.filereader import Container
+from .reading.filereader import FileReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .writing.filewriter import FileWriter
@@ -80,22 +80,22 @@ def repack(
     keys = Keys.of(key, context)
     opened = open_source(source, Limits().stored_bytes)
     try:
-        container = Container(opened, Limits(), keys)
-        container.require_object()
-        if container.contents.sealed and keys is None:
+        reader = FileReader(opened, Limits(), keys)
+        reader.require_object()
+        if reader.contents.sealed and keys is None:
             raise AuthenticationError("the file is sealed: give its key, and new_key=None to remove the seal")
         target_key = key if new_key is SAME else new_key
         same_context = context if target_key is not None else b""
         options = DumpOptions(
             mappable=mappable,
             codecs=codecs,
-            metadata=container.contents.metadata,
+            metadata=reader.contents.metadata,
             key=target_key,
             context=same_context if new_context is SAME else new_context,
-            digests=container.contents.version == VERSION and container.contents.root_digest is not None,
+            digests=reader.contents.version == VERSION and reader.contents.root_digest is not None,
         )
         with open_sink(target) as sink, crew:
-            _copy(container, sink, crew, options, progress)
+            _copy(reader, sink, crew, options, progress)
     except BinPickleError as error:
         error.file = error.file or opened.name
         raise
@@ -103,19 +103,19 @@ def repack(
         opened.close()
 
 
-def _copy(container: Container, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None) -> None:
+def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None) -> None:
     writer = FileWriter(sink, crew, options, progress)
-    for i in container.stream_chunks:
-        writer.write_stream(container.read_chunk(i, hostile=True))
-    contents, regions = container.contents, container.regions
-    starts, stops = contents.buffer_starts.tolist(), regions.stops.tolist()
+    for i in reader.stream_chunks:
+        writer.write_stream(reader.read_chunk(i, hostile=True))
+    contents, placement = reader.contents, reader.placement
+    starts, stops = contents.buffer_starts.tolist(), placement.stops.tolist()
     found = OutOfBand(
         buffers=[_Range(start, stop) for start, stop in zip(starts, stops)],
         kinds=contents.kinds,
         kind_ids=contents.buffer_kinds,
-        roots=regions.roots,
-        shifts=contents.buffer_starts - contents.buffer_starts[regions.roots],
-        fetch=_Fetcher(container, 2 * crew.threads),
+        roots=placement.roots,
+        shifts=contents.buffer_starts - contents.buffer_starts[placement.roots],
+        fetch=_Fetcher(reader, 2 * crew.threads),
     )
     plan = writer.plan(found)
     exhaust(writer.write_chunks(plan))
@@ -145,14 +145,14 @@ class _Range:
 class _Fetcher:
     """Reads ranges, from any thread, and keeps the chunks last decoded: neighbours mostly lie in the same ones."""
 
-    def __init__(self, container: Container, keep: int):
-        self._container = container
+    def __init__(self, reader: FileReader, keep: int):
+        self._reader = reader
         self._keep = keep
         self._chunks: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, wanted: _Range) -> np.ndarray:
-        starts = self._container.contents.chunk_starts
+        starts = self._reader.contents.chunk_starts
         first = int(np.searchsorted(starts, wanted.start, "right")) - 1
         pieces = []
         for i in range(first, int(np.searchsorted(starts, wanted.stop, "left"))):
@@ -164,7 +164,7 @@ class _Fetcher:
         with self._lock:
             data = self._chunks.get(i)
         if data is None:  # two threads may decode the same chunk, which only costs time
-            data = self._container.read_chunk(i, hostile=True)
+            data = self._reader.read_chunk(i, hostile=True)
         with self._lock:
             self._chunks[i] = data
             self._chunks.move_to_end(i)

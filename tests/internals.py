@@ -41,7 +41,7 @@ from binpickle.format.header import (
     Trailer,
 )
 from binpickle.format.legacy import parse as parse_of_legacy
-from binpickle.format.placement import find_regions
+from binpickle.format.placement import find_placement
 from binpickle.format.read_index import check_index, check_trailer
 from binpickle.format.read_index import parse as parse_of_read_index
 from binpickle.format.write_index import IndexBuilder
@@ -110,7 +110,7 @@ __all__ = [
     "entry",
     "exact_sums",
     "exhaust",
-    "find_regions",
+    "find_placement",
     "pack_column",
     "parse_codecs",
     "parse_of_legacy",

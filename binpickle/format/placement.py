@@ -13,10 +13,10 @@ import numpy as np
 from ..errors import FormatError
 from .contents import Contents
 
-__all__ = ["Regions", "find_regions"]
+__all__ = ["Placement", "find_placement"]
 
 
-class Regions(NamedTuple):
+class Placement(NamedTuple):
     """The relations of m buffers and the chunks of a file.
 
     Attributes:
@@ -57,8 +57,8 @@ class Regions(NamedTuple):
             raise FormatError(f"index: chunk {int(within[np.argmax(unused)])} holds nothing of any buffer")
 
 
-def find_regions(contents: Contents) -> Regions:
-    """Work out the regions of a file.
+def find_placement(contents: Contents) -> Placement:
+    """Work out the placement of a file.
 
     Raises:
         FormatError: buffers overlap in part, or a root ends within a chunk that it does not lie in.
@@ -79,7 +79,7 @@ def find_regions(contents: Contents) -> Regions:
     gap_starts = np.concatenate(([data], ends))
     gap_stops = np.concatenate((begins, [contents.stream[0] if contents.stream and data == 0 else chunk_starts[-1]]))
     real = gap_stops > gap_starts
-    return Regions(stops, roots, first, last, in_place, offsets, gap_starts[real], gap_stops[real])
+    return Placement(stops, roots, first, last, in_place, offsets, gap_starts[real], gap_stops[real])
 
 
 def _roots(starts: np.ndarray, stops: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any, Hashable, Iterator, Mapping, Sequence, TypeVar, overload
 import numpy as np
 
 from ..format.contents import Spec
-from .filereader import Container
+from .filereader import FileReader
 
 __all__ = ["Buffer", "Buffers", "Summary", "Total", "summarize"]
 
@@ -76,58 +76,58 @@ class Summary:
         return numbers
 
 
-def summarize(container: Container) -> Summary:
+def summarize(reader: FileReader) -> Summary:
     """Add up the sizes of an open file."""
-    contents = container.contents
-    chunks = np.array(container.stream_chunks, np.int64)
+    contents = reader.contents
+    chunks = np.array(reader.stream_chunks, np.int64)
     stored_stream = int(contents.chunk_stored[chunks].sum())
-    shares, nbytes = _shares(container), contents.buffer_nbytes
+    shares, nbytes = _shares(reader), contents.buffer_nbytes
     return Summary(
-        name=container.source.name,
+        name=reader.source.name,
         version=contents.version,
         size=contents.length,
         checksum=contents.checksum.name,
-        stream=Total(int(contents.stream is not None), container.stream_nbytes, stored_stream),
+        stream=Total(int(contents.stream is not None), reader.stream_nbytes, stored_stream),
         buffers=Total(len(nbytes), int(nbytes.sum()), round(shares.sum())),
-        by_codecs=_totals(_chains(container), _ids(container), nbytes, shares),
-        by_dtype=_totals(contents.buffer_kinds, _dtypes(container), nbytes, shares),
+        by_codecs=_totals(_chains(reader), _ids(reader), nbytes, shares),
+        by_dtype=_totals(contents.buffer_kinds, _dtypes(reader), nbytes, shares),
         stored=np.rint(shares).astype(np.int64),
     )
 
 
-def _shares(container: Container) -> np.ndarray:
+def _shares(reader: FileReader) -> np.ndarray:
     """Return what each buffer takes: of a chunk that several share, as much as it has of the decoded bytes.
 
     These are fractions. A hundred thousand of them, each rounded, could add up to more than the file.
     """
-    contents, regions = container.contents, container.regions
+    contents, placement = reader.contents, reader.placement
     nbytes = contents.buffer_nbytes
     stored_before = np.concatenate(([0], contents.chunk_stored.cumsum()))
-    counted = np.flatnonzero((nbytes > 0) & (regions.roots == np.arange(len(nbytes))))
-    first, stop = regions.first[counted], regions.last[counted] + 1
+    counted = np.flatnonzero((nbytes > 0) & (placement.roots == np.arange(len(nbytes))))
+    first, stop = placement.first[counted], placement.last[counted] + 1
     logical = contents.chunk_starts[stop] - contents.chunk_starts[first]
     shares = np.zeros(len(nbytes))
     shares[counted] = (stored_before[stop] - stored_before[first]) * (nbytes[counted] / logical)
     return shares
 
 
-def _chains(container: Container) -> np.ndarray:
+def _chains(reader: FileReader) -> np.ndarray:
     """Return for each buffer the chain of its first chunk; one more than there are for those of no bytes."""
-    contents = container.contents
+    contents = reader.contents
     chains = np.full(len(contents.buffer_starts), len(contents.chains), np.int64)
     filled = contents.buffer_nbytes > 0
-    chains[filled] = contents.chunk_chains[container.regions.first[filled]]
+    chains[filled] = contents.chunk_chains[reader.placement.first[filled]]
     return chains
 
 
-def _ids(container: Container) -> list[tuple[str, ...]]:
+def _ids(reader: FileReader) -> list[tuple[str, ...]]:
     """Return the codec ids of each chain, and none for buffers of no bytes."""
-    return [*(tuple(str(spec.get("id")) for spec in chain) for chain in container.contents.chains), ()]
+    return [*(tuple(str(spec.get("id")) for spec in chain) for chain in reader.contents.chains), ()]
 
 
-def _dtypes(container: Container) -> list[str | None]:
+def _dtypes(reader: FileReader) -> list[str | None]:
     """Return the dtype of each kind in words; worked out once, since files of many shapes have few dtypes."""
-    dtypes = [kind.dtype for kind in container.contents.kinds]
+    dtypes = [kind.dtype for kind in reader.contents.kinds]
     words = {dtype: str(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
     return [None if dtype is None else words[dtype] for dtype in dtypes]
 
@@ -171,14 +171,14 @@ class Buffer:
 class Buffers(Sequence[Buffer]):
     """The buffers of a file, in the order in which the pickle stream asks for them; made as they are asked for."""
 
-    def __init__(self, container: Container, mapped: bool):
-        self._container = container
+    def __init__(self, reader: FileReader, mapped: bool):
+        self._reader = reader
         self._mapped = mapped
-        stored = container.contents.chunk_stored
+        stored = reader.contents.chunk_stored
         self._stored_before = np.concatenate(([0], stored.cumsum()))
 
     def __len__(self) -> int:
-        return len(self._container.contents.buffer_starts)
+        return len(self._reader.contents.buffer_starts)
 
     def __iter__(self) -> Iterator[Buffer]:
         return (self[i] for i in range(len(self)))
@@ -193,10 +193,10 @@ class Buffers(Sequence[Buffer]):
         if isinstance(i, slice):
             return [self[n] for n in range(*i.indices(len(self)))]
         n = range(len(self))[i]
-        contents, regions = self._container.contents, self._container.regions
+        contents, placement = self._reader.contents, self._reader.placement
         kind = contents.kinds[contents.buffer_kinds[n]]
-        in_place = bool(regions.mappable[n]) or not kind.nbytes
-        codecs = contents.chains[contents.chunk_chains[regions.first[n]]] if kind.nbytes else ()
+        in_place = bool(placement.mappable[n]) or not kind.nbytes
+        codecs = contents.chains[contents.chunk_chains[placement.first[n]]] if kind.nbytes else ()
         return Buffer(
             dtype=kind.dtype,
             shape=kind.shape,
@@ -204,13 +204,13 @@ class Buffers(Sequence[Buffer]):
             nbytes=kind.nbytes,
             stored_nbytes=self._stored_nbytes(n, kind.nbytes),
             codecs=codecs,
-            offset=int(regions.offsets[n]) if in_place and kind.nbytes else None,
+            offset=int(placement.offsets[n]) if in_place and kind.nbytes else None,
             mapped=self._mapped and in_place and kind.nbytes > 0,
         )
 
     def _stored_nbytes(self, n: int, nbytes: int) -> int:
-        contents, regions = self._container.contents, self._container.regions
-        first, last = int(regions.first[n]), int(regions.last[n])
+        contents, placement = self._reader.contents, self._reader.placement
+        first, last = int(placement.first[n]), int(placement.last[n])
         if not nbytes:
             return 0
         stored = int(self._stored_before[last + 1] - self._stored_before[first])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..format.contents import Spec
 from .description import Buffer, Buffers
-from .filereader import Container
+from .filereader import FileReader
 
 __all__ = ["Entry", "list_entries"]
 
@@ -33,17 +33,17 @@ class Entry:
     info: Any
 
 
-def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
+def list_entries(reader: FileReader, buffers: Buffers) -> list[Entry]:
     """Return the entries of a file: buffers in the order of the file, then the pickle stream."""
-    contents = container.contents
+    contents = reader.contents
     if contents.entry_info is not None:  # versions 1 and 2: a chunk is an entry
         columns = contents.chunk_offsets, contents.chunk_stored, np.diff(contents.chunk_starts), contents.chunk_chains
         rows = zip(*(column.tolist() for column in columns), contents.entry_info)
         return [Entry(at, stored, nbytes, contents.chains[chain], info) for at, stored, nbytes, chain, info in rows]
     order = np.argsort(contents.buffer_starts, kind="stable").tolist()
-    entries = [_buffer_entry(container, buffers[i], i) for i in order]
+    entries = [_buffer_entry(reader, buffers[i], i) for i in order]
     if contents.stream is not None:
-        chunks = container.stream_chunks
+        chunks = reader.stream_chunks
         first = chunks[0]
         stored = int(contents.chunk_stored[first : chunks[-1] + 1].sum())
         length = contents.stream[1] - contents.stream[0]
@@ -52,11 +52,11 @@ def list_entries(container: Container, buffers: Buffers) -> list[Entry]:
     return entries
 
 
-def _buffer_entry(container: Container, buffer: Buffer, i: int) -> Entry:
-    contents, regions = container.contents, container.regions
-    first, last = int(regions.first[i]), int(regions.last[i])
+def _buffer_entry(reader: FileReader, buffer: Buffer, i: int) -> Entry:
+    contents, placement = reader.contents, reader.placement
+    first, last = int(placement.first[i]), int(placement.last[i])
     chunks = contents.chunk_starts
-    alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == regions.stops[i]
+    alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == placement.stops[i]
     info = None if buffer.dtype is None else ("ndarray", str(buffer.dtype), buffer.shape)
     offset = int(contents.chunk_offsets[first]) if alone else None
     return Entry(offset, buffer.stored_nbytes, buffer.nbytes, buffer.codecs, info)

@@ -21,19 +21,19 @@ from ..limits import Limits
 from ..threads.crew import Crew, Job, Pipeline
 from .tables import read_tables
 
-__all__ = ["Container", "allocate", "check_chunks", "read_job"]
+__all__ = ["FileReader", "allocate", "check_chunks", "read_job"]
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that were just done."""
 
 
 def check_chunks(
-    container: Container, chunks: Sequence[int], crew: Crew, report: Callable[[int, BinPickleError | None], None]
+    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Callable[[int, BinPickleError | None], None]
 ) -> Iterator[None]:
     """Check the stored bytes of chunks; yields after each.
 
     Args:
-        container: the file.
+        reader: the file.
         chunks: numbers of the chunks.
         crew: does the jobs.
         report: called with each chunk's number and its error or `None`.
@@ -41,7 +41,7 @@ def check_chunks(
 
     def check(i: int) -> tuple[int, BinPickleError | None]:
         try:
-            container.check_chunk(i)
+            reader.check_chunk(i)
         except BinPickleError as error:
             return i, error
         return i, None
@@ -53,10 +53,10 @@ def check_chunks(
     yield from pipeline.drain()
 
 
-def read_job(container: Container, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
-    chain = container.chain(i)
+def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
+    chain = reader.chain(i)
     return Job(
-        partial(container.read_chunk, i, out, check, hostile),
+        partial(reader.read_chunk, i, out, check, hostile),
         off_main=any(step.needs_helper for step in chain),
         light=out is None and not chain,
     )
@@ -72,7 +72,7 @@ _SHORT = 256
 _AT_A_TIME = 4096
 
 
-class Container:
+class FileReader:
     """A file whose structure and index have been checked.
 
     Args:
@@ -82,7 +82,7 @@ class Container:
 
     Attributes:
         authenticated: whether keys were given: who wrote the file is known.
-        header, contents, regions, views: see `Tables`.
+        header, contents, placement, views: see `Tables`.
 
     Raises:
         FormatError: not a BinPickle file, truncated, inconsistent.
@@ -94,7 +94,7 @@ class Container:
     def __init__(self, source: Source, limits: Limits, keys: Keys | None = None):
         self.source = source
         self.authenticated = keys is not None
-        self.header, self.contents, self.regions, padding, self.views = read_tables(source, limits, keys)
+        self.header, self.contents, self.placement, padding, self.views = read_tables(source, limits, keys)
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         for start, stop in padding:
             if bytes(source.read(start, stop - start)) != bytes(stop - start):
@@ -202,26 +202,26 @@ class Container:
     def _check_stored(self, i: int, data: Any) -> None:
         checksum = self.contents.checksum
         if ALGORITHMS[checksum.name].of(data) != checksum[i]:
-            buffers = self.regions.in_chunk(self.contents, i).tolist()
+            buffers = self.placement.in_chunk(self.contents, i).tolist()
             message = f"{self._describe(i)} is damaged: its checksum differs; get the file again"
             raise IntegrityError(message, i, buffers)
 
     def _describe(self, i: int) -> str:
         """Return words for a chunk and what it holds."""
-        buffers = self.regions.in_chunk(self.contents, i).tolist()
+        buffers = self.placement.in_chunk(self.contents, i).tolist()
         if not buffers:
             return f"chunk {i} (pickle stream)"
         return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
-        regions = self.regions
-        if self.contents.version < VERSION or not len(regions.gap_starts):
+        placement = self.placement
+        if self.contents.version < VERSION or not len(placement.gap_starts):
             return
-        first = int(np.searchsorted(regions.gap_stops, begin, "right"))
-        stop = int(np.searchsorted(regions.gap_starts, end, "left"))
-        starts = np.maximum(regions.gap_starts[first:stop], begin) - begin
-        lengths = np.minimum(regions.gap_stops[first:stop], end) - begin - starts
+        first = int(np.searchsorted(placement.gap_stops, begin, "right"))
+        stop = int(np.searchsorted(placement.gap_starts, end, "left"))
+        starts = np.maximum(placement.gap_starts[first:stop], begin) - begin
+        lengths = np.minimum(placement.gap_stops[first:stop], end) - begin - starts
         if _any_in(data, starts, lengths):
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
 

@@ -19,7 +19,7 @@ from ..pickling.pickler import installed_versions, pickle, unpickler
 from ..progress import Meter, Progress
 from ..threads.crew import Crew, exhaust
 from .buffers import load_buffers, map_buffers
-from .filereader import Container, check_chunks
+from .filereader import FileReader, check_chunks
 from .stream import StreamReader
 
 __all__ = ["LoadSettings", "Loading", "check_limits"]
@@ -71,7 +71,7 @@ class Loading:
     """One run of `load`.
 
     Args:
-        container: the open file.
+        reader: the open file.
         mapped: uint8, the file's memory, if it is to be mapped and can be.
         settings: how it was opened.
         crew: does the jobs.
@@ -81,14 +81,14 @@ class Loading:
 
     def __init__(
         self,
-        container: Container,
+        reader: FileReader,
         mapped: np.ndarray | None,
         settings: LoadSettings,
         crew: Crew,
         progress: Progress | None,
         trusted: Iterable[Any] | None = None,
     ):
-        self._container = container
+        self._reader = reader
         self._mapped = mapped
         self._settings = settings
         self._crew = crew
@@ -97,16 +97,16 @@ class Loading:
 
     def steps(self) -> Generator[None, None, Any]:
         """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
-        self._container.require_object()
+        self._reader.require_object()
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
-        if self._settings.verify or self._container.authenticated:
-            yield from check_chunks(self._container, self._chunks(self._in_place).tolist(), self._crew, _raise)
+        if self._settings.verify or self._reader.authenticated:
+            yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
         stream: Any
         if self._trusted is None:
             buffers = yield from self._buffers()
             stream = self._short_stream() or self._stream()
-            obj = _unpickle(stream, buffers, self._container.contents.libraries)
+            obj = _unpickle(stream, buffers, self._reader.contents.libraries)
         else:
             stream = self._stream(hostile=True)
             obj = self._load_restricted(stream, self._trusted)
@@ -116,22 +116,22 @@ class Loading:
         return obj
 
     def _stream(self, hostile: bool = False) -> StreamReader:
-        return StreamReader(self._container, self._crew, self._settings.checks, self._meter.advance, hostile)
+        return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile)
 
     def _short_stream(self) -> io.BytesIO | None:
         """Return the stream if it is one small raw chunk: the unpickler then need not call Python for its pieces."""
-        container, chunks = self._container, self._container.stream_chunks
-        if len(chunks) != 1 or container.stream_nbytes > _SHORT_STREAM or container.chain(chunks[0]):
+        reader, chunks = self._reader, self._reader.stream_chunks
+        if len(chunks) != 1 or reader.stream_nbytes > _SHORT_STREAM or reader.chain(chunks[0]):
             return None
-        self._meter.advance(container.stream_nbytes)
-        return io.BytesIO(container.read_chunk(chunks[0], check=self._settings.checks).data)
+        self._meter.advance(reader.stream_nbytes)
+        return io.BytesIO(reader.read_chunk(chunks[0], check=self._settings.checks).data)
 
     def _load_restricted(self, stream: StreamReader, trusted: Iterable[Any]) -> Any:
         from .. import trust  # most processes never need it
 
         limits = self._settings.limits or RESTRICTED_LIMITS
-        check_limits(self._container.contents, limits)
-        count = len(self._container.contents.buffer_starts)
+        check_limits(self._reader.contents, limits)
+        count = len(self._reader.contents.buffer_starts)
         return trust.load(stream.read_bytes, self._when_asked(), count, trusted, limits)
 
     def _when_asked(self) -> Iterator[Any]:
@@ -141,30 +141,30 @@ class Loading:
     @property
     def _in_place(self) -> np.ndarray:
         """Which buffers are mapped."""
-        container = self._container
-        return container.regions.mappable & (container.contents.buffer_nbytes > 0) & (self._mapped is not None)
+        reader = self._reader
+        return reader.placement.mappable & (reader.contents.buffer_nbytes > 0) & (self._mapped is not None)
 
     def _to_read(self) -> int:
-        container = self._container
-        read = ~self._in_place & (container.contents.buffer_nbytes > 0)
-        return container.nbytes_of(self._chunks(read)) + container.stream_nbytes
+        reader = self._reader
+        read = ~self._in_place & (reader.contents.buffer_nbytes > 0)
+        return reader.nbytes_of(self._chunks(read)) + reader.stream_nbytes
 
     def _chunks(self, which: np.ndarray) -> np.ndarray:
         """Return the numbers of the chunks that hold the buffers of a mask."""
-        regions = self._container.regions
-        return _spans(regions.first[which], regions.last[which])
+        placement = self._reader.placement
+        return _spans(placement.first[which], placement.last[which])
 
     def _buffers(self) -> Generator[None, None, list[Any]]:
         """Return what to hand to the unpickler, in the order in which it asks.
 
         Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
         """
-        mapped, views = self._mapped, self._container.views
+        mapped, views = self._mapped, self._reader.views
         if mapped is not None and views is not None:
             return [mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views]
         in_place = self._in_place
         loaded = yield from load_buffers(
-            self._container,
+            self._reader,
             np.flatnonzero(~in_place),
             self._crew,
             self._settings.checks,
@@ -175,13 +175,13 @@ class Loading:
             for data in loaded.values():
                 data.flags.writeable = False
         if mapped is not None:
-            loaded.update(map_buffers(self._container, mapped, np.flatnonzero(in_place)))
-        contents = self._container.contents
+            loaded.update(map_buffers(self._reader, mapped, np.flatnonzero(in_place)))
+        contents = self._reader.contents
         plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds].tolist()
         return [loaded[i].data if plain[i] else loaded[i] for i in range(len(plain))]
 
     def _warn_unmapped(self) -> None:
-        if len(self._container.contents.buffer_starts) and not self._in_place.any():
+        if len(self._reader.contents.buffer_starts) and not self._in_place.any():
             if self._mapped is None:
                 why = "its source is not a regular file"
             else:

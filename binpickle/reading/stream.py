@@ -9,7 +9,7 @@ from typing import Any, Iterator
 import numpy as np
 
 from ..threads.crew import Crew, Job
-from .filereader import Advance, Container, read_job
+from .filereader import Advance, FileReader, read_job
 
 __all__ = ["StreamReader"]
 
@@ -20,13 +20,13 @@ class StreamReader:
     No `peek`: with it the C unpickler would fetch everything twice.
     """
 
-    def __init__(self, container: Container, crew: Crew, check: bool, advance: Advance, hostile: bool = False):
-        self._container = container
+    def __init__(self, reader: FileReader, crew: Crew, check: bool, advance: Advance, hostile: bool = False):
+        self._reader = reader
         self._crew = crew
         self._check = check
         self._hostile = hostile
         self._advance = advance
-        self._chunks = iter(container.stream_chunks)
+        self._chunks = iter(reader.stream_chunks)
         self._ahead: deque[Job[np.ndarray]] = deque()
         self._view = memoryview(b"")
 
@@ -74,7 +74,7 @@ class StreamReader:
             i = next(self._chunks, None)
             if i is None:
                 break
-            job = read_job(self._container, i, None, self._check, self._hostile)
+            job = read_job(self._reader, i, None, self._check, self._hostile)
             if not job.light:
                 self._crew.submit(job)
             self._ahead.append(job)

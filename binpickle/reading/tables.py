@@ -17,7 +17,7 @@ from ..files.source import Source
 from ..format import legacy, read_index
 from ..format.contents import Contents
 from ..format.header import HEADER, SEAL_DOMAIN, TRAILER, VERSION, Header, Trailer
-from ..format.placement import Regions, find_regions
+from ..format.placement import Placement, find_placement
 from ..keys import Keys
 from ..limits import Limits
 
@@ -57,14 +57,14 @@ class Tables(NamedTuple):
     Attributes:
         header: of the file.
         contents: what it holds.
-        regions: how buffers and chunks lie to each other.
+        placement: how buffers and chunks lie to each other.
         padding: starts and stops of what lies between chunks.
         views: of each buffer, where they are few and all can be mapped: else `None`.
     """
 
     header: Header
     contents: Contents
-    regions: Regions
+    placement: Placement
     padding: list[tuple[int, int]]
     views: list[View] | None = None
 
@@ -92,7 +92,7 @@ def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
     if keys is not None:
         raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
     contents = _read_legacy(source, header, limits)
-    return Tables(header, contents, find_regions(contents), [])  # older versions do not say what lies between chunks
+    return Tables(header, contents, find_placement(contents), [])  # older versions do not say what lies between chunks
 
 
 def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys | None) -> Tables:
@@ -109,7 +109,7 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
     if tables is None:
         tables = _parsed(header, trailer, index, limits)
         if len(index) <= _SMALL_INDEX and _is_simple(tables.contents):
-            tables = tables._replace(views=_views(tables.contents, tables.regions))
+            tables = tables._replace(views=_views(tables.contents, tables.placement))
             _remember(known, tables)
     contents = tables.contents
     if contents.sealed and contents.root_digest is None:
@@ -131,12 +131,12 @@ def _check_seal(keys: Keys, header: Header, trailer: Trailer) -> None:
 
 def _parsed(header: Header, trailer: Trailer, index: bytes, limits: Limits) -> Tables:
     contents = read_index.parse(header, trailer, index, limits)
-    regions = find_regions(contents)
-    regions.check_chunks_in_use(contents.chunk_starts)
+    placement = find_placement(contents)
+    placement.check_chunks_in_use(contents.chunk_starts)
     offsets = contents.chunk_offsets
     before = np.concatenate(([HEADER.size], offsets[:-1] + contents.chunk_stored[:-1]))
     padded = offsets > before
-    return Tables(header, contents, regions, list(zip(before[padded].tolist(), offsets[padded].tolist())))
+    return Tables(header, contents, placement, list(zip(before[padded].tolist(), offsets[padded].tolist())))
 
 
 def _is_simple(contents: Contents) -> bool:
@@ -148,12 +148,12 @@ def _is_simple(contents: Contents) -> bool:
     return few and not any(contents.chains)
 
 
-def _views(contents: Contents, regions: Regions) -> list[View] | None:
+def _views(contents: Contents, placement: Placement) -> list[View] | None:
     nbytes = contents.buffer_nbytes
-    if not (regions.mappable & (nbytes > 0)).all():
+    if not (placement.mappable & (nbytes > 0)).all():
         return None
     plain = [contents.kinds[kind].dtype is None for kind in contents.buffer_kinds.tolist()]
-    return list(map(View, regions.offsets.tolist(), (regions.offsets + nbytes).tolist(), plain))
+    return list(map(View, placement.offsets.tolist(), (placement.offsets + nbytes).tolist(), plain))
 
 
 def _remember(known: Any, tables: Tables) -> None:

@@ -9,7 +9,7 @@ import pytest
 from common import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internals import Checksum, Contents, Kind, find_regions
+from internals import Checksum, Contents, Kind, find_placement
 
 from binpickle.errors import FormatError
 
@@ -80,26 +80,26 @@ REFUSED = {
 @each(FOUND, "chunks", "buffers", "roots", "places", "gaps")
 def test_found(chunks: Any, buffers: Any, roots: Any, places: Any, gaps: Any) -> None:
     """Roots, places and gaps are found."""
-    regions = find_regions(contents_of(chunks, buffers))
-    offsets = [int(n) if in_place else None for n, in_place in zip(regions.offsets, regions.mappable)]
-    assert regions.roots.tolist() == roots
+    placement = find_placement(contents_of(chunks, buffers))
+    offsets = [int(n) if in_place else None for n, in_place in zip(placement.offsets, placement.mappable)]
+    assert placement.roots.tolist() == roots
     assert [n for n, (a, b) in zip(offsets, buffers) if b > a] == [n for n, (a, b) in zip(places, buffers) if b > a]
-    assert list(zip(regions.gap_starts - STREAM, regions.gap_stops - STREAM)) == gaps
-    assert (regions.stops - STREAM).tolist() == [stop for _, stop in buffers]
+    assert list(zip(placement.gap_starts - STREAM, placement.gap_stops - STREAM)) == gaps
+    assert (placement.stops - STREAM).tolist() == [stop for _, stop in buffers]
 
 
 @each(REFUSED, "chunks", "buffers")
 def test_refused(chunks: Any, buffers: Any) -> None:
     """Buffers that overlap in part, or end amid chunks, are refused."""
     with pytest.raises(FormatError, match="buffer"):
-        find_regions(contents_of(chunks, buffers))
+        find_placement(contents_of(chunks, buffers))
 
 
 def test_in_chunk() -> None:
     """The buffers of a chunk are those that have bytes in it."""
     contents = contents_of([RAW, RAW, RAW], [(0, 16), (2, 3), (8, 16), (16, 20), (8, 8)])
-    regions = find_regions(contents)
-    assert [regions.in_chunk(contents, i).tolist() for i in range(4)] == [[], [0, 1], [0, 2], [3]]
+    placement = find_placement(contents)
+    assert [placement.in_chunk(contents, i).tolist() for i in range(4)] == [[], [0, 1], [0, 2], [3]]
 
 
 CHUNKS = st.lists(st.builds(Chunk, st.integers(1, 9), st.booleans(), st.sampled_from([0, 0, 0, 2])), max_size=6)
@@ -113,7 +113,7 @@ def test_like_the_slow_way(chunks: list[Chunk], rows: list[tuple[int, int]]) -> 
     buffers = [(start, start + n) for start, n in rows if start + n <= end]
     contents = contents_of(chunks, buffers)
     try:
-        regions = find_regions(contents)
+        placement = find_placement(contents)
     except FormatError:
         assert slowly_refused(chunks, buffers)
         return
@@ -121,17 +121,17 @@ def test_like_the_slow_way(chunks: list[Chunk], rows: list[tuple[int, int]]) -> 
     chunk_of, place_of = bytewise(chunks)
     for i, (start, stop) in enumerate(buffers):
         if start == stop:
-            assert regions.roots[i] == i
+            assert placement.roots[i] == i
             continue
         holders = [j for j, (a, b) in enumerate(buffers) if a <= start and stop <= b]
         largest = max(holders, key=lambda j: (buffers[j][1] - buffers[j][0], -j))
-        assert regions.roots[i] == largest
-        assert (regions.first[i] - 1, regions.last[i] - 1) == (chunk_of[start], chunk_of[stop - 1])
+        assert placement.roots[i] == largest
+        assert (placement.first[i] - 1, placement.last[i] - 1) == (chunk_of[start], chunk_of[stop - 1])
         places = [place_of[n] for n in range(start, stop)]
         in_place = None not in places and places == list(range(places[0], places[0] + stop - start))
-        assert regions.mappable[i] == in_place
-        assert not in_place or regions.offsets[i] == places[0]
-    gaps = [n for a, b in zip(regions.gap_starts, regions.gap_stops) for n in range(a - STREAM, b - STREAM)]
+        assert placement.mappable[i] == in_place
+        assert not in_place or placement.offsets[i] == places[0]
+    gaps = [n for a, b in zip(placement.gap_starts, placement.gap_stops) for n in range(a - STREAM, b - STREAM)]
     assert gaps == [n for n in range(end) if not any(a <= n < b for a, b in buffers)]
 
 
