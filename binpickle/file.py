@@ -227,8 +227,8 @@ class BinPickleFile:
             CodecError: a chunk of it does not decode, or its codec is not allowed here (see `array`).
         """
         with self._naming(), Crew(1) as crew:
-            reader = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
-            return bytes(reader.read())
+            stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
+            return bytes(stream.read())
 
     def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, decoding nothing; return what is wrong, in words.
@@ -294,9 +294,9 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
         reader = opened._reader
         reader.require_object()
         check_limits(reader.contents, limits)
-        reader = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
-        used = trust.scan(reader.read_bytes, len(reader.contents.buffer_starts), limits)
-        if reader.read(1):
+        stream = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
+        used = trust.scan(stream.read_bytes, len(reader.contents.buffer_starts), limits)
+        if stream.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
     return used
 
