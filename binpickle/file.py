@@ -160,8 +160,7 @@ class BinPickleFile:
     @property
     def is_mappable(self) -> bool:
         """Whether every buffer is stored raw, so that all could be mapped."""
-        nonempty = self._reader.contents.buffer_nbytes > 0
-        return bool(self._reader.placement.mappable[nonempty].all())
+        return self._reader.is_mappable
 
     @property
     def buffers(self) -> Buffers:

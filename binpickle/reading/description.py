@@ -1,7 +1,7 @@
-"""What takes the room in an open file: its sizes, added up.
+"""What an open file says of itself: its facts and sizes, and its buffers one by one.
 
-Rule: numbers come from the columns of the index, all buffers at once, so that 100,000 buffers take milliseconds. Bytes
-that several buffers share are counted once where bytes of the file are counted.
+Rule: totals come from the columns of the index, all buffers at once, so that 100,000 buffers take milliseconds. In the
+totals, bytes of the file that several buffers share count once.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Total:
 
     Attributes:
         count: number of parts.
-        nbytes: of all of them, decoded; each counted as it is listed.
-        stored_nbytes: what they take in the file; what lies in another part counts nothing.
+        nbytes: the sum of their decoded lengths.
+        stored_nbytes: the bytes they take in the file; a part that lies within another part counts 0.
     """
 
     count: int
@@ -36,24 +36,34 @@ class Total:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """The sizes of one file.
+    """The facts of one file, and its sizes added up.
 
     Attributes:
-        name: of the file, or `None` where it has none.
+        name: name of the file, or `None` if the file has no name.
         version: format version, 1 to 3.
-        size: of the whole file in bytes.
-        checksum: what the stored bytes are compared with: `"xxh3-128"`, `"sha256"` or `"adler32"`.
+        size: bytes of the whole file.
+        checksum: the algorithm that checks the stored bytes: `"xxh3-128"`, `"sha256"` or `"adler32"`.
+        metadata: the writer's `metadata`.
+        libraries: the writer's versions of Python, BinPickle and the libraries whose classes the object needs.
+        is_mappable: whether every buffer is stored raw, so that all can be mapped.
+        is_sealed: whether the file has a seal; only opening it with a key tells whether the seal is good.
+        root_digest: 32 bytes that identify everything in the file; `None` if it was written without digests.
         stream: the pickle stream.
         buffers: all buffers.
         by_codecs: totals of the buffers by the ids of their codecs, in encode order; the largest in the file first.
-        by_dtype: likewise by dtype, in words; `None` for plain bytes.
-        stored: int64, for each buffer the bytes it takes in the file, 0 if it lies in another one.
+        by_dtype: totals of the buffers by the name of their dtype, `None` for plain bytes; the largest first.
+        stored: int64, for each buffer the bytes it takes in the file; 0 if it lies within another buffer.
     """
 
     name: str | None
     version: int
     size: int
     checksum: str
+    metadata: Mapping[str, str]
+    libraries: Mapping[str, str]
+    is_mappable: bool
+    is_sealed: bool
+    root_digest: bytes | None
     stream: Total
     buffers: Total
     by_codecs: Mapping[tuple[str, ...], Total]
@@ -62,16 +72,16 @@ class Summary:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of stream and buffers, decoded."""
+        """The decoded length of stream and buffers together, in bytes."""
         return self.stream.nbytes + self.buffers.nbytes
 
     @property
     def overhead(self) -> int:
-        """Bytes of the file that are neither stream nor buffers: header, index, padding."""
+        """The bytes of the file that are neither stream nor buffers: header, index, padding."""
         return self.size - self.stream.stored_nbytes - self.buffers.stored_nbytes
 
     def largest(self, count: int) -> list[int]:
-        """Return the numbers of the buffers that take most of the file, at most `count` of them, the largest first."""
+        """Return the numbers of the `count` buffers that take most of the file, the largest first."""
         numbers: list[int] = np.argsort(-self.stored, kind="stable")[:count].tolist()
         return numbers
 
@@ -87,6 +97,11 @@ def summarize(reader: FileReader) -> Summary:
         version=contents.version,
         size=contents.length,
         checksum=contents.checksum.name,
+        metadata=dict(contents.metadata),
+        libraries=dict(contents.libraries),
+        is_mappable=reader.is_mappable,
+        is_sealed=contents.sealed,
+        root_digest=contents.root_digest,
         stream=Total(int(contents.stream is not None), reader.stream_nbytes, stored_stream),
         buffers=Total(len(nbytes), int(nbytes.sum()), round(shares.sum())),
         by_codecs=_totals(_chains(reader), _ids(reader), nbytes, shares),

@@ -114,6 +114,11 @@ class FileReader:
         start, stop = self.contents.stream or (0, 0)
         return stop - start
 
+    @property
+    def is_mappable(self) -> bool:
+        """Whether every buffer is stored raw, so that all can be mapped."""
+        return bool(self.placement.mappable[self.contents.buffer_nbytes > 0].all())
+
     def require_object(self) -> None:
         """Refuse a file without an object, which earlier releases could write.
 
