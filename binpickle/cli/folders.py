@@ -10,6 +10,7 @@ from importlib import import_module
 from itertools import groupby
 from typing import Any, Callable, Mapping, Sequence
 
+from ..show.facts import seal_text
 from ..show.text import count_text, nbytes_text, shape_text
 
 __all__ = ["find_errors", "folder_facts", "folder_json"]
@@ -20,7 +21,7 @@ def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         folder: its path.
-        sealing: `key` and `context`, or nothing, see `keyfiles.folder_arguments`.
+        sealing: `key` and `context`, or nothing, see `keys.folder_arguments`.
     """
     store = _open(folder, sealing)
     return {
@@ -41,7 +42,6 @@ def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
 def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the same as names and texts, without what this kind of collection does not have."""
     found = folder_json(folder, sealing)
-    unknown = "there is one; only who has the key can tell whether it is good"
     facts = [
         ("folder", folder),
         ("kind", found["kind"]),
@@ -50,7 +50,7 @@ def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str
         ("dtype", found["dtype"] or ""),
         ("chunks", "; ".join(map(_runs, found["chunks"] or ()))),
         ("columns", ", ".join(map(str, found["columns"] or ()))),
-        ("seal", ("good" if sealing else unknown) if found["sealed"] else ""),
+        ("seal", seal_text(bool(sealing)) if found["sealed"] else ""),
         ("snapshot", found["snapshot"]),
         ("snapshots", ", ".join(found["snapshots"])),
     ]

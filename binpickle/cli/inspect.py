@@ -11,6 +11,7 @@ from typing import Any, Iterable, Sequence
 import binpickle
 from binpickle import Inspection
 
+from ..show.facts import seal_text
 from ..show.text import count_text, json_text, nbytes_text
 from .failures import print_error
 from .keys import key_arguments
@@ -102,15 +103,9 @@ def _facts(path: str, seen: Inspection) -> list[tuple[str, str]]:
         ("stream", nbytes_text(seen.stream_nbytes)),
         ("buffers", f"{len(seen.buffers):,}: {nbytes_text(sum(buffer.nbytes for buffer in seen.buffers))}"),
         ("codecs", ", ".join(seen.codecs) or "none"),
-        ("seal", _seal_text(seen)),
+        ("seal", seal_text(seen.authenticated) if seen.sealed else "none"),
         ("imports", count_text(len(seen.globals), "name")),
     ]
-
-
-def _seal_text(seen: Inspection) -> str:
-    if seen.authenticated:
-        return "good"
-    return "there is one, which was not checked: no key was given" if seen.sealed else "none"
 
 
 def _used_as(uses: Sequence[str]) -> str:

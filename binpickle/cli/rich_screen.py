@@ -1,4 +1,4 @@
-"""The same on a terminal with rich: colours, tables that fit its width, bars.
+"""A terminal with rich: colours, tables that fit its width, a drawing, bars.
 
 Rule: rich is given `Text`, never markup, so that a name like `[red]` in a file stays what it is.
 """
@@ -9,21 +9,18 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, Sequence, TextIO
 
 from rich import box
-from rich.cells import cell_len
+from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..show.facts import NUMBERS, Piece
+from ..show.facts import COLOURS, NUMBERS, Piece
 from ..show.text import printable
-from .plain_screen import BETWEEN, Screen, blocks, cell_text, fact_text, legend
+from .plain_screen import Screen, cell_text, fact_text
 
 __all__ = ["RichScreen", "rich_bar"]
 
-# Bright ones, since black letters stand on them.
-_COLOURS = {"s": "bright_yellow", "+": "white", ".": "bright_white"}
-_BUFFER_COLOURS = ["bright_cyan", "bright_magenta", "bright_green", "bright_blue", "bright_red"]
 # Rich takes about a millisecond a row, too much for the tens of thousands that `--all` may show.
 _MOST_ROWS = 1000
 
@@ -36,15 +33,15 @@ class RichScreen(Screen):
     """
 
     def __init__(self, stream: TextIO):
+        super().__init__(stream)
         self._console = Console(file=stream, highlight=False)
-        super().__init__(stream, self._console.width)
 
     def line(self, text: str = "") -> None:
         """Write one line."""
         self._console.print(Text(printable(text)))
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Write names with a text each."""
+        """Write names, each with its text."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
@@ -52,54 +49,39 @@ class RichScreen(Screen):
             grid.add_row(Text(printable(name)), Text(fact_text(text)))
         self._console.print(grid)
 
+    def drawing(self, pieces: Sequence[Piece]) -> None:
+        """Draw one line of blocks, each as long as its piece takes room in the file, and a legend below it."""
+        bar, cells, legend = Table.grid(expand=True), [], []
+        for piece in pieces:
+            colour = COLOURS[piece.mark]
+            # The letters after the first are for who sees no colours, or copies the line.
+            cell = Text(piece.mark * self._console.width, f"{colour} on {colour}", no_wrap=True, overflow="crop")
+            cell.stylize(f"black on {colour}", 0, 1)
+            cells.append(cell)
+            bar.add_column(ratio=piece.stored_nbytes)
+            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {piece.label} {piece.share}"))
+        bar.add_row(*cells)
+        self._console.print("", bar, Columns(legend, padding=(0, 3)), sep="\n")
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Write a table; the titles say which columns hold numbers (`NUMBERS`)."""
+        """Write an empty line and a table; the titles say which columns hold numbers (`NUMBERS`)."""
         if len(rows) > _MOST_ROWS:
             return super().table(columns, rows)
-        cells = [[cell_text(cell) for cell in row] for row in rows]
-        widths = [max(map(cell_len, column)) for column in zip(columns, *cells)]
-        gap = 1 if sum(widths) + 2 * len(columns) <= self.width else 0
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
         for title in columns:
             # Where room lacks, the columns of text give way, which show that something was cut off.
             table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS)
-        for row in cells:
-            table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+        for row in rows:
+            table.add_row(*(Text(cell_text(cell), no_wrap=True, overflow="ellipsis") for cell in row))
         return self._console.print("", table, sep="\n")
-
-    def drawing(self, pieces: Sequence[Piece]) -> None:
-        """Write one line of blocks, each as long as its piece takes room, and below it what they stand for."""
-        drawn = Text("\n")
-        for piece, length in zip(pieces, blocks(pieces, self.width)):
-            drawn.append(piece.mark, _on(piece.mark))
-            # The other letters are for who sees no colours, or copies the line.
-            drawn.append(piece.mark * (length - 1), f"{_colour(piece.mark)} on {_colour(piece.mark)}")
-        for texts in legend(pieces, self.width):
-            drawn.append("\n")
-            for text in texts:
-                drawn.append(text[0], _on(text[0]))
-                drawn.append(text[1:] + BETWEEN)
-        self._console.print(drawn)
 
 
 @contextmanager
 def rich_bar(stream: TextIO, title: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar on a terminal for as long as this context lasts; yields what to call with bytes done and in total."""
+    """Show a bar on a terminal for as long as this context lasts; yield a `progress` for the functions of BinPickle."""
     name = TextColumn("{task.description}", markup=False)
     columns = [name, BarColumn(), DownloadColumn(), TimeRemainingColumn()]
-    # No thread refreshes it: whoever reports progress does, often enough.
+    # No thread refreshes the bar: whoever reports progress does, often enough.
     with Progress(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as progress:
         task = progress.add_task(cell_text(title), total=None)
-
-        def advance(done: int, total: int | None) -> None:
-            progress.update(task, completed=done, total=total, refresh=True)
-
-        yield advance
-
-
-def _colour(mark: str) -> str:
-    return _COLOURS.get(mark) or _BUFFER_COLOURS[(ord(mark) - ord("A")) % len(_BUFFER_COLOURS)]
-
-
-def _on(mark: str) -> str:
-    return f"black on {_colour(mark)}"
+        yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)

@@ -1,11 +1,10 @@
-"""Where the commands write: a screen that suits the stream."""
+"""Where the commands write: rich on a terminal where it is installed, plain text without it or into a pipe."""
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
+from contextlib import nullcontext
 from importlib.util import find_spec
-from typing import Callable, Iterator, TextIO
+from typing import Callable, ContextManager, TextIO
 
 from .plain_screen import Screen
 
@@ -13,27 +12,27 @@ __all__ = ["open_screen", "progress_bar"]
 
 
 def open_screen(stream: TextIO) -> Screen:
-    """Return what writes to a stream: in colour if it is a terminal and rich is installed."""
-    if not stream.isatty():
+    """Return the screen that suits a stream."""
+    if not _takes_rich(stream):
         return Screen(stream)
-    if find_spec("rich") is None:
-        return Screen(stream, shutil.get_terminal_size().columns)
     from .rich_screen import RichScreen
 
     return RichScreen(stream)
 
 
-@contextmanager
-def progress_bar(stream: TextIO, title: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Show a bar for as long as this context lasts.
+def progress_bar(stream: TextIO, title: str) -> ContextManager[Callable[[int, int | None], None] | None]:
+    """Return a context in which a stream shows a bar.
 
-    Yields:
-        What to call with the bytes done and in total; `None` if the stream is no terminal or rich is not installed.
+    Returns:
+        A context manager. It gives a `progress` for the functions of BinPickle, or `None` where the stream takes plain
+        text only, which has no bar.
     """
-    if stream.isatty() and find_spec("rich") is not None:
-        from .rich_screen import rich_bar
+    if not _takes_rich(stream):
+        return nullcontext()
+    from .rich_screen import rich_bar
 
-        with rich_bar(stream, title) as advance:
-            yield advance
-    else:
-        yield None
+    return rich_bar(stream, title)
+
+
+def _takes_rich(stream: TextIO) -> bool:
+    return stream.isatty() and find_spec("rich") is not None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUFFER_COLUMNS",
+    "COLOURS",
     "NUMBERS",
     "TOTAL_COLUMNS",
     "Piece",
@@ -25,16 +26,24 @@ __all__ = [
     "facts",
     "mapping_text",
     "pieces",
+    "seal_text",
     "total_rows",
 ]
 
-TOTAL_COLUMNS = ("buffers", "bytes", "stored", "ratio")
-NUMBERS = frozenset(["#", "bytes", "stored", "ratio", "offset", "buffers"])
-"""Titles of columns that hold numbers, and are aligned to the right."""
 BUFFER_COLUMNS = ("#", "dtype", "shape", "order", "bytes", "stored", "ratio", "codecs", "offset")
+"""Titles of the columns that `buffer_row` fills."""
+TOTAL_COLUMNS = ("buffers", "bytes", "stored", "ratio")
+"""Titles of the columns that `total_rows` fills, after that of the names."""
+NUMBERS = frozenset(["#", "buffers", "bytes", "stored", "ratio", "offset"])
+"""Titles of the columns that hold numbers, which are aligned to the right."""
+
 # A piece of a drawing that is smaller than this part of the file cannot be told from its edges.
 _SMALLEST_PIECE = 0.02
 _MARKS = "ABCDEFGHIJKL"
+_BUFFER_COLOURS = ["#4fa3d1", "#7bb661", "#c77dba", "#e07b5a", "#4db6ac", "#8f8fd9"]
+COLOURS = dict(zip("s+." + _MARKS, ["#d9a441", "#9aa5b1", "#c9cdd2", *2 * _BUFFER_COLOURS]))
+"""The colour of each mark. All are of middle lightness: they stand out from white and from black, and black letters
+stand out from them."""
 _CHECKSUMS = {"adler32": "Adler-32 checksums", "sha256": "SHA-256 digests", "xxh3-128": "XXH3-128 checksums"}
 
 
@@ -43,33 +52,41 @@ class Piece:
     """A piece of the drawing of a file.
 
     Attributes:
-        mark: one character that stands for it: `s` the stream, a capital letter a large buffer, `+` all other buffers,
-            `.` what else the file holds.
-        label: what it is, in a few words.
-        stored_nbytes: bytes in the file, more than 0.
-        nbytes: what they are decoded to, or `None` where that means nothing.
+        mark: the character that stands for the piece: `s` for the pickle stream, a capital letter for a large buffer,
+            `+` for all other buffers, `.` for the rest of the file.
+        label: names the piece in a few words.
+        share: the part of the file that the piece takes, in percent.
+        stored_nbytes: how many bytes the piece takes in the file, more than 0.
+        nbytes: how many bytes are decoded from the piece; `None` if the piece is not decoded.
     """
 
     mark: str
     label: str
+    share: str
     stored_nbytes: int
     nbytes: int | None = None
 
 
 def pieces(opened: BinPickleFile) -> list[Piece]:
-    """Return what takes the room: the stream, the large buffers by number, the other buffers, and what is between."""
+    """Return the pieces of a file: the stream, the large buffers by number, the other buffers, and the rest."""
     summary, buffers = opened.summary, opened.buffers
     enough = max(1, math.ceil(_SMALLEST_PIECE * summary.size))
     large = sorted(n for n in summary.largest(len(_MARKS)) if summary.stored[n] >= enough)
-    found = [Piece("s", "pickle stream", summary.stream.stored_nbytes, summary.stream.nbytes)]
-    for mark, n in zip(_MARKS, large):
-        found.append(Piece(mark, f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes))
-    stored = summary.buffers.stored_nbytes - sum(piece.stored_nbytes for piece in found[1:])
-    nbytes = summary.buffers.nbytes - sum(piece.nbytes or 0 for piece in found[1:])
+    own = [(mark, f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
+    stored = summary.buffers.stored_nbytes - sum(item[2] for item in own)
+    nbytes = summary.buffers.nbytes - sum(item[3] for item in own)
     others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
-    found.append(Piece("+", others, stored, nbytes))
-    found.append(Piece(".", "index, header, padding", summary.overhead))
-    return [piece for piece in found if piece.stored_nbytes > 0]
+    found: list[tuple[str, str, int, int | None]] = [
+        ("s", "pickle stream", summary.stream.stored_nbytes, summary.stream.nbytes),
+        *own,
+        ("+", others, stored, nbytes),
+        (".", "index, header, padding", summary.overhead, None),
+    ]
+    return [
+        Piece(mark, label, share_text(stored, summary.size), stored, nbytes)
+        for mark, label, stored, nbytes in found
+        if stored > 0
+    ]
 
 
 def facts(path: str, opened: BinPickleFile, authenticated: bool = False) -> list[tuple[str, str]]:
@@ -95,12 +112,16 @@ def facts(path: str, opened: BinPickleFile, authenticated: bool = False) -> list
         ("checks", _CHECKSUMS[summary.checksum]),
     ]
     if opened.is_sealed:
-        unknown = "there is one; only who has the key can tell whether it is good"
-        found.append(("seal", "good" if authenticated else unknown))
+        found.append(("seal", seal_text(authenticated)))
     if opened.root_digest is not None:
         found.append(("digest", opened.root_digest.hex()))
     libraries = ", ".join(f"{name} {version}" for name, version in opened.libraries.items())
     return found + [("libraries", libraries)] * bool(libraries)
+
+
+def seal_text(authenticated: bool) -> str:
+    """Return what is known of a seal that a file or folder has."""
+    return "good" if authenticated else "there is one, which was not checked: no key was given"
 
 
 def mapping_text(opened: BinPickleFile) -> str:

@@ -10,7 +10,7 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Mapping, Sequence
 
-from .facts import BUFFER_COLUMNS, NUMBERS, Piece, buffer_row, mapping_text, pieces
+from .facts import BUFFER_COLUMNS, COLOURS, NUMBERS, Piece, buffer_row, mapping_text, pieces
 from .text import nbytes_text, printable, share_text, shorten
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ _LONGEST_TEXT = 100
 # A block of a smaller part of the whole is narrower than a letter.
 _ROOM_FOR_MARK = 0.015
 
-# Of middle lightness: they stand out from white and from black, and black letters stand out from them.
-_COLOURS = {"s": "#d9a441", "+": "#9aa5b1", ".": "#c9cdd2"}
-_BUFFER_COLOURS = ["#4fa3d1", "#7bb661", "#c77dba", "#e07b5a", "#4db6ac", "#8f8fd9"]
 _LINE = "1px solid rgba(128,128,128,.4)"
 _FAINT = "opacity:.75"
 _BLOCK = "color:#000;text-align:center;overflow:hidden"
@@ -60,17 +57,16 @@ def _block(piece: Piece, total: int) -> str:
     if piece.nbytes is not None:
         words += f", decoded {nbytes_text(piece.nbytes)}"
     mark = _text(piece.mark) if piece.stored_nbytes > _ROOM_FOR_MARK * total else ""
-    style = f"flex:{piece.stored_nbytes} 0 0;min-width:2px;background:{_colour(piece.mark)};{_BLOCK}"
+    style = f"flex:{piece.stored_nbytes} 0 0;min-width:2px;background:{COLOURS[piece.mark]};{_BLOCK}"
     return f'<div style="{style}" title="{_text(words)}">{mark}</div>'
 
 
 def _legend(found: Sequence[Piece]) -> str:
-    total = sum(piece.stored_nbytes for piece in found)
     key = f"display:inline-block;width:1.2em;border-radius:.2em;vertical-align:bottom;{_BLOCK}"
     items = (
         f'<span style="white-space:nowrap;margin-right:1.2em">'
-        f'<span style="{key};background:{_colour(piece.mark)}">{_text(piece.mark)}</span> '
-        f"{_text(piece.label)} {_text(share_text(piece.stored_nbytes, total))}</span>"
+        f'<span style="{key};background:{COLOURS[piece.mark]}">{_text(piece.mark)}</span> '
+        f"{_text(piece.label)} {_text(piece.share)}</span>"
         for piece in found
     )
     return f"<div>{' '.join(items)}</div>"
@@ -98,9 +94,7 @@ def _row(n: int, buffer: Buffer) -> str:
 
 def _gauge(ratio: float) -> str:
     """Return a small bar, filled as far as what is left of a buffer."""
-    filled = (
-        f'<span style="display:block;height:100%;width:{min(ratio, 1):.1%};background:{_BUFFER_COLOURS[0]}"></span>'
-    )
+    filled = f'<span style="display:block;height:100%;width:{min(ratio, 1):.1%};background:{COLOURS["A"]}"></span>'
     style = f"display:inline-block;width:4em;height:.7em;border:{_LINE};text-align:left"
     return f'<span style="{style}">{filled}</span>'
 
@@ -116,10 +110,6 @@ def _pairs(title: str, pairs: Mapping[str, str]) -> str:
     more = len(pairs) - len(texts)
     texts += [f"... and {more:,} more"] if more else []
     return f'<div><span style="{_FAINT}">{title}:</span> {", ".join(texts)}</div>' if texts else ""
-
-
-def _colour(mark: str) -> str:
-    return _COLOURS.get(mark) or _BUFFER_COLOURS[(ord(mark) - ord("A")) % len(_BUFFER_COLOURS)]
 
 
 def _text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from typing import Any, Callable, NamedTuple
@@ -52,6 +53,15 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines written to the terminal, without colours."""
+        return re.sub("\x1b\\[[0-9;]*m", "", self.getvalue()).splitlines()
+
+
+OpenTerminal = Callable[..., Terminal]
+"""Puts a terminal in the place of the stream of this name; a second argument says how many columns it has."""
 
 
 def python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Callable
 
 import pytest
-from commandline import MODEL, Result, Run, Terminal
+from commandline import MODEL, OpenTerminal, Result, Run, Terminal
 from internals import entry as cli
 
 import binpickle
@@ -51,14 +50,15 @@ def damaged(model: str) -> str:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Terminal]:
-    """Puts a terminal of 80 columns in the place of stdout or stderr."""
-    for name, value in [("TERM", "xterm-256color"), ("COLUMNS", "80"), ("LINES", "24")]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> OpenTerminal:
+    """Puts a terminal in the place of stdout or stderr."""
+    for name, value in [("TERM", "xterm-256color"), ("LINES", "24")]:
         monkeypatch.setenv(name, value)
     for name in ["NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"]:
         monkeypatch.delenv(name, raising=False)
 
-    def replace(name: str) -> Terminal:
+    def replace(name: str, columns: int = 80) -> Terminal:
+        monkeypatch.setenv("COLUMNS", str(columns))
         stream = Terminal()
         monkeypatch.setattr(sys, name, stream)
         return stream

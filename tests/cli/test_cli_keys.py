@@ -32,12 +32,12 @@ def sealed(run: Run) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (f"info {SEALED}", "seal       good"),
-        ("info sealed.bpk", "there is one; only who has the key"),
+        (f"info {SEALED}", "seal\tgood"),
+        ("info sealed.bpk", "there is one, which was not checked: no key was given"),
         ("info sealed.bpk --key-file other --key-file key", "good"),
         (f"verify {SEALED}", "sealed.bpk: ok\n"),
         ("verify sealed.bpk", "sealed.bpk: ok, but for its seal: no key was given"),
-        (f"inspect {SEALED}", "seal     good"),
+        (f"inspect {SEALED}", "seal\tgood"),
         ("inspect sealed.bpk", "there is one, which was not checked: no key was given"),
         ("info bound.bpk --key-file key --context étude_7", "good"),
         (f"extract-stream {SEALED} out", ""),

@@ -7,11 +7,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
-from commandline import NOISE, Run, Terminal, lines_of, python
+from commandline import NOISE, OpenTerminal, Run, lines_of, python
 
 import binpickle
 
@@ -45,10 +44,11 @@ def hostile(run: Run) -> str:
     ids=" ".join,
 )
 def test_hostile(run: Run, hostile: str, arguments: list[str]) -> None:
-    """Whatever text a file, its name or an argument has, only printable text and ends of lines come out."""
+    """Whatever text a file, its name or an argument has, only printable text, tabs and ends of lines come out."""
     result = run(*(argument.format(hostile) for argument in arguments))
     shown = result.out + result.err
-    assert shown.replace("\n", "").isprintable()
+    assert shown.replace("\n", "").replace("\t", "").isprintable()
+    assert {line.count("\t") for line in shown.splitlines()} <= {0, 1, 8}
     assert not lines_of(shown, "second")
     assert "u202egnp" in shown
 
@@ -69,35 +69,33 @@ def test_narrow_encoding(run: Run) -> None:
     environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
     result = python("info", "f.bpk", stdout=subprocess.PIPE, env=environ)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "metadata   name: na\\xefve \\u6570" in result.stdout
+    assert "metadata\tname: na\\xefve \\u6570" in result.stdout
 
 
-def test_terminal_hostile(run: Run, hostile: str, terminal: Callable[[str], Terminal]) -> None:
+def test_terminal_hostile(run: Run, hostile: str, terminal: OpenTerminal) -> None:
     """On a terminal, too, nothing acts but the colours, and markup is text like any other."""
     pytest.importorskip("rich")
     screen = terminal("stdout")
     assert run("info", hostile).code == 0
-    shown = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue())
+    shown = "\n".join(screen.lines)
     assert shown.replace("\n", "").isprintable()
     assert "[link=http://a]: [blink]" in shown
     assert "[red]x" in shown
     assert ":boom:" in shown
 
 
-def test_terminal_colours(run: Run, model: str, terminal: Callable[[str], Terminal]) -> None:
-    """On a terminal with rich the drawing has colours, and no line is wider than the terminal."""
+@pytest.mark.parametrize("columns", [50, 80, 200])
+def test_terminal_colours(run: Run, model: str, terminal: OpenTerminal, columns: int) -> None:
+    """On a terminal with rich the drawing has colours and fills a line, and no line is wider than the terminal."""
     pytest.importorskip("rich")
-    screen = terminal("stdout")
+    screen = terminal("stdout", columns)
     assert run("info", model).code == 0
-    assert "\x1b[30;10" in screen.getvalue()
-    lines = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue()).splitlines()
-    assert max(map(len, lines)) == 80
-    assert len([line for line in lines if re.match("^s+A+B+C+.*[.]+$", line)]) == 1
+    assert len(set(re.findall("\x1b\\[30;48;5;([0-9]+)m", screen.getvalue()))) == 6
+    assert max(map(len, screen.lines)) == columns
+    assert len([line for line in screen.lines if re.match("^s+A+B+C+.*[.]+$", line)]) == 1
 
 
-def test_terminal_no_colours(
-    run: Run, model: str, terminal: Callable[[str], Terminal], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terminal_no_colours(run: Run, model: str, terminal: OpenTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for no colours gets none."""
     pytest.importorskip("rich")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -106,23 +104,30 @@ def test_terminal_no_colours(
     assert "\x1b[3" not in screen.getvalue()
 
 
-def test_terminal_without_rich(
-    run: Run, model: str, terminal: Callable[[str], Terminal], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without rich the text on a terminal is the plain one."""
-    piped = run("info", model).out
+def test_terminal_without_rich(run: Run, model: str, terminal: OpenTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rich the text on a terminal is the plain one, and there is no bar."""
+    commands = [["info", model], ["verify", model], ["repack", model, "new.bpk"], ["inspect", model]]
+    piped = [run(*command).out for command in commands]
     monkeypatch.setitem(sys.modules, "rich", None)
-    screen, errors = terminal("stdout"), terminal("stderr")
-    assert run("info", model).code == 0
-    assert screen.getvalue() == piped
-    assert run("verify", model).code == 0
-    assert errors.getvalue() == ""
+    for command, expected in zip(commands, piped):
+        screen, errors = terminal("stdout"), terminal("stderr")
+        assert run(*command).code == 0
+        assert (screen.getvalue(), errors.getvalue()) == (expected, "")
+
+
+def test_piped(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is piped is plain and has no bar, also where rich is installed and colours are asked for."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for command in [["info", model], ["verify", model], ["repack", model, "new.bpk"], ["inspect", model]]:
+        result = run(*command)
+        assert (result.code, result.err) == (0, "")
+        assert result.out.replace("\n", "").replace("\t", "").isprintable()
 
 
 @pytest.mark.parametrize(
     "arguments", [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"]], ids=lambda words: words[0]
 )
-def test_progress(run: Run, model: str, terminal: Callable[[str], Terminal], arguments: list[str]) -> None:
+def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[str]) -> None:
     """On a terminal a bar on stderr shows how far it is, and is gone at the end; the result goes to stdout."""
     pytest.importorskip("rich")
     screen = terminal("stderr")
@@ -135,7 +140,7 @@ def test_progress(run: Run, model: str, terminal: Callable[[str], Terminal], arg
     assert screen.getvalue().endswith("\x1b[2K")
 
 
-def test_stream_on_terminal(run: Run, model: str, terminal: Callable[[str], Terminal]) -> None:
+def test_stream_on_terminal(run: Run, model: str, terminal: OpenTerminal) -> None:
     """A pickle stream is not written to a terminal, on which it would act."""
     screen = terminal("stdout")
     result = run("extract-stream", model, "-")
