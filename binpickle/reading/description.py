@@ -20,6 +20,73 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
+class Buffer:
+    """One out-of-band buffer of a file.
+
+    Attributes:
+        dtype: the element type of the array, or `None` for plain bytes.
+        shape: the shape of the array, or `None` for plain bytes.
+        order: `"C"`, `"F"`, or the tuple of axes, slowest first, in which the elements lie; `None` for plain bytes.
+        nbytes: its decoded length.
+        stored_nbytes: the bytes it takes in the file; if several buffers share a chunk, its share of the chunk.
+        codecs: the codec specs of its first chunk, in encode order; empty if it is stored raw.
+        offset: its position in the file, or `None` if it is stored encoded.
+        mapped: whether this open file maps it.
+    """
+
+    dtype: np.dtype | None
+    shape: tuple[int, ...] | None
+    order: str | tuple[int, ...] | None
+    nbytes: int
+    stored_nbytes: int
+    codecs: tuple[Spec, ...]
+    offset: int | None
+    mapped: bool
+
+
+class Buffers(Sequence[Buffer]):
+    """The buffers of a file, in the order in which the pickle stream asks for them, each described on demand."""
+
+    def __init__(self, reader: FileReader, mapped: bool):
+        self._reader = reader
+        self._mapped = mapped
+        self._stored_before = _stored_before(reader)
+
+    def __len__(self) -> int:
+        return len(self._reader.contents.buffer_starts)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return (self[i] for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, i: int) -> Buffer: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[Buffer]: ...
+
+    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
+        if isinstance(i, slice):
+            return [self[n] for n in range(*i.indices(len(self)))]
+        n = range(len(self))[i]
+        contents, placement = self._reader.contents, self._reader.placement
+        kind = contents.kinds[contents.buffer_kinds[n]]
+        order = kind.order if kind.shape is not None else None
+        if not kind.nbytes:
+            return Buffer(kind.dtype, kind.shape, order, 0, 0, codecs=(), offset=None, mapped=False)
+        in_place = bool(placement.mappable[n])
+        return Buffer(
+            dtype=kind.dtype,
+            shape=kind.shape,
+            order=order,
+            nbytes=kind.nbytes,
+            stored_nbytes=round(_share(self._reader, self._stored_before, n, kind.nbytes).item()),
+            codecs=contents.chains[contents.chunk_chains[placement.first[n]]],
+            offset=int(placement.offsets[n]) if in_place else None,
+            mapped=self._mapped and in_place,
+        )
+
+
+@dataclass(frozen=True)
 class Total:
     """Some parts of a file, added up.
 
@@ -111,23 +178,16 @@ def summarize(reader: FileReader) -> Summary:
 
 
 def _shares(reader: FileReader) -> np.ndarray:
-    """Return what each buffer takes: of a chunk that several share, as much as it has of the decoded bytes.
-
-    These are fractions. A hundred thousand of them, each rounded, could add up to more than the file.
-    """
-    contents, placement = reader.contents, reader.placement
-    nbytes = contents.buffer_nbytes
-    stored_before = np.concatenate(([0], contents.chunk_stored.cumsum()))
-    counted = np.flatnonzero((nbytes > 0) & (placement.roots == np.arange(len(nbytes))))
-    first, stop = placement.first[counted], placement.last[counted] + 1
-    logical = contents.chunk_starts[stop] - contents.chunk_starts[first]
+    """Return the bytes that each buffer takes in the file, float64; 0 if it is empty or lies within another buffer."""
+    nbytes = reader.contents.buffer_nbytes
+    counted = np.flatnonzero((nbytes > 0) & (reader.placement.roots == np.arange(len(nbytes))))
     shares = np.zeros(len(nbytes))
-    shares[counted] = (stored_before[stop] - stored_before[first]) * (nbytes[counted] / logical)
+    shares[counted] = _share(reader, _stored_before(reader), counted, nbytes[counted])
     return shares
 
 
 def _chains(reader: FileReader) -> np.ndarray:
-    """Return for each buffer the chain of its first chunk; one more than there are for those of no bytes."""
+    """Return for each buffer the number of its first chunk's chain; for empty buffers the number of chains."""
     contents = reader.contents
     chains = np.full(len(contents.buffer_starts), len(contents.chains), np.int64)
     filled = contents.buffer_nbytes > 0
@@ -136,19 +196,19 @@ def _chains(reader: FileReader) -> np.ndarray:
 
 
 def _ids(reader: FileReader) -> list[tuple[str, ...]]:
-    """Return the codec ids of each chain, and none for buffers of no bytes."""
+    """Return the codec ids of each chain, and at the end those of empty buffers: none."""
     return [*(tuple(str(spec.get("id")) for spec in chain) for chain in reader.contents.chains), ()]
 
 
 def _dtypes(reader: FileReader) -> list[str | None]:
-    """Return the dtype of each kind in words; worked out once, since files of many shapes have few dtypes."""
+    """Return the name of the dtype of each kind. Each dtype is named once: files of many shapes have few dtypes."""
     dtypes = [kind.dtype for kind in reader.contents.kinds]
-    words = {dtype: str(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
-    return [None if dtype is None else words[dtype] for dtype in dtypes]
+    names = {dtype: str(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
+    return [None if dtype is None else names[dtype] for dtype in dtypes]
 
 
 def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, shares: np.ndarray) -> dict[_Key, Total]:
-    """Add up buffers by key; `numbers` says for each buffer which of the keys is its own."""
+    """Add up buffers by key. `numbers` are the positions of the buffers' keys in `keys`."""
     order = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     which = np.array([order[key] for key in keys], np.int64)[numbers]
     sums = np.zeros((3, len(order)))
@@ -158,76 +218,23 @@ def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, share
     return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """One out-of-band buffer of a file.
+def _stored_before(reader: FileReader) -> np.ndarray:
+    """Return, for each chunk and for the end, the sum of the stored lengths of the chunks before, int64."""
+    return np.concatenate(([0], reader.contents.chunk_stored.cumsum()))
 
-    Attributes:
-        dtype: element type of the array, or `None` for plain bytes.
-        shape: of the array, or `None`.
-        order: `"C"`, `"F"`, or the tuple of axes, slowest first, in which the elements lie; `None` for plain bytes.
-        nbytes: its length.
-        stored_nbytes: what it takes in the file; its share where buffers share a chunk.
-        codecs: the codec specs of its first chunk, in encode order; empty where it is stored raw.
-        offset: where it lies in the file, or `None` where it does not lie there as it is.
-        mapped: whether this open file maps it.
+
+def _share(reader: FileReader, stored_before: np.ndarray, which: Any, nbytes: Any) -> Any:
+    """Return the bytes that buffers take in the file, as fractions.
+
+    A buffer that shares its chunk with others takes the same part of its stored bytes as of its decoded bytes. Summing
+    must come before rounding: 100,000 rounded shares could add up to more than the file.
+
+    Args:
+        reader: the open file.
+        stored_before: see `_stored_before`.
+        which: the number of a buffer, or an array of numbers; none of them empty.
+        nbytes: the decoded length of each.
     """
-
-    dtype: np.dtype | None
-    shape: tuple[int, ...] | None
-    order: Any
-    nbytes: int
-    stored_nbytes: int
-    codecs: tuple[Spec, ...]
-    offset: int | None
-    mapped: bool
-
-
-class Buffers(Sequence[Buffer]):
-    """The buffers of a file, in the order in which the pickle stream asks for them; made as they are asked for."""
-
-    def __init__(self, reader: FileReader, mapped: bool):
-        self._reader = reader
-        self._mapped = mapped
-        stored = reader.contents.chunk_stored
-        self._stored_before = np.concatenate(([0], stored.cumsum()))
-
-    def __len__(self) -> int:
-        return len(self._reader.contents.buffer_starts)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        return (self[i] for i in range(len(self)))
-
-    @overload
-    def __getitem__(self, i: int) -> Buffer: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> list[Buffer]: ...
-
-    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
-        if isinstance(i, slice):
-            return [self[n] for n in range(*i.indices(len(self)))]
-        n = range(len(self))[i]
-        contents, placement = self._reader.contents, self._reader.placement
-        kind = contents.kinds[contents.buffer_kinds[n]]
-        in_place = bool(placement.mappable[n]) or not kind.nbytes
-        codecs = contents.chains[contents.chunk_chains[placement.first[n]]] if kind.nbytes else ()
-        return Buffer(
-            dtype=kind.dtype,
-            shape=kind.shape,
-            order=kind.order if kind.shape is not None else None,
-            nbytes=kind.nbytes,
-            stored_nbytes=self._stored_nbytes(n, kind.nbytes),
-            codecs=codecs,
-            offset=int(placement.offsets[n]) if in_place and kind.nbytes else None,
-            mapped=self._mapped and in_place and kind.nbytes > 0,
-        )
-
-    def _stored_nbytes(self, n: int, nbytes: int) -> int:
-        contents, placement = self._reader.contents, self._reader.placement
-        first, last = int(placement.first[n]), int(placement.last[n])
-        if not nbytes:
-            return 0
-        stored = int(self._stored_before[last + 1] - self._stored_before[first])
-        logical = int(contents.chunk_starts[last + 1] - contents.chunk_starts[first])
-        return round(stored * nbytes / logical)
+    starts, placement = reader.contents.chunk_starts, reader.placement
+    first, stop = placement.first[which], placement.last[which] + 1
+    return (stored_before[stop] - stored_before[first]) * np.float64(nbytes) / (starts[stop] - starts[first])
