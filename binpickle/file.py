@@ -18,7 +18,6 @@ from .format.contents import Kind, Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .progress import Meter, Progress
 from .reading.buffers import read_buffer
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
@@ -27,6 +26,8 @@ from .reading.loading import Loading, LoadSettings, check_limits
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
+from .threads.meter import Meter
+from .types import Progress
 
 if TYPE_CHECKING:
     from .trust import GlobalUse
@@ -104,7 +105,7 @@ class BinPickleFile:
     def _repr_html_(self) -> str:
         from .show.html import file_html
 
-        return file_html(self)
+        return file_html(self.summary, self.buffers)
 
     def __reduce__(self) -> Any:
         if self._source.path is None or self._reader.authenticated:

@@ -1,7 +1,7 @@
 """The commands, each a function of its arguments that writes to stdout and returns the exit code.
 
-Rule: what a command has to show goes to stdout through a `Screen`, bars and failures go to stderr, and what it cannot
-do it raises.
+Rule: a command shows its result on stdout, through a `Screen` or as JSON, and its bar on stderr. A command raises what
+it cannot do; `entry` turns the exception into a line on stderr.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from ..show.text import count_text, json_text, nbytes_text, share_text, shorten
 from .failures import error_text, print_error
 from .folders import find_errors, folder_facts, folder_json
 from .keys import folder_arguments, key_arguments, key_context
-from .plain_screen import Screen
+from .plain_screen import ROWS, Screen
 from .screen import open_screen, progress_bar
 
 __all__ = ["extract_stream", "info", "repack", "verify"]
 
-# More than this is not read by anybody; `--all` and `--json` are for those who search.
-_ROWS = 20
-_MOST_NAMED = 200  # characters of names in one line on stderr
+_MOST_NAMED = 200  # characters of file names in one line on stderr
 
 
 def info(
@@ -40,53 +38,52 @@ def info(
 
     Args:
         file: path of a file, or of a folder that `binpickle_dask` wrote.
-        in_json: as JSON, for programs; all buffers.
-        every: all buffers and all metadata, however many.
-        key_files: paths of keys that the file must be sealed with one of.
-        context: what the seal was made for.
+        in_json: print JSON for programs, with all buffers.
+        every: show all buffers and all metadata, however many there are.
+        key_files: paths of keys; the file must be sealed with one of them.
+        context: the context that the file was sealed in.
     """
     if os.path.isdir(file):
-        _show_folder(file, folder_arguments(key_files, context), in_json)
+        sealing = folder_arguments(key_files, context)
+        if in_json:
+            print(json_text(folder_json(file, sealing)))
+        else:
+            open_screen(sys.stdout).facts(folder_facts(file, sealing))
         return 0
     sealing = key_arguments(key_files, context)
     with BinPickleFile(file, **sealing) as opened:
+        summary, buffers = opened.summary, opened.buffers
         if in_json:
-            print(json_text(as_json(file, opened)))
+            print(json_text(as_json(file, summary, buffers)))
         else:
-            _show(open_screen(sys.stdout), file, opened, every, authenticated=bool(sealing))
+            screen = open_screen(sys.stdout)
+            _show_facts(screen, facts(file, summary, bool(sealing)), summary.metadata, every)
+            screen.drawing(pieces(summary, buffers))
+            _show_buffers(screen, opened, every)
     return 0
 
 
-def _show_folder(folder: str, sealing: Mapping[str, Any], in_json: bool) -> None:
-    if in_json:
-        print(json_text(folder_json(folder, sealing)))
-    else:
-        open_screen(sys.stdout).facts(folder_facts(folder, sealing))
+def _show_facts(screen: Screen, found: list[tuple[str, str]], metadata: Mapping[str, str], every: bool) -> None:
+    pairs = [("metadata", f"{name}: {text}") for name, text in metadata.items()]
+    shown = pairs if every else pairs[:ROWS]
+    screen.facts([*found, *shown])
+    screen.more(len(pairs) - len(shown))
 
 
-def _show(screen: Screen, path: str, opened: BinPickleFile, every: bool, authenticated: bool) -> None:
+def _show_buffers(screen: Screen, opened: BinPickleFile, every: bool) -> None:
+    """Show the largest buffers, and if there are others the totals of all."""
     summary, buffers = opened.summary, opened.buffers
     count = summary.buffers.count
-    screen.facts([*facts(path, opened, authenticated), *_metadata(opened, every)])
-    screen.drawing(pieces(opened))
-    numbers = summary.largest(count if every else _ROWS)
+    numbers = summary.largest(count if every else ROWS)
     if numbers:
         screen.table(BUFFER_COLUMNS, [buffer_row(n, buffers[n]) for n in numbers])
-    if count > len(numbers):
-        rest = max(0, summary.buffers.stored_nbytes - int(summary.stored[numbers].sum()))
-        screen.line(f"... and {count - len(numbers):,} more, stored in {nbytes_text(rest)}; --all shows them")
-    if count > _ROWS:
+    rest = max(0, summary.buffers.stored_nbytes - int(summary.stored[numbers].sum()))
+    screen.more(count - len(numbers), f", stored in {nbytes_text(rest)}")
+    if count > ROWS:
         for title, rows in [("codecs", total_rows(summary.by_codecs)), ("dtype", total_rows(summary.by_dtype))]:
-            screen.table([title, *TOTAL_COLUMNS], rows if every else rows[:_ROWS])
-            if len(rows) > _ROWS and not every:
-                screen.line(f"... and {len(rows) - _ROWS:,} more; --all shows them")
-
-
-def _metadata(opened: BinPickleFile, every: bool) -> list[tuple[str, str]]:
-    found = [("metadata", f"{name}: {text}") for name, text in opened.metadata.items()]
-    if every or len(found) <= _ROWS:
-        return found
-    return [*found[:_ROWS], ("", f"... and {len(found) - _ROWS:,} more; --all shows them")]
+            shown = rows if every else rows[:ROWS]
+            screen.table([title, *TOTAL_COLUMNS], shown)
+            screen.more(len(rows) - len(shown))
 
 
 def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context: str | None = None) -> int:
@@ -94,11 +91,11 @@ def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context
 
     Args:
         files: paths of files, or of folders that `binpickle_dask` wrote.
-        key_files: paths of keys that each file must be sealed with one of.
-        context: what the seals were made for.
+        key_files: paths of keys; each file must be sealed with one of them.
+        context: the context that the files were sealed in.
 
     Returns:
-        1 if any is damaged or cannot be read, else 0.
+        1 if any file is damaged or cannot be read, else 0.
     """
     sealing = key_arguments(key_files, context)
     for_folders = folder_arguments(key_files, context)
@@ -112,6 +109,7 @@ def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context
 
 
 def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
+    """Check one file or folder, show the result, and return whether all is well."""
     try:
         errors, sealed = _find_errors(file, sealing)
     except (BinPickleError, OSError, ImportError) as error:
@@ -120,15 +118,15 @@ def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
         return False
     fine = "ok, but for its seal: no key was given" if sealed and not sealing else "ok"
     screen.line(f"{file}: {'damaged' if errors else fine}")
-    for text in errors[:_ROWS]:
+    for text in errors[:ROWS]:
         screen.line(f"  {text}")
-    if len(errors) > _ROWS:
-        screen.line(f"  ... and {len(errors) - _ROWS:,} more")
+    if len(errors) > ROWS:
+        screen.line(f"  ... and {len(errors) - ROWS:,} more")
     return not errors
 
 
 def _find_errors(file: str, sealing: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """Return what is wrong with a file or folder, and whether it is a file with a seal."""
+    """Return the errors of a file or folder, in words, and whether it is a file with a seal."""
     with progress_bar(sys.stderr, file) as progress:
         if os.path.isdir(file):
             return find_errors(file, sealing, progress), False
@@ -151,28 +149,27 @@ def repack(
 
     Args:
         source: path of the file.
-        target: path of the new file; may be the same.
-        mappable: raw and aligned, to be mapped.
-        codecs: ids of a codec chain, in encode order; by default each buffer gets what suits it.
-        key_files: paths of keys that the source is sealed with one of; the first seals the target, too.
-        context: what the source's seal was made for.
-        new_key_file: path of another key to seal the target with.
-        new_context: what to seal the target for; by default the same.
+        target: path of the new file; may be that of the source.
+        mappable: store all buffers raw and aligned, so that they can be mapped.
+        codecs: ids of a codec chain, in encode order; by default each buffer gets the codecs that suit it.
+        key_files: paths of keys; the source must be sealed with one of them, and the first seals the target.
+        context: the context that the source was sealed in.
+        new_key_file: path of another key, which seals the target.
+        new_context: the context to seal the target in; by default that of the source.
         unseal: leave the target without a seal.
     """
     if "-" in (source, target):
-        raise ValueError("repack needs paths, and no pipes; a file of that name is ./-")
+        raise ValueError("repack reads and writes files, not pipes; a file of that name is ./-")
     sealing = key_arguments(key_files, context)
     if new_key_file is not None or unseal:
         sealing["new_key"] = None if new_key_file is None else read_key(new_key_file)
     if new_context is not None:
         if sealing.get("new_key", sealing.get("key")) is None:
-            raise ValueError("--new-context says what to seal the target for, but it gets no seal")
+            raise ValueError("--new-context is the context of a seal, but the target gets no seal")
         sealing["new_context"] = key_context(new_context)
     before = os.path.getsize(source)
     with progress_bar(sys.stderr, target) as progress:
-        chain: Any = codecs or "auto"
-        binpickle.repack(source, target, mappable=mappable, codecs=chain, progress=progress, **sealing)
+        binpickle.repack(source, target, mappable=mappable, codecs=codecs or "auto", progress=progress, **sealing)
     after = os.path.getsize(target)
     share = share_text(after, before)
     open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")
@@ -180,25 +177,25 @@ def repack(
 
 
 def extract_stream(file: str, out: str, key_files: Sequence[str] | None = None, context: str | None = None) -> int:
-    """Write the pickle stream of a file to another, for scanners.
+    """Write the pickle stream of a file to another file, for scanners.
 
     Args:
         file: path of the file.
         out: path to write to, or `-` for stdout.
-        key_files: paths of keys that the file must be sealed with one of.
-        context: what the seal was made for.
+        key_files: paths of keys; the file must be sealed with one of them.
+        context: the context that the file was sealed in.
     """
     with BinPickleFile(file, **key_arguments(key_files, context)) as opened:
         stream = opened.stream()
     if not stream:
-        raise ValueError(f"{file}: it holds no object, and so no pickle stream")
+        raise ValueError(f"{file}: the file holds no object, and so no pickle stream")
     if out == "-":
         if sys.stdout.isatty():
             raise ValueError("a pickle stream is not for terminals: redirect the output, or name a file")
         sys.stdout.buffer.write(stream)
         return 0
     if os.path.exists(out) and os.path.samefile(file, out):
-        raise ValueError(f"{out}: it is the file to read from; name another one")
+        raise ValueError(f"{out}: this is the file to read from; name another file to write to")
     with open(out, "wb") as file_out:
         file_out.write(stream)
     return 0

@@ -1,6 +1,6 @@
-"""The command `inspect`: what a file would import, and whether all of that is trusted.
+"""The command `inspect`: which names a file would import, and whether all of them are trusted.
 
-Rule: names are shown whole and the untrusted ones first, so that no length and no number of others hides one.
+Rule: every name that is not trusted is shown, before all others, so that no number of other names hides it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from typing import Any, Iterable, Sequence
 
 import binpickle
 from binpickle import Inspection
+from binpickle.trust import GlobalUse
 
 from ..show.facts import seal_text
 from ..show.text import count_text, json_text, nbytes_text
 from .failures import print_error
 from .keys import key_arguments
+from .plain_screen import ROWS
 from .screen import open_screen
 
 __all__ = ["inspect", "trusted_names"]
 
-_ROWS = 20
 _SETS = ("pandas", "scipy", "sklearn")
+_REFUSED, _NAMED, _BUILT_IN = "not trusted", "trusted", "built in"
 
 
 def inspect(
@@ -35,14 +37,14 @@ def inspect(
 
     Args:
         file: path of the file.
-        trust: names as `module:qualname`, or of the curated sets: `sklearn`, `scipy`, `pandas`.
-        in_json: as JSON, for programs.
-        every: all names that are trusted, however many; the others are shown in any case.
-        key_files: paths of keys that the file must be sealed with one of.
-        context: what the seal was made for.
+        trust: names to trust, as `module:qualname`, or curated sets of names: `sklearn`, `scipy`, `pandas`.
+        in_json: print JSON for programs.
+        every: show all trusted names, however many there are; names that are not trusted are always shown.
+        key_files: paths of keys; the file must be sealed with one of them.
+        context: the context that the file was sealed in.
 
     Returns:
-        1 if something is not trusted, else 0.
+        1 if a name is not trusted, else 0.
     """
     trusted = trusted_names(trust or ())
     seen = binpickle.inspect(file, **key_arguments(key_files, context))
@@ -59,10 +61,10 @@ def inspect(
 
 
 def trusted_names(names: Iterable[str]) -> frozenset[str]:
-    """Return what `trusted=` takes for the names on the command line.
+    """Return the value of `trusted=` that the names on the command line stand for.
 
     Raises:
-        ValueError: a name is neither that of a curated set nor of the form `module:qualname`.
+        ValueError: a name is neither a curated set nor of the form `module:qualname`.
     """
     found: set[str] = set()
     for name in names:
@@ -75,11 +77,8 @@ def trusted_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-_REFUSED, _NAMED, _BUILT_IN = "not trusted", "trusted", "built in"
-
-
 def _states(seen: Inspection, trusted: frozenset[str]) -> list[str]:
-    """Return for each global of a file who vouches for it."""
+    """Return for each global of a file whether it is trusted, and by whom: built in, or named by the user."""
     refused, foreign = ({use.name for use in seen.untrusted(names)} for names in (trusted, ()))
     return [_REFUSED if use.name in refused else _NAMED if use.name in foreign else _BUILT_IN for use in seen.globals]
 
@@ -87,13 +86,11 @@ def _states(seen: Inspection, trusted: frozenset[str]) -> list[str]:
 def _show(path: str, seen: Inspection, states: list[str], every: bool) -> None:
     screen = open_screen(sys.stdout)
     screen.facts(_facts(path, seen))
-    rows = [(state, f"{use.name} at {use.offset}, {_used_as(use.uses)}") for use, state in zip(seen.globals, states)]
-    for wanted in (_REFUSED, _NAMED, _BUILT_IN):
-        found = [row for row in rows if row[0] == wanted]
-        shown = found if every or wanted == _REFUSED else found[:_ROWS]
-        screen.facts(shown)
-        if len(found) > len(shown):
-            screen.line(f"... and {len(found) - len(shown):,} more, {wanted}; --all shows them")
+    for state in (_REFUSED, _NAMED, _BUILT_IN):
+        uses = [use for use, found in zip(seen.globals, states) if found == state]
+        shown = uses if every or state == _REFUSED else uses[:ROWS]
+        screen.facts([(state, f"{use.name} at {use.offset}, {' and '.join(use.uses) or 'dropped'}") for use in shown])
+        screen.more(len(uses) - len(shown), f", {state}")
 
 
 def _facts(path: str, seen: Inspection) -> list[tuple[str, str]]:
@@ -106,10 +103,6 @@ def _facts(path: str, seen: Inspection) -> list[tuple[str, str]]:
         ("seal", seal_text(seen.authenticated) if seen.sealed else "none"),
         ("imports", count_text(len(seen.globals), "name")),
     ]
-
-
-def _used_as(uses: Sequence[str]) -> str:
-    return " and ".join(uses) or "dropped"
 
 
 def _as_json(path: str, seen: Inspection, states: list[str]) -> dict[str, Any]:
@@ -130,6 +123,6 @@ def _as_json(path: str, seen: Inspection, states: list[str]) -> dict[str, Any]:
     }
 
 
-def _global_json(use: Any, state: str) -> dict[str, Any]:
+def _global_json(use: GlobalUse, state: str) -> dict[str, Any]:
     where = {"module": use.module, "qualname": use.qualname, "offset": use.offset}
     return {**where, "uses": list(use.uses), "state": state}

@@ -11,7 +11,10 @@ from typing import Sequence, TextIO
 from ..show.facts import Piece
 from ..show.text import printable, shorten
 
-__all__ = ["Screen", "cell_text", "fact_text"]
+__all__ = ["ROWS", "Screen", "cell_text", "fact_text"]
+
+ROWS = 20
+"""How many rows of one kind a command shows by default. Nobody reads more; `--all` and `--json` are for a search."""
 
 # A longer text of a file is cut off, so that a single text cannot fill the screen.
 _LONGEST_CELL = 32
@@ -36,6 +39,11 @@ class Screen:
         """Write names, each with its text."""
         for name, text in pairs:
             print(printable(name), fact_text(text), sep="\t", file=self._stream)
+
+    def more(self, count: int, detail: str = "") -> None:
+        """Say how many rows are left out, if any are; `--all` shows them."""
+        if count > 0:
+            self.line(f"... and {count:,} more{detail}; --all shows them")
 
     def drawing(self, pieces: Sequence[Piece]) -> None:
         """Draw the pieces of a file; plain text has no drawing."""

@@ -1,19 +1,19 @@
-"""What is shown of an open file, whoever shows it: facts, rows of a table, pieces of a drawing, and all of it as JSON.
+"""What is shown of a file, whoever shows it: facts, rows of tables, the pieces of a drawing, and all of it as JSON.
 
-Rule: text is given as the file has it; the one who shows it escapes it (see `words.printable`).
+Rule: values in, text out. Text from a file is returned as the file has it; whoever shows the text escapes it (see
+`text.printable`).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from .text import codecs_text, count_text, ids_text, nbytes_text, order_text, shape_text, share_text
 
 if TYPE_CHECKING:
-    from .. import BinPickleFile
-    from ..reading.description import Buffer, Total
+    from ..reading.description import Buffer, Summary, Total
 
 __all__ = [
     "BUFFER_COLUMNS",
@@ -33,17 +33,18 @@ __all__ = [
 BUFFER_COLUMNS = ("#", "dtype", "shape", "order", "bytes", "stored", "ratio", "codecs", "offset")
 """Titles of the columns that `buffer_row` fills."""
 TOTAL_COLUMNS = ("buffers", "bytes", "stored", "ratio")
-"""Titles of the columns that `total_rows` fills, after that of the names."""
+"""Titles of the columns that `total_rows` fills, after the first column, which has the names."""
 NUMBERS = frozenset(["#", "buffers", "bytes", "stored", "ratio", "offset"])
 """Titles of the columns that hold numbers, which are aligned to the right."""
 
-# A piece of a drawing that is smaller than this part of the file cannot be told from its edges.
+# Nobody can tell a piece that is a smaller part of the file from the edges of its neighbours.
 _SMALLEST_PIECE = 0.02
 _MARKS = "ABCDEFGHIJKL"
 _BUFFER_COLOURS = ["#4fa3d1", "#7bb661", "#c77dba", "#e07b5a", "#4db6ac", "#8f8fd9"]
 COLOURS = dict(zip("s+." + _MARKS, ["#d9a441", "#9aa5b1", "#c9cdd2", *2 * _BUFFER_COLOURS]))
 """The colour of each mark. All are of middle lightness: they stand out from white and from black, and black letters
 stand out from them."""
+
 _CHECKSUMS = {"adler32": "Adler-32 checksums", "sha256": "SHA-256 digests", "xxh3-128": "XXH3-128 checksums"}
 
 
@@ -64,18 +65,17 @@ class Piece:
     label: str
     share: str
     stored_nbytes: int
-    nbytes: int | None = None
+    nbytes: int | None
 
 
-def pieces(opened: BinPickleFile) -> list[Piece]:
+def pieces(summary: Summary, buffers: Sequence[Buffer]) -> list[Piece]:
     """Return the pieces of a file: the stream, the large buffers by number, the other buffers, and the rest."""
-    summary, buffers = opened.summary, opened.buffers
     enough = max(1, math.ceil(_SMALLEST_PIECE * summary.size))
     large = sorted(n for n in summary.largest(len(_MARKS)) if summary.stored[n] >= enough)
     own = [(mark, f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
+    others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
     stored = summary.buffers.stored_nbytes - sum(item[2] for item in own)
     nbytes = summary.buffers.nbytes - sum(item[3] for item in own)
-    others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
     found: list[tuple[str, str, int, int | None]] = [
         ("s", "pickle stream", summary.stream.stored_nbytes, summary.stream.nbytes),
         *own,
@@ -89,54 +89,48 @@ def pieces(opened: BinPickleFile) -> list[Piece]:
     ]
 
 
-def facts(path: str, opened: BinPickleFile, authenticated: bool = False) -> list[tuple[str, str]]:
-    """Return what is to be said of a file as a whole, as names and texts.
+def facts(path: str, summary: Summary, authenticated: bool = False) -> list[tuple[str, str]]:
+    """Return the facts of a file as a whole, as names and texts.
 
     Args:
-        path: of the file.
-        opened: the file.
-        authenticated: whether it was opened with a key.
+        path: the path of the file.
+        summary: the summary of the file.
+        authenticated: whether the file was opened with a key.
     """
-    summary = opened.summary
     stream, buffers = summary.stream, summary.buffers
+    kept = f"{nbytes_text(buffers.nbytes)}, stored in {nbytes_text(buffers.stored_nbytes)}"
     found = [
         ("file", path),
         ("format", f"version {summary.version}"),
         ("size", f"{nbytes_text(summary.size)}, {share_text(summary.size, summary.nbytes)} of what it holds"),
         ("stream", f"{nbytes_text(stream.nbytes)}, stored in {nbytes_text(stream.stored_nbytes)}"),
-        (
-            "buffers",
-            f"{buffers.count:,}: {nbytes_text(buffers.nbytes)}, stored in {nbytes_text(buffers.stored_nbytes)}",
-        ),
-        ("mappable", mapping_text(opened)),
+        ("buffers", f"{buffers.count:,}: {kept}"),
+        ("mappable", mapping_text(summary)),
         ("checks", _CHECKSUMS[summary.checksum]),
+        ("seal", seal_text(authenticated) if summary.is_sealed else ""),
+        ("digest", summary.root_digest.hex() if summary.root_digest is not None else ""),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in summary.libraries.items())),
     ]
-    if opened.is_sealed:
-        found.append(("seal", seal_text(authenticated)))
-    if opened.root_digest is not None:
-        found.append(("digest", opened.root_digest.hex()))
-    libraries = ", ".join(f"{name} {version}" for name, version in opened.libraries.items())
-    return found + [("libraries", libraries)] * bool(libraries)
+    return [(name, text) for name, text in found if text]
 
 
 def seal_text(authenticated: bool) -> str:
-    """Return what is known of a seal that a file or folder has."""
+    """Return what is known of the seal of a file or folder that has a seal."""
     return "good" if authenticated else "there is one, which was not checked: no key was given"
 
 
-def mapping_text(opened: BinPickleFile) -> str:
+def mapping_text(summary: Summary) -> str:
     """Return how much of a file can be mapped into memory."""
-    buffers = opened.summary.buffers
-    raw = opened.summary.by_codecs.get(())
+    buffers, raw = summary.buffers, summary.by_codecs.get(())
     if not buffers.nbytes:
         return "there is nothing to map"
-    if opened.is_mappable:
+    if summary.is_mappable:
         return "yes"
     return f"{nbytes_text(raw.nbytes)} of {nbytes_text(buffers.nbytes)}" if raw and raw.nbytes else "no"
 
 
 def buffer_row(n: int, buffer: Buffer) -> tuple[str, ...]:
-    """Return a buffer as a row of a table, the columns as in `BUFFER_COLUMNS`."""
+    """Return buffer number `n` as a row of a table with the columns `BUFFER_COLUMNS`."""
     return (
         str(n),
         "bytes" if buffer.dtype is None else str(buffer.dtype),
@@ -150,33 +144,36 @@ def buffer_row(n: int, buffer: Buffer) -> tuple[str, ...]:
     )
 
 
-def total_rows(totals: Mapping[Any, Total]) -> list[tuple[str, ...]]:
-    """Return the rows of a table of totals by codecs or dtype: name, buffers, bytes, stored, ratio."""
-    rows: list[tuple[str, ...]] = []
-    for key, total in totals.items():
-        name = ids_text(key) if isinstance(key, tuple) else key or "bytes"
-        ratio = share_text(total.stored_nbytes, total.nbytes)
-        rows.append((name, f"{total.count:,}", nbytes_text(total.nbytes), nbytes_text(total.stored_nbytes), ratio))
-    return rows
+def total_rows(totals: Mapping[tuple[str, ...], Total] | Mapping[str | None, Total]) -> list[tuple[str, ...]]:
+    """Return totals by codecs or by dtype as rows of a table: the name, then the columns `TOTAL_COLUMNS`."""
+    return [
+        (
+            ids_text(key) if isinstance(key, tuple) else key or "bytes",
+            f"{total.count:,}",
+            nbytes_text(total.nbytes),
+            nbytes_text(total.stored_nbytes),
+            share_text(total.stored_nbytes, total.nbytes),
+        )
+        for key, total in totals.items()
+    ]
 
 
-def as_json(path: str, opened: BinPickleFile) -> dict[str, Any]:
-    """Return all that `info` shows, of all buffers, as values that JSON knows."""
-    summary = opened.summary
+def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str, Any]:
+    """Return everything that `info` shows, with all buffers, as values that JSON can hold."""
     return {
         "path": path,
         "version": summary.version,
         "size": summary.size,
         "nbytes": summary.nbytes,
         "ratio": _ratio(summary.size, summary.nbytes),
-        "mappable": opened.is_mappable,
+        "mappable": summary.is_mappable,
         "checksum": summary.checksum,
-        "sealed": opened.is_sealed,
-        "root_digest": opened.root_digest.hex() if opened.root_digest is not None else None,
-        "metadata": dict(opened.metadata),
-        "libraries": dict(opened.libraries),
+        "sealed": summary.is_sealed,
+        "root_digest": summary.root_digest.hex() if summary.root_digest is not None else None,
+        "metadata": dict(summary.metadata),
+        "libraries": dict(summary.libraries),
         "stream": {"nbytes": summary.stream.nbytes, "stored_nbytes": summary.stream.stored_nbytes},
-        "buffers": [_buffer_json(n, buffer) for n, buffer in enumerate(opened.buffers)],
+        "buffers": [_buffer_json(n, buffer) for n, buffer in enumerate(buffers)],
         "by_codecs": [{"codecs": list(ids), **vars(total)} for ids, total in summary.by_codecs.items()],
         "by_dtype": [{"dtype": dtype, **vars(total)} for dtype, total in summary.by_dtype.items()],
     }
@@ -201,7 +198,7 @@ def _ratio(stored: int, nbytes: int) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value from a codec spec as JSON can hold it: bytes, odd keys and infinities as Python writes them."""
+    """Return a value of a codec spec as JSON can hold it: bytes, odd keys and infinities as Python writes them."""
     if isinstance(value, dict):
         return {key if isinstance(key, str) else repr(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

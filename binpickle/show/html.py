@@ -1,7 +1,7 @@
-"""An open file as a notebook shows it: a drawing of what takes the room, and how far the largest buffers shrank.
+"""A file as a notebook shows it: a drawing of what takes the room, and how far the largest buffers shrank.
 
-Rule: HTML that needs nothing else, neither style sheets nor scripts. Colours of text and background are the page's own,
-so that it fits light and dark ones. Every text passes `_text`.
+Rule: values in, HTML out, which needs neither style sheets nor scripts. Text and background keep the colours of the
+page, so that the HTML fits light and dark pages. Every text passes `_text`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from .facts import BUFFER_COLUMNS, COLOURS, NUMBERS, Piece, buffer_row, mapping_
 from .text import nbytes_text, printable, share_text, shorten
 
 if TYPE_CHECKING:
-    from .. import BinPickleFile
-    from ..reading.description import Buffer
+    from ..reading.description import Buffer, Summary
 
 __all__ = ["file_html"]
 
 _ROWS = 10
 _MOST_PAIRS = 20
 _LONGEST_TEXT = 100
-# A block of a smaller part of the whole is narrower than a letter.
+# A block of a smaller part of the file is narrower than a letter.
 _ROOM_FOR_MARK = 0.015
 
 _LINE = "1px solid rgba(128,128,128,.4)"
@@ -30,18 +29,22 @@ _FAINT = "opacity:.75"
 _BLOCK = "color:#000;text-align:center;overflow:hidden"
 
 
-def file_html(opened: BinPickleFile) -> str:
-    """Return HTML that shows an open file; nothing of it is unpickled or decoded."""
-    found = pieces(opened)
-    parts = [_heading(opened), _bar(found), _legend(found), _table(opened)]
-    parts += [_pairs("Metadata", opened.metadata), _pairs("Written with", opened.libraries)]
+def file_html(summary: Summary, buffers: Sequence[Buffer]) -> str:
+    """Return HTML that shows a file.
+
+    Args:
+        summary: the summary of the file.
+        buffers: all buffers of the file; only the largest are asked for.
+    """
+    found = pieces(summary, buffers)
+    parts = [_heading(summary), _bar(found), _legend(found), _table(summary, buffers)]
+    parts += [_pairs("Metadata", summary.metadata), _pairs("Written with", summary.libraries)]
     return f'<div style="max-width:60em;line-height:1.5;font-size:.9em;overflow-wrap:anywhere">{"".join(parts)}</div>'
 
 
-def _heading(opened: BinPickleFile) -> str:
-    summary = opened.summary
+def _heading(summary: Summary) -> str:
     share = share_text(summary.size, summary.nbytes)
-    words = f"{nbytes_text(summary.size)}, {share} of what it holds · mappable: {mapping_text(opened)}"
+    words = f"{nbytes_text(summary.size)}, {share} of what it holds · mappable: {mapping_text(summary)}"
     name = _text(summary.name or "bytes")
     return f'<div><b>{name}</b> <span style="{_FAINT}">{_text(f"format {summary.version} · {words}")}</span></div>'
 
@@ -72,28 +75,27 @@ def _legend(found: Sequence[Piece]) -> str:
     return f"<div>{' '.join(items)}</div>"
 
 
-def _table(opened: BinPickleFile) -> str:
-    buffers, count = opened.buffers, opened.summary.buffers.count
-    numbers = opened.summary.largest(_ROWS)
+def _table(summary: Summary, buffers: Sequence[Buffer]) -> str:
+    numbers = summary.largest(_ROWS)
     if not numbers:
         return ""
     head = "".join(_cell("th", title, _text(title)) for title in BUFFER_COLUMNS)
     rows = "".join(f"<tr>{_row(n, buffers[n])}</tr>" for n in numbers)
-    closing = f'<div style="{_FAINT}">... and {count - len(numbers):,} more</div>' if count > len(numbers) else ""
+    more = summary.buffers.count - len(numbers)
+    closing = f'<div style="{_FAINT}">... and {more:,} more</div>' if more else ""
     style = "border-collapse:collapse;margin:.6em 0 .2em;font-size:1em"
     return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{closing}'
 
 
 def _row(n: int, buffer: Buffer) -> str:
-    texts = map(_text, buffer_row(n, buffer))
     gauge = _gauge(buffer.stored_nbytes / buffer.nbytes) if buffer.nbytes else ""
-    cells = dict(zip(BUFFER_COLUMNS, texts))
+    cells = dict(zip(BUFFER_COLUMNS, map(_text, buffer_row(n, buffer))))
     cells["ratio"] = f'{gauge}<span style="display:inline-block;width:3.8em">{cells["ratio"]}</span>'
     return "".join(_cell("td", title, content) for title, content in cells.items())
 
 
 def _gauge(ratio: float) -> str:
-    """Return a small bar, filled as far as what is left of a buffer."""
+    """Return a small bar, filled by the share of a buffer's bytes that is left in the file."""
     filled = f'<span style="display:block;height:100%;width:{min(ratio, 1):.1%};background:{COLOURS["A"]}"></span>'
     style = f"display:inline-block;width:4em;height:.7em;border:{_LINE};text-align:left"
     return f'<span style="{style}">{filled}</span>'
@@ -113,5 +115,5 @@ def _pairs(title: str, pairs: Mapping[str, str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text as HTML that shows it and nothing else."""
+    """Return HTML that shows a text and does nothing else."""
     return escape(printable(shorten(text, _LONGEST_TEXT)))

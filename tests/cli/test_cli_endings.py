@@ -30,7 +30,7 @@ import binpickle
         (1, "repack model.bpk no/new.bpk", "No such file"),
         (1, "repack model.bpk new.bpk --codec nonsense", "nonsense"),
         (1, "repack model.bpk -", "a file of that name is ./-"),
-        (1, "extract-stream model.bpk model.bpk", "model.bpk: it is the file to read from"),
+        (1, "extract-stream model.bpk model.bpk", "model.bpk: this is the file to read from"),
         (1, "extract-stream model.bpk no/out", "no/out: No such file or directory"),
         (1, "extract-stream text out", "text: not a BinPickle file"),
         (2, "", "arguments are required: COMMAND"),
