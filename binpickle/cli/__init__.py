@@ -1,1 +1,4 @@
-"""The command `binpickle`. It uses the public interface only."""
+"""The command `binpickle`.
+
+Rule: it uses only names of BinPickle that its users can use, and what `show` offers its screens.
+"""

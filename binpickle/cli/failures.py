@@ -1,4 +1,7 @@
-"""How the command line says what went wrong: one line on stderr."""
+"""Failures as one line on stderr.
+
+Rule: the line holds printable text only, and names a Python exception only where its message does not explain itself.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from ..show.text import printable
 
 __all__ = ["error_text", "print_error"]
 
-# Their texts are written for whoever gave the arguments; the text of another exception needs its name.
-_SPEAKING = (BinPickleError, OSError, ValueError, TypeError, ImportError)
+# The messages of these are written for whoever gave the arguments; other messages need the name of their exception.
+_READABLE = (BinPickleError, OSError, ValueError, TypeError, ImportError)
 
 
 def print_error(text: str) -> None:
@@ -21,12 +24,10 @@ def print_error(text: str) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """Return what an exception says, without Python's names where it needs none."""
+    """Return the message of an exception, for users who do not know Python."""
     if isinstance(error, OSError) and error.strerror:
         name = error.filename
-        return (
-            error.strerror
-            if name is None
-            else f"{os.fsdecode(name) if isinstance(name, bytes) else name}: {error.strerror}"
-        )
-    return str(error) if isinstance(error, _SPEAKING) and str(error) else f"{type(error).__name__}: {error}"
+        if name is None:
+            return error.strerror
+        return f"{os.fsdecode(name) if isinstance(name, bytes) else name}: {error.strerror}"
+    return str(error) if isinstance(error, _READABLE) and str(error) else f"{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
-"""What the command line does with a folder: it hands over to `binpickle_dask`, imported only then.
+"""Folders on the command line, which `binpickle_dask` reads.
 
-Rule: only the store is used. It needs no dask, and what is used of it unpickles nothing. It is imported by name, so
-that the types of this package can be checked without those of that one.
+Rule: `binpickle_dask.store` alone is used, which needs no dask and unpickles nothing here. It is imported by name and
+only for a folder, so that this package works, and its types can be checked, without `binpickle_dask`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["find_errors", "folder_facts", "folder_json"]
 
 
 def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of the newest snapshot in a folder, as values that JSON knows.
+    """Return the facts of the newest snapshot in a folder, as values that JSON can hold.
 
     Args:
-        folder: its path.
-        sealing: `key` and `context`, or nothing, see `keys.folder_arguments`.
+        folder: the path of the folder.
+        sealing: `key` and `context`, or nothing, as `keys.folder_arguments` returns them.
     """
     store = _open(folder, sealing)
     return {
@@ -40,7 +40,7 @@ def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the same as names and texts, without what this kind of collection does not have."""
+    """Return the facts of `folder_json` as names and texts, without those that this kind of collection lacks."""
     found = folder_json(folder, sealing)
     facts = [
         ("folder", folder),
@@ -58,7 +58,7 @@ def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str
 
 
 def find_errors(folder: str, sealing: Mapping[str, Any], progress: Callable[[int, int], Any] | None) -> list[str]:
-    """Compare all stored bytes in a folder with their checksums; return what is wrong, in words."""
+    """Compare all stored bytes in a folder with their checksums; return the errors in words."""
     errors: list[str] = _open(folder, sealing).verify(progress=progress)
     return errors
 
@@ -67,7 +67,9 @@ def _open(folder: str, sealing: Mapping[str, Any]) -> Any:
     try:
         store = import_module("binpickle_dask.store")
     except ImportError as error:
-        raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
+        raise ImportError(
+            f"{folder} is a folder, which binpickle[dask] reads; that is not installed: {error}"
+        ) from None
     return store.open_bpk(folder, **sealing)
 
 

@@ -1,6 +1,6 @@
-"""Keys in files, whose bytes they are, and the context that they are used in: for the command line, and for workers.
+"""The options `--key-file` and `--context` as arguments of functions.
 
-Rule: a key is never an argument, which every process of the machine can read, nor does it travel.
+Rule: a key is the content of a file and never an argument of the command, which every process of the machine can read.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ def key_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[
     """Return the arguments `key` and `context` for a function of BinPickle.
 
     Args:
-        key_files: paths, one a key; none or `None` asks for no seal.
-        context: what the seal was made for.
+        key_files: paths of files that hold a key each; empty or `None` asks for no seal.
+        context: the context that the file was sealed in.
+
+    Returns:
+        The keys as bytes under `key`, and `context`; empty if no seal is asked for.
 
     Raises:
-        ValueError: there is a context and no key, so that nothing would be compared with it; a file is no key.
+        ValueError: there is a context and no key that could check it, or a file holds no key.
         OSError: a key file cannot be read.
     """
     found = folder_arguments(key_files, context)
@@ -29,22 +32,25 @@ def key_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[
 
 
 def folder_arguments(key_files: Sequence[str] | None, context: str | None) -> dict[str, Any]:
-    """Return the same for a function of `binpickle_dask`, which takes keys by their paths.
+    """Return the arguments `key` and `context` for a function of `binpickle_dask`, which takes keys by their paths.
 
     Args:
-        key_files: paths, one a key; none or `None` asks for no seal.
-        context: what the seals were made for.
+        key_files: paths of files that hold a key each; empty or `None` asks for no seal.
+        context: the context that the folder was sealed in.
+
+    Returns:
+        The paths under `key`, and `context`; empty if no seal is asked for.
 
     Raises:
-        ValueError: there is a context and no key, so that nothing would be compared with it.
+        ValueError: there is a context and no key that could check it.
     """
     if not key_files:
         if context is not None:
-            raise ValueError("--context says what a seal was made for, which only --key-file can check")
+            raise ValueError("--context is the context of a seal, which only --key-file can check")
         return {}
     return {"key": list(key_files), "context": key_context(context or "")}
 
 
 def key_context(text: str) -> bytes:
-    """Return the bytes of a context: those that the shell gave, as a rule UTF-8."""
+    """Return the bytes that the shell gave for a context, as a rule UTF-8."""
     return os.fsencode(text)

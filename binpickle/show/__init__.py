@@ -1,1 +1,4 @@
-"""What people are shown of a file: facts and rows, as text and as HTML."""
+"""A file as people are shown it: facts and rows, as text and as HTML.
+
+Rule: values in, values out; nothing here opens a file.
+"""

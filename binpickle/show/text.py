@@ -1,6 +1,6 @@
-"""Numbers and foreign text as words that are safe to show.
+"""Numbers and text from files as words that are safe to show.
 
-Rule: whatever comes from a file or a file name goes through `printable` before it reaches a terminal or a notebook.
+Rule: text of a file or a file name goes through `printable` before it reaches a terminal or a notebook.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _ELLIPSIS = "..."
 
 
 def printable(text: str) -> str:
-    r"""Return text with all that acts on a terminal, or reorders or hides what is shown, written out as `\x1b` is.
+    r"""Return text in which each character that could act on a terminal, or reorder or hide text, is escaped: `\x1b`.
 
-    That is all that `str.isprintable` excludes: control characters (C0, C1, DEL), line ends, bidirectional overrides
-    and isolates, zero-width characters, unassigned ones, and the lone surrogates of undecodable file names.
+    These are the characters that `str.isprintable` excludes: control characters (C0, C1, DEL), tabs and line ends,
+    bidirectional overrides and isolates, zero-width and unassigned characters, and the lone surrogates of undecodable
+    file names.
     """
     if text.isprintable():
         return text
@@ -37,7 +38,7 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Return text of at most `width` characters, ending in an ellipsis if some was cut off."""
+    """Return text of at most `width` characters, which ends in an ellipsis if the text was longer."""
     return text if len(text) <= width else text[: width - len(_ELLIPSIS)] + _ELLIPSIS
 
 
@@ -60,7 +61,7 @@ def count_text(count: int, noun: str) -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    """Return a part in percent of the whole; nothing where there is no whole."""
+    """Return a part in percent of the whole; an empty text if the whole is 0."""
     if not whole:
         return ""
     percent = 100 * part / whole
@@ -70,27 +71,27 @@ def share_text(part: int, whole: int) -> str:
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
-    """Return a shape as Python writes it; nothing for plain bytes."""
+    """Return a shape as Python writes it; an empty text for plain bytes."""
     return "" if shape is None else str(tuple(shape))
 
 
 def json_text(value: Any) -> str:
-    """Return JSON in ASCII, control characters written out, so that it is safe to show as it is."""
+    """Return JSON in ASCII with control characters escaped, so that it is safe to show as it is."""
     return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")
 
 
-def order_text(order: Any) -> str:
-    """Return `C`, `F`, or the axes, slowest first, of other orders; nothing for plain bytes."""
+def order_text(order: str | Sequence[int] | None) -> str:
+    """Return `C`, `F`, or for other orders the axes, slowest first; an empty text for plain bytes."""
     if order is None or isinstance(order, str):
         return order or ""
     return ",".join(str(axis) for axis in order)
 
 
 def codecs_text(codecs: Sequence[Mapping[str, Any]]) -> str:
-    """Return the ids of a codec chain in encode order; `raw` for none."""
+    """Return the ids of a codec chain in encode order; `raw` for a chain without codecs."""
     return ids_text([str(spec.get("id")) for spec in codecs])
 
 
 def ids_text(ids: Sequence[str]) -> str:
-    """Return codec ids in encode order as one word; `raw` for none."""
+    """Return codec ids in encode order as one word; `raw` if there are none."""
     return "+".join(ids) or "raw"

@@ -61,7 +61,7 @@ def test_good_seals(run: Run, sealed: str, arguments: str, words: str) -> None:
         ("{} sealed.bpk {out} --key-file short", "a key must have at least 32 bytes"),
         ("{} sealed.bpk {out} --key-file long", "long: it is no key file"),
         ("{} sealed.bpk {out} --key-file nowhere", "nowhere: No such file or directory"),
-        ("{} sealed.bpk {out} --context x", "--context says what a seal was made for"),
+        ("{} sealed.bpk {out} --context x", "--context is the context of a seal"),
     ],
 )
 @pytest.mark.parametrize("command", ["info", "inspect", "verify", "repack", "extract-stream"])
