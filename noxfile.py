@@ -1,8 +1,10 @@
-"""What a developer runs, one verb a session: `nox -s demo`, `nox -s tests`, `nox -l` for all of them.
+"""The commands of a developer, one verb a session: `nox -s demo`, `nox -s tests`, `nox -l` for all of them.
 
 Rule: a session makes its own environment from `pyproject.toml`, and needs nothing set up beforehand.
 """
 
+import os
+import shutil
 import sys
 
 import nox
@@ -10,11 +12,18 @@ import nox
 nox.needs_version = ">=2025.2.9"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+COMING_PYTHONS = ["3.14", "3.14t"]  # not promised yet: their tests may fail
+
+# One worker for each core. `tests/conftest.py` keeps the tests that share a cluster in one worker.
+IN_PARALLEL = ["-n", "logical", "--maxprocesses", "8", "--dist", "loadgroup"]
 
 
 def install(session: nox.Session, group: str) -> None:
     """Install BinPickle and one of its dependency groups."""
-    session.install(".", *nox.project.dependency_groups(PROJECT, group))
+    # Without this option uv installs a wheel from its cache, although the sources have changed since.
+    rebuild = ["--reinstall-package=binpickle"] if session.venv_backend == "uv" else []
+    session.install(*rebuild, ".", *nox.project.dependency_groups(PROJECT, group))
 
 
 @nox.session(default=False)
@@ -26,19 +35,32 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the Python that runs nox; `tests-3.7` and so on, on another."""
+    """Run all tests in parallel on the Python that runs nox, or pytest with the arguments given after `--`."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
+    # The long runs are as long as in CI on one Python only.
+    env = {"BINPICKLE_BRIEF": "1"} if session.python else {}
+    session.run("pytest", *(session.posargs or IN_PARALLEL), env=env)
 
 
-for version in nox.project.python_versions(PROJECT):
-    # The standard library's venv, because virtualenv has given up the oldest of these versions.
-    nox.session(tests.func, python=version, name=f"tests-{version}", venv_backend="venv", default=False)
+for version in PYTHONS + COMING_PYTHONS:
+    # The default is the standard library's venv, because virtualenv no longer supports the oldest of these versions.
+    backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "venv")
+    nox.session(tests.func, python=version, name=f"tests-{version}", venv_backend=backend, default=False)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Measure the lines and branches of both packages that the tests run."""
+    install(session, "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or IN_PARALLEL))
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and layout of the code."""
+    """Check the style, the names and the docstrings of the code, and its layout."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -46,7 +68,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, and of the interface as its users see it."""
+    """Check the types of both packages, and of the public interface as users call it."""
     install(session, "types")
     session.run("mypy")
 
@@ -61,16 +83,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure against the peers, quickly by default."""
+    """Compare speed and memory with the peers, in a few minutes by default."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def cross(session: nox.Session) -> None:
-    """Load under NumPy 2 what NumPy 1 wrote, and the reverse."""
+    """Load files of NumPy 1 under NumPy 2, and files of NumPy 2 under NumPy 1."""
     if sys.version_info >= (3, 13):
-        session.skip("NumPy 1 is there for Python 3.12 and older only: run nox with one of these")
+        session.skip("NumPy 1 has no wheels for Python 3.13 and newer: run nox with an older Python")
     session.install(".")
     folder = session.create_tmp()
     for release, others in [("1", ""), ("2", "1"), ("1", "2")]:
@@ -86,12 +108,12 @@ def oldest_dask(session: nox.Session) -> None:
     install(session, "tests")
     wanted = PROJECT["project"]["optional-dependencies"]["dask"]
     session.install(*(requirement.replace(">=", "==") + ".*" for requirement in wanted))
-    session.run("pytest", "tests/dask")
+    session.run("pytest", *IN_PARALLEL, "tests/dask")
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Change files and pickle streams at random, for an hour, and look at them in every safe way."""
+    """Change files and pickle streams at random for an hour, and read them in every safe way."""
     install(session, "fuzz")
     session.run("python", "-m", "reliability", "fuzz", *(session.posargs or ["--seconds", "1800"]))
     session.run("python", "-m", "reliability", "page")
@@ -99,7 +121,20 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def crash(session: nox.Session) -> None:
-    """Kill writers ten thousand times, and read what others replace."""
+    """Kill writers ten thousand times, and read files while other processes replace them."""
     install(session, "fuzz")
     session.run("python", "-m", "reliability", "crash", *session.posargs)
     session.run("python", "-m", "reliability", "page")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the files of a release into `dist`, and check them; `-- v1.0.0` also compares the version with that tag."""
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", "dist/*")
+    for tag in session.posargs:
+        version = tag[1:] if tag.startswith("v") else tag
+        if not os.path.exists(f"dist/binpickle-{version}-py3-none-any.whl"):
+            session.error(f"the tag {tag} is not the version in binpickle/__init__.py")

@@ -1,4 +1,7 @@
-"""What holds for every test: it leaks no file descriptor and no thread, and Hypothesis repeats itself in CI."""
+"""Rules for every test: it leaks no file descriptor and no thread, and in CI Hypothesis repeats itself.
+
+`pyproject.toml` sets the time limit of a test, and pytest-timeout enforces it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from typing import Callable, Iterator
 import hypothesis
 import pytest
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job that a script put into the background
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell sets this for a job in the background of a script
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OPEN_FILES = "/proc/self/fd"
-# Trio keeps an idle worker thread for ten seconds, for the next who needs one, whatever was run in it.
+# Trio keeps an idle worker thread for ten seconds, and its next caller uses the thread again.
 KEPT_BY_TRIO = "Trio thread"
 
 hypothesis.settings.register_profile("dev", deadline=None)
@@ -26,13 +29,13 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """The event loops that every test marked `anyio` runs on."""
+    """The event loop that a test marked `anyio` runs on: the test runs once on each."""
     return request.param
 
 
 @pytest.fixture(autouse=True)
 def no_leaked_threads() -> Iterator[None]:
-    """Fail a test after which a thread runs that it started."""
+    """Fail a test that leaves a thread running."""
     before = _threads()
     yield
     leaked = _left(_threads, before)
@@ -41,7 +44,7 @@ def no_leaked_threads() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> Iterator[None]:
-    """Fail a test after which a file is open that it opened. Seen on Linux only."""
+    """Fail a test that leaves a file open. Only Linux lists the open files, so other systems check nothing."""
     before = _descriptors()
     yield
     leaked = _left(_descriptors, before)
@@ -57,13 +60,13 @@ def _descriptors() -> set[object]:
     for descriptor in os.listdir(OPEN_FILES) if os.path.isdir(OPEN_FILES) else ():
         try:
             found.add((descriptor, os.readlink(f"{OPEN_FILES}/{descriptor}")))
-        except FileNotFoundError:  # the one that listed the folder
+        except FileNotFoundError:  # `listdir` had this descriptor open to list the folder
             continue
     return found
 
 
 def _left(look: Callable[[], set[object]], before: set[object], seconds: float = 2.0) -> set[object]:
-    """What was not there before, once cycles are collected and what is just ending had time to end."""
+    """Return what `look` finds and `before` lacks, after cycles are collected and threads had `seconds` to end."""
     end = time.monotonic() + seconds
     left = look() - before
     while left and time.monotonic() < end:

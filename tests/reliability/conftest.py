@@ -1,4 +1,8 @@
-"""The long runs of `reliability`, at sizes for every change; a tenth of that outside of CI."""
+"""The long runs of `reliability`, shortened for every change.
+
+Rule: CI runs them at the sizes that the tests give. Everyone else runs a tenth of that, and so does CI on further
+Pythons, where `noxfile.py` sets `BINPICKLE_BRIEF`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Callable
 
 import pytest
 
-# After what is installed: only `reliability` is to be found here.
+# At the end of the path, so that Python imports the installed packages and finds only `reliability` here.
 sys.path.append(str(Path(__file__).parents[2]))
 
 if not hasattr(os, "fork"):
@@ -18,5 +22,6 @@ if not hasattr(os, "fork"):
 
 @pytest.fixture(scope="session")
 def size() -> Callable[[int], int]:
-    """How much of the full size is run here."""
-    return lambda full: full if os.environ.get("CI") else -(-full // 10)
+    """Return a function from the full size of a run to the size to run here."""
+    is_full = os.environ.get("CI") and not os.environ.get("BINPICKLE_BRIEF")
+    return lambda full: full if is_full else -(-full // 10)

@@ -19,6 +19,7 @@ from reliability.targets import TARGETS, Broken
 # The seconds are a bound for slow machines; the inputs are what is meant.
 INPUTS = {"container": 8000, "stream": 40_000}
 SECONDS = 40
+GUIDED_SECONDS = 20
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -31,9 +32,9 @@ def test_changed_inputs(target: str, size: Callable[[int], int]) -> None:
 
 @pytest.mark.skipif(not is_there(), reason="atheris is not installed")
 @pytest.mark.parametrize("target", TARGETS)
-def test_led_by_coverage(target: str) -> None:
-    """Nor does an input that atheris was led to by the lines which others made run."""
-    run = guided(target, 20, seed=1)
+def test_led_by_coverage(target: str, size: Callable[[int], int]) -> None:
+    """No input that atheris finds by the coverage of earlier inputs crashes, hangs, or raises another error."""
+    run = guided(target, size(GUIDED_SECONDS), seed=1)
     assert run.inputs > 100, run.said
     assert not run.crashes, run.said
 
