@@ -1,6 +1,6 @@
-"""An open file, `BinPickleFile`: its object, its buffers one by one, and what it says of itself.
+"""An open file, `BinPickleFile`: its object, its buffers one by one, and its facts.
 
-Rule: opening checks structure and index; nothing is unpickled but by `load`.
+Rule: opening a file checks its structure and its index. Only `load` unpickles anything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
 
 import numpy as np
 
@@ -27,48 +27,46 @@ from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import Progress
+from .types import KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
 if TYPE_CHECKING:
     from .trust import GlobalUse
 
-__all__ = ["BinPickleFile", "MmapMode", "check_settings", "load_steps", "scan_globals"]
-
-MmapMode = Optional[str]
+__all__ = ["BinPickleFile", "check_settings", "load_steps", "scan_globals"]
 
 
 class BinPickleFile:
-    """An open file: its object, its buffers one by one, and what it says of itself.
+    """An open file: its object, its buffers one by one, and its facts.
 
-    Opening checks the structure and the index, and unpickles nothing. The file may be closed at any time: arrays that
-    were loaded or mapped live on. An open file of a path can be pickled; it is opened again on arrival, and refused if
-    it has changed.
+    Opening a file checks its structure and its index, and unpickles nothing. You may close it at any time: arrays that
+    were loaded or mapped live on. You may pickle an open file that was opened by its path and without a key. Unpickling
+    opens the file again, and refuses it if it has changed.
 
     Args:
         file: see `load`.
         mmap_mode: see `load`.
-        direct: as releases before 1.0 spell `mmap_mode="r"`; `"nowarn"` maps without a warning if nothing can be.
+        direct: the name of `mmap_mode="r"` in releases before 1.0; `"nowarn"` does not warn if nothing can be mapped.
         verify: see `load`.
         key: see `load`.
         context: see `load`.
         limits: see `load`.
 
     Raises:
-        FormatError: not a BinPickle file, truncated, inconsistent.
-        LimitError: it asks for more than `limits` allow.
-        IntegrityError: its index is damaged.
+        FormatError: the file is not a BinPickle file, is truncated or inconsistent.
+        LimitError: the file asks for more than `limits` allow.
+        IntegrityError: the index is damaged.
         AuthenticationError: a key is given, and the seal is missing or wrong.
         OSError: from the operating system, unchanged.
     """
 
     def __init__(
         self,
-        file: Any,
+        file: PathOrReadable,
         *,
         mmap_mode: MmapMode = None,
         direct: bool | str = False,
         verify: bool | None = None,
-        key: Any = None,
+        key: KeyLike | None = None,
         context: bytes = b"",
         limits: Limits | None = None,
     ):
@@ -114,13 +112,13 @@ class BinPickleFile:
         return _reopen, (self._source.path, digest, self._settings)
 
     def close(self) -> None:
-        """Close the file; twice is fine. Arrays that came from it live on; to read more is a `ValueError`."""
+        """Close the file; closing it twice is fine. Its arrays live on; reading more of it raises `ValueError`."""
         self._closed = True
         self._source.close()
 
     @property
     def header(self) -> Header:
-        """The header."""
+        """The header of the file."""
         return self._reader.header
 
     @property
@@ -135,12 +133,12 @@ class BinPickleFile:
 
     @property
     def codecs(self) -> tuple[tuple[Spec, ...], ...]:
-        """The distinct codec chains that chunks of the file have, as specs in encode order; an empty one is raw."""
+        """The distinct codec chains of the chunks, as specs in encode order; an empty chain means stored raw."""
         return self._reader.contents.chains
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the writer gave as `metadata`."""
+        """The writer's `metadata`."""
         return MappingProxyType(dict(self._reader.contents.metadata))
 
     @property
@@ -150,17 +148,17 @@ class BinPickleFile:
 
     @property
     def root_digest(self) -> bytes | None:
-        """32 bytes that identify all that is in the file; `None` if it was written without digests."""
+        """32 bytes that identify everything in the file; `None` if it was written without digests."""
         return self._reader.contents.root_digest
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the file has a seal; whether it is a good one shows when the file is opened with a key."""
+        """Whether the file has a seal; only opening it with a key tells whether the seal is good."""
         return self._reader.contents.sealed
 
     @property
     def is_mappable(self) -> bool:
-        """Whether every buffer is stored raw, so that all could be mapped."""
+        """Whether every buffer is stored raw, so that all can be mapped."""
         return self._reader.is_mappable
 
     @property
@@ -170,7 +168,7 @@ class BinPickleFile:
 
     @property
     def summary(self) -> Summary:
-        """The sizes of the file and its parts, added up."""
+        """The facts of the file, and the sizes of its parts added up."""
         return summarize(self._reader)
 
     @property
@@ -181,30 +179,39 @@ class BinPickleFile:
     def load(
         self,
         *,
-        trusted: Iterable[Any] | None = None,
+        trusted: Trusted | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Any:
-        """Load the object: see `load` for the arguments and what it raises."""
+        """Load the object.
+
+        Args:
+            trusted: see `load`.
+            threads: see `load`.
+            progress: see `load`.
+
+        Raises:
+            Exception: see `load`.
+        """
         with Crew(check_threads(threads)) as crew:
             return exhaust(load_steps(self, crew, progress, trusted))
 
     def array(self, i: int) -> np.ndarray:
-        """Return one buffer as an array, alone: nothing is unpickled, and only the chunks it touches are decoded.
+        """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
 
-        Safe on files of unknown origin: only codecs are used that are memory-safe on any input.
+        Safe on files of unknown origin: it uses only codecs that are memory-safe on any input.
 
         Args:
-            i: number of the buffer, as in `buffers`; negative ones count from the end.
+            i: the number of the buffer, as in `buffers`; negative numbers count from the end.
 
         Returns:
-            The array as it was dumped, where the file says what it was, else uint8, 1-d. Mapped if the file is mapped
-            and stores it raw, else in fresh, writable memory.
+            The array as it was dumped; for plain bytes uint8, 1-d. Mapped if the file is mapped and stores the buffer
+            raw, else in fresh, writable memory.
 
         Raises:
             IndexError: there is no such buffer.
             IntegrityError: a chunk is damaged.
-            CodecError: a chunk does not decode; its codec is not allowed here (Blosc: `load` decodes it).
+            CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
         """
         n = _number(i, len(self.buffers))
         contents, placement = self._reader.contents, self._reader.placement
@@ -220,22 +227,22 @@ class BinPickleFile:
         return _as_array(data, contents.kinds[contents.buffer_kinds[n]])
 
     def stream(self) -> bytes:
-        """Return the pickle stream, for scanners; empty in a file without an object.
+        """Return the pickle stream, for scanners; empty if the file holds no object.
 
         Raises:
-            IntegrityError: a chunk of it is damaged.
-            CodecError: a chunk of it does not decode, or its codec is not allowed here (see `array`).
+            IntegrityError: a chunk of the stream is damaged.
+            CodecError: a chunk of the stream does not decode, or its codec is not allowed here (see `array`).
         """
         with self._naming(), Crew(1) as crew:
             stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(stream.read())
 
     def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
-        """Compare all stored bytes with their checksums, decoding nothing; return what is wrong, in words.
+        """Compare all stored bytes with their checksums, decoding nothing; return a message for each damaged chunk.
 
         Args:
             threads: see `load`.
-            progress: see `load`; counts stored bytes.
+            progress: see `load`; called with numbers of stored bytes.
         """
         errors: list[str] = []
         stored = self._reader.contents.chunk_stored.tolist()
@@ -253,7 +260,7 @@ class BinPickleFile:
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
-        """Add the file's name to errors of reading it."""
+        """Add the name of the file to errors; refuse to read a closed file."""
         if self._closed:
             raise ValueError("the file is closed")
         try:
@@ -264,10 +271,11 @@ class BinPickleFile:
 
 
 def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
-    """Refuse what is no way to open a file, before anything is read.
+    """Check the arguments of opening a file, before anything is read.
 
     Raises:
-        TypeError, ValueError: an argument is not what it should be.
+        TypeError: an argument is of the wrong type.
+        ValueError: there is no such `mmap_mode`.
     """
     if mmap_mode not in (None, "r", "c"):
         raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
@@ -278,17 +286,17 @@ def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
 
 
 def load_steps(
-    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Trusted | None
 ) -> Generator[None, None, Any]:
-    """Load the object of an open file: what `load` and `aload` share. See `Loading.steps`."""
+    """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
         loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
         return (yield from loading.steps())
 
 
 def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
-    """List what the pickle stream of an open file names; nothing is imported or run."""
-    from . import trust  # most processes never need it
+    """List the globals that the pickle stream of an open file names. Nothing is imported, nothing runs."""
+    from . import trust  # most programs never need it
 
     with opened._naming(), Crew(1) as crew:
         reader = opened._reader
@@ -302,7 +310,7 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
 
 
 def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
-    """Open a file again that was pickled as an open one."""
+    """Open the file of a `BinPickleFile` that was pickled."""
     direct = False if settings.warn else "nowarn"
     opened = BinPickleFile(
         path, mmap_mode=settings.mmap_mode, direct=direct, verify=settings.verify, limits=settings.limits
@@ -316,7 +324,7 @@ def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
 
 
 def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return bytes as the array that the index says they are."""
+    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has."""
     if kind.dtype is None or kind.shape is None:
         return data
     if kind.order in ("C", "F"):

@@ -1,38 +1,39 @@
-"""Looking into a file of unknown origin: what it would import, and what that would be used for.
+"""Inspecting a file of unknown origin: the globals it would import, and the use it would make of each.
 
-Rule: nothing is imported and nothing runs; the stream goes through the machine that restricted loading uses, with inert
-stand-ins, so that what is reported here is what would happen there.
+Rule: nothing is imported and nothing runs. The stream goes through the machine of restricted loading, with inert
+objects in place of the globals, so that the report agrees with what restricted loading does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping
+from typing import Mapping
 
 from . import trust
 from .file import BinPickleFile, scan_globals
 from .limits import RESTRICTED_LIMITS, Limits
 from .reading.description import Buffer
 from .trust import GlobalUse
+from .types import KeyLike, PathOrReadable, Trusted
 
 __all__ = ["Inspection", "inspect"]
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file holds and what it would do.
+    """What a file holds, and what it would import.
 
     Attributes:
-        version: format version.
+        version: format version, 1 to 3.
         size: bytes of the file.
-        stream_nbytes: length of the pickle stream.
-        globals: what the stream names, each once, in the order of the stream; harmless built-in ones too.
-        codecs: ids of the codecs that decode it, sorted.
+        stream_nbytes: decoded length of the pickle stream, in bytes.
+        globals: the globals that the stream names, each once, in the order of the stream; harmless ones included.
+        codecs: the ids of the codecs of the file, sorted.
         buffers: the out-of-band buffers.
-        metadata: the writer's.
-        libraries: the writer's versions.
+        metadata: the writer's `metadata`.
+        libraries: the writer's versions of Python, BinPickle and the libraries whose classes the object needs.
         sealed: whether the file has a seal.
-        authenticated: whether it was made with the key that was given.
+        authenticated: whether a key was given; the seal is then by this key.
     """
 
     version: int
@@ -46,45 +47,47 @@ class Inspection:
     sealed: bool
     authenticated: bool
 
-    def untrusted(self, trusted: Iterable[Any] = ()) -> list[GlobalUse]:
-        """Return what `load(file, trusted=trusted)` would refuse: with `UntrustedError`, just when this is not empty.
+    def untrusted(self, trusted: Trusted = ()) -> list[GlobalUse]:
+        """Return the globals that `load(file, trusted=trusted)` would refuse.
+
+        If the list is not empty, and only then, `load` raises `UntrustedError`.
 
         Args:
-            trusted: as for `load`.
+            trusted: see `load`.
         """
         return trust.untrusted(self.globals, trusted)
 
 
-def inspect(file: Any, *, key: Any = None, context: bytes = b"", limits: Limits | None = None) -> Inspection:
-    """Say what is in a file and what it would import. Runs and imports nothing.
+def inspect(
+    file: PathOrReadable, *, key: KeyLike | None = None, context: bytes = b"", limits: Limits | None = None
+) -> Inspection:
+    """Tell what a file holds and what it would import. Nothing runs, and nothing is imported.
 
     Args:
         file: see `load`.
         key: see `load`.
         context: see `load`.
-        limits: what to accept; finite by default.
+        limits: how much the file may ask for; by default as much as in restricted loading.
 
     Raises:
-        FormatError: not a BinPickle file, truncated, inconsistent; a malformed pickle stream.
-        LimitError: it asks for more than `limits` allow.
-        IntegrityError: index or pickle stream are damaged.
+        FormatError: the file is not a BinPickle file, is truncated or inconsistent, or its pickle stream is malformed.
+        LimitError: the file asks for more than `limits` allow.
+        IntegrityError: the index or the pickle stream is damaged.
         AuthenticationError: a key is given, and the seal is missing or wrong.
         OSError: from the operating system, unchanged.
     """
     limits = RESTRICTED_LIMITS if limits is None else limits
     with BinPickleFile(file, key=key, context=context, limits=limits) as opened:
-        used = scan_globals(opened, limits)
-        buffers = tuple(opened.buffers)
-        entries = opened.entries
+        used, summary = scan_globals(opened, limits), opened.summary
         return Inspection(
-            version=opened.version,
-            size=opened.nbytes,
-            stream_nbytes=entries[-1].dec_length if entries else 0,
+            version=summary.version,
+            size=summary.size,
+            stream_nbytes=summary.stream.nbytes,
             globals=tuple(used),
             codecs=tuple(sorted({str(spec["id"]) for chain in opened.codecs for spec in chain})),
-            buffers=buffers,
-            metadata=dict(opened.metadata),  # unlike the read-only views of an open file, dicts can be pickled
-            libraries=dict(opened.libraries),
-            sealed=opened.is_sealed,
+            buffers=tuple(opened.buffers),
+            metadata=summary.metadata,
+            libraries=summary.libraries,
+            sealed=summary.is_sealed,
             authenticated=key is not None,
         )

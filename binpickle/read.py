@@ -1,25 +1,25 @@
-"""Reading an object: `load` and `loads`."""
+"""Reading an object, `load` and `loads`, and telling what a file is, `file_info`."""
 
 from __future__ import annotations
 
 import enum
 import os
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from .errors import BinPickleError
-from .file import BinPickleFile, MmapMode
+from .file import BinPickleFile
 from .files.source import BytesSource, open_source
 from .limits import Limits
-from .progress import Progress
 from .reading.filereader import FileReader
 from .threads.cpus import check_threads
+from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
 __all__ = ["BPKInfo", "FileStatus", "file_info", "load", "loads"]
 
 
 class FileStatus(enum.Enum):
-    """What `file_info` found."""
+    """What `file_info` finds at a path."""
 
     MISSING = "missing"
     INVALID = "invalid"
@@ -28,12 +28,12 @@ class FileStatus(enum.Enum):
 
 @dataclass(frozen=True)
 class BPKInfo:
-    """What is known of a file without loading it.
+    """What `file_info` returns: the status of a file.
 
     Attributes:
-        status: whether it is there, and a BinPickle file.
-        size: in bytes; 0 for a missing one.
-        version: its format version, or `None` where it is not a BinPickle file.
+        status: whether the file is missing, is a BinPickle file, or another file.
+        size: its bytes; 0 if it is missing.
+        version: its format version, or `None` if it is not a BinPickle file.
     """
 
     status: FileStatus
@@ -42,18 +42,18 @@ class BPKInfo:
 
     @property
     def is_valid(self) -> bool:
-        """Whether it is a BinPickle file with a sound structure and index."""
+        """Whether the file is a BinPickle file with a sound structure and index."""
         return self.status is FileStatus.BINPICKLE
 
 
-def file_info(file: Any) -> BPKInfo:
-    """Say what a file is, from its structure and index; nothing is loaded.
+def file_info(file: PathOrReadable) -> BPKInfo:
+    """Tell whether a file is a BinPickle file, from its structure and index; nothing is loaded.
 
     Args:
-        file: path, or seekable binary file object; its position is left at the end.
+        file: a path, or a seekable binary file object, whose position is left at the end.
 
     Raises:
-        OSError: the file is there, but cannot be read.
+        OSError: the file exists, but cannot be read.
     """
     if isinstance(file, (str, os.PathLike)) and not os.path.exists(file):
         return BPKInfo(FileStatus.MISSING, 0)
@@ -68,12 +68,12 @@ def file_info(file: Any) -> BPKInfo:
 
 
 def load(
-    file: Any,
+    file: PathOrReadable,
     *,
     mmap_mode: MmapMode = None,
-    trusted: Iterable[Any] | None = None,
+    trusted: Trusted | None = None,
     verify: bool | None = None,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
     limits: Limits | None = None,
     threads: int | None = None,
@@ -81,41 +81,43 @@ def load(
 ) -> Any:
     """Load the object that a file holds.
 
-    **Loading runs code that the file names**, as pickle does, unless `trusted` is given: load only what you trust.
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given. Load only files you trust.
 
     Args:
-        file: path, or binary file object with `read`, read from its position to its end; unseekable ones are copied
-            to memory, or from 16 MiB on to an unnamed temporary file.
-        mmap_mode: `None` reads into fresh memory, where arrays are as writable as those that were dumped; `"r"` maps
-            what is stored raw, all arrays beside the stream are read-only (in files that were dumped with
-            `mappable=True` all but those of objects); `"c"` maps copy-on-write: arrays are writable, changes stay
-            private. Mapped arrays outlive the file: it may be replaced or unlinked (POSIX), not truncated.
-        trusted: `None` is plain pickle. A collection, empty or of classes or `"module:qualname"` strings, loads with a
-            strict machine of our own: built-in and NumPy types, and these; nothing else is imported or runs. Of codecs
-            only those that are memory-safe on any input are used.
-        verify: `None` compares the checksums of what is read into memory; `True` of all; `False` of nothing.
-        key: bytes (32 at least), a list of them, or a function that gives either: refuse a file that is not sealed by
-            one of these. All digests are compared then, of mapped data once, when it is mapped.
-        context: what the seal must have been made for.
-        limits: what to accept; generous by default, finite with `trusted`.
-        threads: that decode at the same time; by default as many as CPUs may be used.
-        progress: called in this thread with the bytes done and in total, at most some 20 times a second and at the
-            end. What it raises aborts.
+        file: a path, or a binary file object with `read`, which is read from its position to its end. A file object
+            that cannot seek is copied to memory, or from 16 MiB on to an unnamed temporary file.
+        mmap_mode: `None` reads into fresh memory; arrays are as writable as the dumped ones. `"r"` maps the buffers
+            that are stored raw; all out-of-band arrays are read-only (in a file that was dumped with `mappable=True`
+            these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
+            private. Mapped arrays outlive the file: you may replace or unlink it (POSIX), but not truncate it.
+        trusted: `None` loads as pickle does. A collection of classes or `"module:qualname"` strings, perhaps empty,
+            loads with a strict machine, which makes built-in and NumPy types and those in the collection. It imports
+            and runs nothing else, and decodes only with codecs that are memory-safe on any input.
+        verify: `None` compares the checksums of the data that is read into memory, `True` the checksums of all data,
+            `False` none.
+        key: bytes (at least 32), a list of such keys, or a function that returns either. The file is refused unless
+            one of the keys sealed it. All digests are compared; those of mapped data once, when it is mapped.
+        context: the context for which the file was sealed.
+        limits: how much the file may ask for. The default is generous without `trusted`, and tighter with it.
+        threads: how many threads decode at the same time; by default as many as there are usable CPUs.
+        progress: called in this thread with the bytes done and the bytes in total, at most some 20 times a second and
+            at the end. If it raises, loading ends with its error.
 
     Warns:
-        FormatWarning: mapping was asked for, but nothing could be mapped.
+        FormatWarning: the caller asked to map the file, but nothing of it could be mapped.
 
     Raises:
-        FormatError: not a BinPickle file, truncated, inconsistent; a malformed pickle stream.
-        LimitError: it asks for more than `limits` allow.
-        IntegrityError: it is damaged.
+        FormatError: the file is not a BinPickle file, is truncated or inconsistent, or its pickle stream is malformed.
+        LimitError: the file asks for more than `limits` allow.
+        IntegrityError: the file is damaged.
         AuthenticationError: a key is given, and the seal is missing or wrong.
-        UntrustedError: `trusted` is given, and the file uses what is not in it.
-        CodecError: a chunk does not decode. `UnknownCodecError`: a codec is not installed, or not allowed from files
-            (see `register_codec`).
-        TypeError, ValueError: an argument is not what it should be.
+        UntrustedError: `trusted` is given, and the file uses something that is not in it.
+        CodecError: a chunk does not decode.
+        UnknownCodecError: a codec is not installed, or files may not name it (see `register_codec`).
+        TypeError: an argument is of the wrong type.
+        ValueError: an argument has a wrong value.
         OSError: from the operating system, unchanged.
-        Exception: what the object's classes raise; with a note on library versions that differ.
+        Exception: from the classes of the object, with a note on library versions that differ from the writer's.
     """
     threads = check_threads(threads)
     with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
@@ -123,28 +125,37 @@ def load(
 
 
 def loads(
-    data: Any,
+    data: BytesLike,
     *,
     copy: bool = True,
-    trusted: Iterable[Any] | None = None,
+    trusted: Trusted | None = None,
     verify: bool | None = None,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
     limits: Limits | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Any:
-    """Load the object that bytes hold. See `load`.
+    """Load the object that the bytes of a file hold.
 
     Args:
         data: a contiguous bytes-like object.
-        copy: `False` lets arrays that are stored raw share the memory of `data`, read-only.
-        trusted: see `load`, as for the others.
+        copy: `False` lets arrays that are stored raw share the memory of `data`; these arrays are read-only.
+        trusted: see `load`.
+        verify: see `load`.
+        key: see `load`.
+        context: see `load`.
+        limits: see `load`.
+        threads: see `load`.
+        progress: see `load`.
+
+    Raises:
+        Exception: see `load`.
     """
     threads = check_threads(threads)
     if isinstance(data, (str, os.PathLike)):
-        raise TypeError("loads takes the bytes of a file: use load to read one by its path")
+        raise TypeError("loads takes the bytes of a file: use load to read a file by its path")
     source = BytesSource(data, shared=not copy)
-    direct: Any = False if copy else "nowarn"
+    direct = False if copy else "nowarn"
     with BinPickleFile(source, direct=direct, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)

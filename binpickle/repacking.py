@@ -1,7 +1,7 @@
-"""Changing how a file is stored, without unpickling anything: compressed for shipping, mappable for serving.
+"""Changing how a file is stored: compressed for shipping, mappable for serving.
 
-The stream and the buffers of the source are decoded chunk by chunk as the chunks of the target ask for them, so that
-memory stays bounded whatever the size.
+Rule: nothing is unpickled. The chunks of the target ask for the data, and the chunks of the source are decoded one by
+one, so that memory stays bounded whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -19,61 +19,64 @@ from .format.header import VERSION
 from .keys import Keys
 from .limits import Limits
 from .pickling.out_of_band import OutOfBand
-from .progress import Progress
 from .reading.filereader import FileReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
+from .types import CodecsLike, KeyLike, PathOrReadable, PathOrWritable, Progress
 from .writing.filewriter import FileWriter
-from .writing.options import Codecs, DumpOptions
+from .writing.options import DumpOptions
 
 __all__ = ["SAME", "repack"]
 
 
 class _Same:
+    """The type of `SAME`."""
+
     def __repr__(self) -> str:
         return "SAME"
 
 
 SAME: Any = _Same()
-"""In place of a new key or context: keep the old one."""
+"""Given to `repack` as new key or new context: keep the key or the context of the source."""
 
 
 def repack(
-    source: Any,
-    target: Any,
+    source: PathOrReadable,
+    target: PathOrWritable,
     *,
     mappable: bool = False,
-    codecs: Codecs = "auto",
-    key: Any = None,
+    codecs: CodecsLike = "auto",
+    key: KeyLike | None = None,
     context: bytes = b"",
-    new_key: Any = SAME,
-    new_context: Any = SAME,
+    new_key: KeyLike | None = SAME,
+    new_context: bytes = SAME,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write the object of one file to another, stored differently; in the current format, whatever the source's.
+    """Write the object of one file to another file that stores it differently, in the current format version.
 
-    Nothing is unpickled, and only codecs are used that are memory-safe on any input, so the source may be of unknown
-    origin. Metadata and library versions are kept, digests if the source has them.
+    The source may be of unknown origin: nothing is unpickled, and only codecs that are memory-safe on any input decode.
+    The target keeps the metadata and the library versions of the source, and has digests if the source has them.
 
     Args:
-        source: path, or binary file object with `read`.
-        target: path, or binary file object with `write`; may be the source's path.
+        source: a path, or a binary file object with `read`.
+        target: a path, perhaps that of the source, or a binary file object with `write`.
         mappable: see `dump`.
         codecs: see `dump`.
-        key: what the source is sealed with; needed if it is.
-        context: what its seal was made for.
-        new_key: what to seal the target with: by default the same key, or the first of several; `None` removes the
-            seal.
-        new_context: what to seal it for: by default the same.
+        key: the key that sealed the source, required for a sealed source; see `load`.
+        context: the context for which the source was sealed.
+        new_key: the key that seals the target: by default `key`, or the first key of a list; `None` removes the seal.
+        new_context: the context for which the target is sealed: by default `context`.
         threads: see `dump`.
         progress: see `dump`.
 
     Raises:
         FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
-        AuthenticationError: the source is sealed and no key is given; or one is, and the seal is missing or wrong.
+        AuthenticationError: the source is sealed and no key is given; or a key is given, and the seal is missing or
+            wrong.
         IntegrityError: a chunk of the source is damaged.
-        CodecError: a chunk of it does not decode; its codec is not allowed here (Blosc: load and dump it instead).
+        CodecError: a chunk of the source does not decode, or its codec is not allowed here (Blosc: load the source and
+            dump its object instead).
         OSError: from the operating system, unchanged.
     """
     crew = Crew(check_threads(threads))
@@ -123,7 +126,7 @@ def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, prog
 
 
 class _Range:
-    """Logical bytes of the source, standing in for the memory of a buffer; slices are ranges, too."""
+    """A range of the decoded bytes of the source, in place of the memory of a buffer. A slice of it is a range, too."""
 
     __slots__ = ("start", "stop")
 
@@ -139,11 +142,19 @@ class _Range:
         return _Range(self.start + start, self.start + stop)
 
     def raw(self) -> _Range:
+        """Return the bytes of a buffer, as `PickleBuffer.raw` does."""
         return self
 
 
 class _Fetcher:
-    """Reads ranges, from any thread, and keeps the chunks last decoded: neighbours mostly lie in the same ones."""
+    """Reads ranges of the source, in any thread.
+
+    The chunks that were decoded last are kept, since the next range mostly lies in one of them.
+
+    Args:
+        reader: the source.
+        keep: how many chunks to keep.
+    """
 
     def __init__(self, reader: FileReader, keep: int):
         self._reader = reader
@@ -163,7 +174,7 @@ class _Fetcher:
     def _chunk(self, i: int) -> np.ndarray:
         with self._lock:
             data = self._chunks.get(i)
-        if data is None:  # two threads may decode the same chunk, which only costs time
+        if data is None:  # two threads may decode the same chunk here, which only costs time
             data = self._reader.read_chunk(i, hostile=True)
         with self._lock:
             self._chunks[i] = data

@@ -1,4 +1,4 @@
-"""Writing objects: `dump`, `dumps`, `BinPickler`."""
+"""Writing an object: `dump`, `dumps`, and the class `BinPickler`."""
 
 from __future__ import annotations
 
@@ -6,77 +6,70 @@ import warnings
 from typing import Any, Mapping
 
 from .files.sink import BytesSink, open_sink
-from .progress import Progress
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
+from .types import CodecLike, CodecsLike, KeyLike, PathOrWritable, PicklerClass, Progress
 from .writing.filewriter import write_steps
-from .writing.options import Codecs, DumpOptions
+from .writing.options import DumpOptions
 
 __all__ = ["BinPickler", "dump", "dumps"]
 
 
 def dump(
     obj: Any,
-    file: Any,
+    file: PathOrWritable,
     *,
     mappable: bool = False,
-    codecs: Codecs = "auto",
+    codecs: CodecsLike = "auto",
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
     durable: bool | None = None,
     exclusive: bool = False,
-    pickler: type[Any] | None = None,
+    pickler: PicklerClass | None = None,
     progress: Progress | None = None,
     codec: Any = ...,
 ) -> None:
     """Write an object to a file.
 
-    A path is replaced only when the new file is complete: whatever fails or interrupts, Ctrl-C included, leaves the
-    old file as it was, and no other; or, when the new one has just taken its place, that one. A failure while writing
-    to a file object leaves a partial file there, which `load` refuses.
+    A new file takes the place of an old one only when it is complete. Any failure or interruption, including Ctrl-C,
+    leaves either the old file as it was or the complete new file, and no other file. A failure while writing to a file
+    object leaves a partial file there, which `load` refuses.
 
     Args:
-        obj: what to write: anything that pickle can. Must not be changed meanwhile.
-        file: path, or binary file object with `write`; unseekable ones will do. Writing begins at its position.
+        obj: the object to write: any object that pickle can write. Do not change it until this function returns.
+        file: a path, or a binary file object with `write`, which need not seek. Writing begins at its position.
         mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
-        codecs: `"auto"` chooses for each buffer; a list holds numcodecs codecs, config dicts, ids, or functions that
-            are given a whole buffer (a `memoryview` whose `obj` is the array it came from) and return any of these or
-            `None`. The list is applied to every buffer. A single one needs no list.
-        threads: that encode at the same time; by default as many as CPUs may be used.
-        metadata: strings by name, to be read without unpickling.
+        codecs: `"auto"` chooses codecs for each buffer. A list of codecs is applied to every buffer in its order; a
+            single codec needs no list. A codec is a numcodecs codec, its config dict, its id, or a function, which is
+            called with each whole buffer (a `memoryview` whose `obj` is the array of the buffer) and returns codecs or
+            `None`.
+        threads: how many threads encode at the same time; by default as many as there are usable CPUs.
+        metadata: strings by name, which can be read without unpickling.
         digests: store SHA-256 digests instead of checksums; the file then has a `root_digest`.
-        key: seal the file with it: bytes (32 at least), a list of which the first is used, or a function that gives
-            either. `load` with the key then refuses a file that anybody else wrote or changed.
-        context: bytes that are bound into the seal: what the file is for.
-        durable: `True` syncs the new file and its folder to the disk, `None` the file only if an existing one is
-            replaced, `False` nothing.
+        key: the key that seals the file: bytes (at least 32), a list of keys of which the first seals, or a function
+            that returns either. `load` with this key refuses any file that somebody without the key wrote or changed.
+        context: bytes that name the purpose of the file; the seal is good only for the same context.
+        durable: `True` syncs the new file and its folder to the disk; `None` syncs the file only if it replaces another
+            file; `False` syncs nothing.
         exclusive: refuse to replace a file.
-        pickler: pickler class to build on, such as `cloudpickle.Pickler`.
-        progress: called in this thread with the bytes done and in total (`None` until pickling has ended), at most
-            some 20 times a second and at the end. What it raises aborts.
-        codec: deprecated: one codec, as releases before 0.4 had it.
+        pickler: the pickler class to build on, such as `cloudpickle.Pickler`.
+        progress: called in this thread with the bytes done and the bytes in total (`None` until pickling has ended), at
+            most some 20 times a second and at the end. If it raises, the dump ends with its error.
+        codec: deprecated: one codec, as in releases before 0.4.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a codec that `load` would refuse; a codec that cannot encode a buffer.
+        ValueError: `load` would refuse a codec, or a codec cannot encode a buffer.
         FileExistsError: the path exists, and `exclusive` is given.
         OSError: from the operating system, unchanged.
-        Exception: what the object's classes raise when they are pickled.
+        Exception: from the classes of the object when they are pickled.
     """
     if codec is not ...:
         codecs = _codecs_from(codec)
-    options = DumpOptions(
-        mappable=mappable,
-        codecs=codecs,
-        metadata=metadata,
-        digests=digests,
-        key=key,
-        context=context,
-        pickler=pickler,
-    )
+    options = DumpOptions.of(locals())
     crew = Crew(check_threads(threads))
     with open_sink(file, durable, exclusive) as sink, crew:
         exhaust(write_steps(obj, sink, crew, options, progress))
@@ -86,25 +79,33 @@ def dumps(
     obj: Any,
     *,
     mappable: bool = False,
-    codecs: Codecs = "auto",
+    codecs: CodecsLike = "auto",
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
-    pickler: type[Any] | None = None,
+    pickler: PicklerClass | None = None,
     progress: Progress | None = None,
 ) -> bytes:
-    """Return the bytes that `dump` writes for the same arguments."""
-    options = DumpOptions(
-        mappable=mappable,
-        codecs=codecs,
-        metadata=metadata,
-        digests=digests,
-        key=key,
-        context=context,
-        pickler=pickler,
-    )
+    """Return the bytes of the file that `dump` writes for the same arguments.
+
+    Args:
+        obj: see `dump`.
+        mappable: see `dump`.
+        codecs: see `dump`.
+        threads: see `dump`.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        pickler: see `dump`.
+        progress: see `dump`.
+
+    Raises:
+        Exception: see `dump`.
+    """
+    options = DumpOptions.of(locals())
     sink = BytesSink()
     with Crew(check_threads(threads)) as crew:
         exhaust(write_steps(obj, sink, crew, options, progress))
@@ -112,57 +113,67 @@ def dumps(
 
 
 class BinPickler:
-    """Writes one object to one file: the class that users of earlier releases know; `dump` does the same.
+    """Writes one object to one file, as `dump` does: the interface of earlier releases.
 
     Args:
         file: see `dump`.
-        align: align every buffer, large ones at a page, whatever the codecs.
-        codecs: see `dump`; `None` means no codecs.
-        mappable: see `dump`, as are the other arguments.
+        align: align every raw buffer, and each large buffer at a page, even if some buffers have codecs.
+        codecs: see `dump`; `None`, the default, means no codecs.
+        mappable: see `dump`.
+        threads: see `dump`.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        durable: see `dump`.
+        exclusive: see `dump`.
+        pickler: see `dump`.
+        progress: see `dump`.
+        codec: see `dump`.
     """
 
     def __init__(
         self,
-        file: Any,
+        file: PathOrWritable,
         *,
         align: bool = False,
-        codecs: Codecs = None,
+        codecs: CodecsLike = None,
         mappable: bool = False,
         threads: int | None = None,
         metadata: Mapping[str, str] | None = None,
         digests: bool = False,
-        key: Any = None,
+        key: KeyLike | None = None,
         context: bytes = b"",
         durable: bool | None = None,
         exclusive: bool = False,
-        pickler: type[Any] | None = None,
+        pickler: PicklerClass | None = None,
         progress: Progress | None = None,
         codec: Any = ...,
     ):
         if codec is not ...:
             codecs = _codecs_from(codec)
         self._file, self._durable, self._exclusive, self._progress = file, durable, exclusive, progress
-        self._options = DumpOptions(
-            mappable=mappable,
-            codecs=codecs,
-            metadata=metadata,
-            digests=digests,
-            key=key,
-            context=context,
-            pickler=pickler,
-            align=align,
-        )
+        self._options = DumpOptions.of(locals())
         self._threads = check_threads(threads)
         self._closed = False
 
     @classmethod
-    def mappable(cls, file: Any) -> BinPickler:
-        """Return a pickler whose file can be mapped."""
+    def mappable(cls, file: PathOrWritable) -> BinPickler:
+        """Return a pickler whose file can be mapped.
+
+        Args:
+            file: see `dump`.
+        """
         return cls(file, mappable=True)
 
     @classmethod
-    def compressed(cls, file: Any, codec: Any = "gzip") -> BinPickler:
-        """Return a pickler that applies one codec to every buffer."""
+    def compressed(cls, file: PathOrWritable, codec: CodecLike = "gzip") -> BinPickler:
+        """Return a pickler that applies one codec to every buffer.
+
+        Args:
+            file: see `dump`.
+            codec: see `codecs` of `dump`.
+        """
         return cls(file, codecs=[codec])
 
     def __enter__(self) -> BinPickler:
@@ -172,10 +183,14 @@ class BinPickler:
         self.close()
 
     def dump(self, obj: Any) -> None:
-        """Write the object; the file is complete when this returns. See `dump` for what it raises.
+        """Write the object; the file is complete when this method returns.
+
+        Args:
+            obj: see `dump`.
 
         Raises:
-            ValueError: an object was written before (a file holds one), or the pickler is closed.
+            ValueError: the pickler has written an object before, or is closed. A file holds one object.
+            Exception: see `dump`.
         """
         if self._closed:
             raise ValueError("a BinPickler writes one object: put several into a list or a dict")
@@ -185,14 +200,14 @@ class BinPickler:
             exhaust(write_steps(obj, sink, crew, self._options, self._progress))
 
     def close(self) -> None:
-        """Allow no further `dump`; without one before, no file is made. Closing twice is fine."""
+        """Refuse any further `dump`. If there was none, no file is made. Closing twice is fine."""
         self._closed = True
 
 
-def _codecs_from(codec: Any) -> Codecs:
-    """Return `codecs` for what releases before 0.4 called `codec`."""
+def _codecs_from(codec: Any) -> CodecsLike:
+    """Return the `codecs` argument that means the same as the `codec` argument of releases before 0.4."""
     warnings.warn("codec= is deprecated: use codecs=[...]", DeprecationWarning, stacklevel=3)
-    names: dict[Any, Codecs] = {None: [], "null": [], "gz": ["zlib"]}
+    names: dict[str | None, CodecsLike] = {None: [], "null": [], "gz": ["zlib"]}
     if codec is None or isinstance(codec, str):
         return names.get(codec, [codec])
     return codec if isinstance(codec, (list, tuple)) else [codec]

@@ -24,7 +24,7 @@ from binpickle import BinPickleError, BinPickleFile, Limits, inspect
 from binpickle.format.contents import Kind
 from binpickle.format.header import NATIVE_ORDER, VERSION, Header
 from binpickle.format.write_index import IndexBuilder
-from binpickle.pickling.pickler import pickle
+from binpickle.pickling.protocol import pickle
 
 __all__ = ["LIMITS", "Cost", "bombs", "defuse"]
 

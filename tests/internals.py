@@ -49,7 +49,8 @@ from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
 from binpickle.pickling import arrays, renames
 from binpickle.pickling.out_of_band import OutOfBand
-from binpickle.pickling.pickler import Pickling, pickle
+from binpickle.pickling.pickler import Pickling
+from binpickle.pickling.protocol import pickle
 from binpickle.show import text
 from binpickle.threads.cpus import usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust

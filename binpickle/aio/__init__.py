@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from contextlib import closing
 from functools import partial
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Mapping
 
 from anyio import CapacityLimiter, from_thread
 
@@ -17,10 +17,19 @@ from ..file import BinPickleFile, check_settings, load_steps
 from ..files.sink import Sink, open_sink
 from ..keys import Keys
 from ..limits import RESTRICTED_LIMITS, Limits
-from ..progress import Progress
 from ..threads.crew import Crew
+from ..types import (
+    CodecsLike,
+    KeyLike,
+    MmapMode,
+    PathOrAsyncReadable,
+    PathOrAsyncWritable,
+    PicklerClass,
+    Progress,
+    Trusted,
+)
 from ..writing.filewriter import write_steps
-from ..writing.options import Codecs, DumpOptions
+from ..writing.options import DumpOptions
 from .crew import AsyncCrew
 from .hops import Steps, run
 from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
@@ -30,18 +39,18 @@ __all__ = ["adump", "aload"]
 
 async def adump(
     obj: Any,
-    file: Any,
+    file: PathOrAsyncWritable,
     *,
     limiter: CapacityLimiter | None = None,
     mappable: bool = False,
-    codecs: Codecs = "auto",
+    codecs: CodecsLike = "auto",
     metadata: Mapping[str, str] | None = None,
     digests: bool = False,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
     durable: bool | None = None,
     exclusive: bool = False,
-    pickler: type[Any] | None = None,
+    pickler: PicklerClass | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write an object to a file without blocking the event loop: byte for byte the file that `dump` writes.
@@ -73,15 +82,7 @@ async def adump(
     Raises:
         Exception: what `dump` raises, never in an `ExceptionGroup`; what `send` or `write` of `file` raise.
     """
-    options = DumpOptions(
-        mappable=mappable,
-        codecs=codecs,
-        metadata=metadata,
-        digests=digests,
-        key=key,
-        context=context,
-        pickler=pickler,
-    )
+    options = DumpOptions.of(locals())
     crew = AsyncCrew(limiter)
     send = sender(file)
     if send is None:
@@ -95,13 +96,13 @@ async def adump(
 
 
 async def aload(
-    file: Any,
+    file: PathOrAsyncReadable,
     *,
     limiter: CapacityLimiter | None = None,
-    mmap_mode: str | None = None,
-    trusted: Iterable[Any] | None = None,
+    mmap_mode: MmapMode = None,
+    trusted: Trusted | None = None,
     verify: bool | None = None,
-    key: Any = None,
+    key: KeyLike | None = None,
     context: bytes = b"",
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -152,7 +153,7 @@ def _dump_steps(
 
 
 def _load_steps(
-    open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None, trusted: Iterable[Any] | None
+    open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None, trusted: Trusted | None
 ) -> Steps[Any]:
     with open_file() as opened, crew:
         return (yield from load_steps(opened, crew, progress, trusted))

@@ -1,46 +1,37 @@
-"""How arrays go out of band: what NumPy's own pickling leaves in the stream, too.
+"""How arrays go out of band, including arrays that NumPy's own pickling leaves in the stream.
 
-Rule: a stream names public constructors that every NumPy and Python knows (`numpy.ndarray`, `numpy.recarray`,
-`numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle; only torch's storages,
-which NumPy cannot make, need `binpickle.rebuild`. No reducer may emit `getattr`, as a bound method would: scanners
-refuse it, and so does restricted loading.
+Rule: the stream names public constructors that every NumPy and every Python has (`numpy.ndarray`, `numpy.recarray`,
+`numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle. Only the storages of
+torch, which NumPy cannot make, need `binpickle.rebuild`. No reducer may return a bound method: pickle writes it as a
+call of `getattr`, which scanners and restricted loading refuse.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Sequence, Tuple, Union
 
 import numpy as np
 
 from .. import rebuild
 from ..format.contents import Kind
 from .out_of_band import OutOfBand, find_shared
+from .protocol import PickleBuffer, Reduced
 
-__all__ = ["ArrayReducer", "IN_BAND_BELOW", "Reduced"]
+__all__ = ["ArrayReducer", "IN_BAND_BELOW"]
 
-
-if sys.version_info >= (3, 8):
-    import pickle
-else:
-    import pickle5 as pickle
-
-
-# A row of the index costs more than a few hundred bytes in the stream do (256 to 1024 measured the same).
+# A few hundred bytes in the stream cost less than a row of the index (limits of 256 to 1024 bytes measured the same).
 IN_BAND_BELOW = 512
 
-Reduced = Any
-"""What `__reduce_ex__` may return, or `NotImplemented` for pickle's own way."""
+Order = Union[str, Tuple[int, ...]]
+"""See `Kind.order`: `"C"`, `"F"`, or the axes, slowest first."""
 
-# The type checker knows arrays as buffers from Python 3.12 on only.
-PickleBuffer: Any = pickle.PickleBuffer
-
-# Of these, `PickleBuffer` takes the array as it is; dates are no buffers, and structures may hold dates.
+# `PickleBuffer` takes arrays of these kinds as they are. Dates are not among them: NumPy exports no buffer of dates. A
+# structure ("V") may hold dates; then `PickleBuffer` raises ValueError.
 _PLAIN_KINDS = frozenset("biufcSUV")
 
 
 class ArrayReducer:
-    """Reduces the arrays of one run of a pickler, and notes the kind of each buffer on the way.
+    """Reduces the arrays of one run of a pickler, and notes the kind of each buffer.
 
     Args:
         in_band_below: arrays of fewer bytes stay in the stream, as `bytes` or `bytearray`.
@@ -50,12 +41,12 @@ class ArrayReducer:
         self._in_band_below = in_band_below
         self._buffers: list[Any] = []
         self._kind_ids: list[int] = []
-        self._kinds: dict[Any, int] = {}
-        self._views = False
+        self._kinds: dict[tuple[np.dtype, tuple[int, ...], Order], int] = {}
+        self._views = False  # whether an array was a view, so that buffers may share memory
         self._storages: dict[tuple[int, int], Any] = {}
 
     def reducer_for(self, cls: type) -> Callable[[Any], Reduced] | None:
-        """Return the function that reduces instances of exactly `cls`, or `None` for pickle's own way."""
+        """Return the function that reduces the instances of exactly `cls`; `None` if pickle reduces them itself."""
         if cls is np.ndarray:
             return self._ndarray
         if issubclass(cls, np.dtype):
@@ -73,7 +64,7 @@ class ArrayReducer:
         return reducers.get(cls)
 
     def out_of_band(self, found: Sequence[Any]) -> OutOfBand:
-        """Describe the buffers that the pickler found, those of objects that make `PickleBuffer`s themselves included.
+        """Describe the buffers that the pickler found, including buffers that other classes made.
 
         Args:
             found: `PickleBuffer`s in the order of the stream.
@@ -95,7 +86,7 @@ class ArrayReducer:
         return OutOfBand(buffers, kinds, kind_ids, roots, shifts)
 
     def _ndarray(self, array: np.ndarray) -> Reduced:
-        # The hot path: 25,000 arrays pass here in a good 30 ms.
+        # The hot path: 25,000 arrays take about 30 ms here.
         dtype = array.dtype
         nbytes = array.nbytes
         if nbytes >= self._in_band_below and dtype.kind in _PLAIN_KINDS and array.flags.c_contiguous:
@@ -122,7 +113,8 @@ class ArrayReducer:
         """Return the arguments with which `numpy.ndarray` rebuilds an array of any layout.
 
         Args:
-            strided: give strides rather than an order.
+            array: the array.
+            strided: give strides instead of an order, which `numpy.recarray` does not take at the same place.
         """
         if array.nbytes == 0:
             return array.shape, array.dtype
@@ -143,7 +135,13 @@ class ArrayReducer:
         return array.shape, array.dtype, data, 0, tuple(strides)
 
     def _data(self, flat: np.ndarray, shape: tuple[int, ...], axes: Sequence[int]) -> Any:
-        """Return what goes into the stream for the memory of a C-contiguous array."""
+        """Return what the stream holds for the memory of a C-contiguous array: a buffer, or its bytes if it is small.
+
+        Args:
+            flat: the array as its memory runs.
+            shape: its shape before its axes were put in order.
+            axes: its axes, slowest first.
+        """
         if flat.nbytes < self._in_band_below:
             data = flat.tobytes()
             return bytearray(data) if flat.flags.writeable else data
@@ -181,16 +179,16 @@ class ArrayReducer:
         return rebuild.torch_storage, (rebuild.torch_bytes(storage),)
 
     def _typed_storage(self, storage: Any) -> Reduced:
-        untyped = storage._untyped_storage  # as torch.save does: the public method warns
+        untyped = storage._untyped_storage  # the public method warns; torch.save uses this attribute, too
         if untyped.device.type != "cpu":
             return NotImplemented
-        # Each tensor makes new Python objects for its storage; one for each memory lets pickle see that views share it.
+        # Each tensor makes new Python objects for its storage. One object for each memory shows pickle which share it.
         untyped = self._storages.setdefault((untyped.data_ptr(), untyped.nbytes()), untyped)
         return rebuild.torch_typed_storage, (untyped, storage.dtype)
 
 
 def _aligned_dtype(dtype: np.dtype) -> Reduced:
-    """Reduce an aligned structure to what every NumPy can read: NumPy 1 refuses the flags that NumPy 2 pickles."""
+    """Reduce an aligned structure to a call for every NumPy: NumPy 1 refuses the flags that NumPy 2 pickles."""
     fields = dtype.fields
     if not dtype.isalignedstruct or dtype.metadata or fields is None or any(len(f) > 2 for f in fields.values()):
         return NotImplemented
@@ -201,27 +199,28 @@ def _aligned_dtype(dtype: np.dtype) -> Reduced:
 
 
 def _zone_info(zone: Any) -> Reduced:
-    """Reduce a named time zone to a call of its class, where Python calls a method of it that it gets by `getattr`."""
+    """Reduce a named time zone to a call of its class; Python's own reduction needs `getattr`."""
     _, (key, from_cache) = zone.__reduce__()
     return (type(zone), (key,)) if from_cache else NotImplemented
 
 
 def _pickle_buffer(flat: np.ndarray) -> Any:
+    """Return a `PickleBuffer` over a C-contiguous array of any dtype."""
     if flat.dtype.kind in "mM":
         return PickleBuffer(flat.view(np.int64))
     try:
         return PickleBuffer(flat)
-    except (ValueError, TypeError):  # dates within a structure, or a type of another library
+    except (ValueError, TypeError):  # a structure holds dates, or the dtype is of another library
         return PickleBuffer(flat.reshape(-1).view(np.uint8))
 
 
-def _order(axes: Sequence[int]) -> Any:
+def _order(axes: Sequence[int]) -> Order:
     if list(axes) == sorted(axes):
         return "C"
     return "F" if list(axes) == sorted(axes, reverse=True) else tuple(axes)
 
 
-def _kind(key: tuple[np.dtype, tuple[int, ...], Any]) -> Kind:
+def _kind(key: tuple[np.dtype, tuple[int, ...], Order]) -> Kind:
     dtype, shape, order = key
     nbytes = dtype.itemsize
     for n in shape:
@@ -229,8 +228,8 @@ def _kind(key: tuple[np.dtype, tuple[int, ...], Any]) -> Kind:
     return Kind(nbytes, dtype, shape, order)
 
 
-def _contiguous_strides(shape: tuple[int, ...], itemsize: int, axes: Any) -> tuple[int, ...]:
-    """Return the strides of an array whose memory runs through `axes`, slowest first, without gaps."""
+def _contiguous_strides(shape: tuple[int, ...], itemsize: int, axes: Sequence[int]) -> tuple[int, ...]:
+    """Return the strides of an array without gaps whose memory runs through `axes`, slowest first."""
     strides = [0] * len(shape)
     step = itemsize
     for axis in reversed(axes):

@@ -1,4 +1,7 @@
-"""The out-of-band buffers of one object, and which of them share memory."""
+"""The out-of-band buffers of one object, and which of them share memory.
+
+Rule: a buffer that lies within the memory of another is stored once, as a part of that other buffer, its root.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ class OutOfBand(NamedTuple):
 
     Attributes:
         buffers: C-contiguous `PickleBuffer`s, in the order in which the pickle stream asks for them.
-        kinds: what they are.
+        kinds: the distinct kinds of the buffers: length, dtype, shape and order.
         kind_ids: int64, for each buffer an index into `kinds`.
-        roots: int64, for each buffer the number of the buffer whose memory holds it: mostly its own.
-        shifts: int64, for each buffer where in its root it begins, in bytes.
-        fetch: `None` where `buffers` are memory; else what makes memory of one, or of a slice of its `raw()`.
+        roots: int64, for each buffer the number of the buffer whose memory holds it, mostly its own number.
+        shifts: int64, for each buffer its position in its root, in bytes.
+        fetch: loads a buffer, or a slice of its `raw()`, into memory on demand; `None` if the buffers are in memory.
     """
 
     buffers: Sequence[Any]
@@ -32,13 +35,20 @@ class OutOfBand(NamedTuple):
 
     @property
     def nbytes(self) -> np.ndarray:
-        """Lengths of the buffers, int64."""
+        """The lengths of the buffers, int64."""
         nbytes: np.ndarray = np.array([kind.nbytes for kind in self.kinds], np.int64)[self.kind_ids]
         return nbytes
 
 
 def find_shared(buffers: Sequence[Any], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray) -> None:
-    """Fill in which buffers lie within the memory of another, among those that have an owner in common."""
+    """Find the buffers that lie within the memory of another buffer of the same owner.
+
+    Args:
+        buffers: C-contiguous `PickleBuffer`s.
+        sizes: their lengths in bytes.
+        roots: int64, filled in: see `OutOfBand`.
+        shifts: int64, filled in: see `OutOfBand`.
+    """
     owners: dict[int, list[int]] = {}
     for i, buffer in enumerate(buffers):
         obj = memoryview(buffer).obj
@@ -52,6 +62,7 @@ def find_shared(buffers: Sequence[Any], sizes: Sequence[int], roots: np.ndarray,
 def _nest(
     members: Sequence[int], begins: Sequence[int], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray
 ) -> None:
+    """Find the buffers within another one, among the numbers `members`. `begins` are their addresses."""
     root, root_begin, root_end = -1, 0, -1
     for begin, size, i in sorted(zip(begins, sizes, members), key=lambda row: (row[0], -row[1], row[2])):
         if begin + size <= root_end and size:

@@ -1,7 +1,7 @@
 """From an object to a pickle stream and out-of-band buffers, and back.
 
-Strategy: the C pickler, with one `reducer_override` that hands arrays to `reducers` and notes the classes it meets, for
-the record of library versions. Loading needs nothing but `pickle.Unpickler` and the table of NumPy's renamed modules.
+Strategy: the C pickler calls one `reducer_override`, which hands arrays to `ArrayReducer` and notes the module of every
+class, for the record of library versions. Loading needs only `pickle.Unpickler` and the table of renamed modules.
 """
 
 from __future__ import annotations
@@ -9,25 +9,21 @@ from __future__ import annotations
 import platform
 import sys
 from functools import lru_cache, partial
-from typing import Any, Callable, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable, Optional
 
-from .arrays import IN_BAND_BELOW, ArrayReducer, Reduced
+from .arrays import IN_BAND_BELOW, ArrayReducer
 from .out_of_band import OutOfBand
+from .protocol import Reduced, pickle
 from .renames import resolve
 
-if sys.version_info >= (3, 8):
-    import pickle
-else:  # protocol 5 came with 3.8
-    import pickle5 as pickle
-
-__all__ = ["Pickling", "check_pickler", "installed_versions", "pickle", "unpickler"]
+__all__ = ["Pickling", "check_pickler", "installed_versions", "unpickler"]
 
 
 class Pickling:
     """One run of a pickler over one object.
 
     Args:
-        write: takes the pieces of the stream as they come, which never change afterwards.
+        write: takes the pieces of the stream as the pickler makes them; no piece changes afterwards.
         base: the pickler class to build on.
         in_band_below: arrays of fewer bytes stay in the stream.
     """
@@ -36,7 +32,7 @@ class Pickling:
         self._found: list[Any] = []
         self._arrays = ArrayReducer(in_band_below)
         self._pickler: Any = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)
-        self._pickler.binpickle_meet = _Acquaintances(self._arrays)
+        self._pickler.binpickle_reducers = _Reducers(self._arrays)
 
     def dump(self, obj: Any) -> None:
         """Pickle `obj`. Raises whatever its classes raise."""
@@ -48,12 +44,12 @@ class Pickling:
 
     def libraries(self) -> dict[str, str]:
         """Return the versions of Python and of the libraries whose classes the stream names, sorted by name."""
-        modules = self._pickler.binpickle_meet.modules | {__name__, "python"}
+        modules = self._pickler.binpickle_reducers.modules | {__name__, "python"}
         return installed_versions(sorted({name.partition(".")[0] for name in modules}))
 
 
 def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those libraries that are imported and have one; `python` is Python's own."""
+    """Return the versions of those libraries that are imported and have a version; `python` stands for Python."""
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
     if "python" in found:
         found["python"] = platform.python_version()
@@ -64,8 +60,8 @@ def check_pickler(base: Any) -> None:
     """Refuse a class that `Pickling` cannot build on.
 
     Raises:
-        TypeError: not a pickler class.
-        ValueError: it has persistent ids, which only its own unpickler would understand.
+        TypeError: `base` is not a pickler class.
+        ValueError: `base` writes persistent ids, which only its own unpickler would understand.
     """
     known = (pickle.Pickler, pickle._Pickler)
     if not (isinstance(base, type) and issubclass(base, known)):
@@ -75,7 +71,7 @@ def check_pickler(base: Any) -> None:
 
 
 def unpickler(stream: Any, buffers: Iterable[Any]) -> Any:
-    """Return an unpickler over a stream (`read`, `readline`, `readinto`) and its out-of-band buffers."""
+    """Return an unpickler of a stream (with `read`, `readline`, `readinto`) and its out-of-band buffers."""
     return _Unpickler(stream, buffers=buffers)
 
 
@@ -85,12 +81,18 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Writer:
+    """The file object that a pickler writes to."""
+
     def __init__(self, write: Callable[[Any], Any]):
         self.write = write
 
 
-class _Acquaintances(Dict[type, Any]):
-    """The classes met in one run, and how each is reduced: a function, or `None` for pickle's own way."""
+class _Reducers(Dict[type, Optional[Callable[[Any], Reduced]]]):
+    """The function that reduces the instances of each class of one run; `None` if pickle reduces them itself.
+
+    Attributes:
+        modules: the modules of the classes and functions that the stream names.
+    """
 
     def __init__(self, arrays: ArrayReducer):
         super().__init__()
@@ -101,13 +103,13 @@ class _Acquaintances(Dict[type, Any]):
         if isinstance(cls.__module__, str):
             self.modules.add(cls.__module__)
         names_itself = issubclass(cls, type) or hasattr(cls, "__qualname__") and hasattr(cls, "__globals__")
-        # Not a method of ours: what refers to itself would keep all arrays until the garbage collector comes.
+        # Not a method of this object: that cycle would keep all arrays until the garbage collector comes.
         self[cls] = reduce = partial(_note_module, self.modules) if names_itself else self._arrays.reducer_for(cls)
         return reduce
 
 
 def _note_module(modules: set[str], obj: Any) -> Any:
-    """Note the module of a class or function that the stream will name."""
+    """Note the module of a class or function that the stream names; leave the object to pickle."""
     module = getattr(obj, "__module__", None)
     if isinstance(module, str):
         modules.add(module)
@@ -116,11 +118,12 @@ def _note_module(modules: set[str], obj: Any) -> Any:
 
 @lru_cache(maxsize=32)
 def _pickler_class(base: Any) -> Any:
+    """Return a subclass of a pickler class that asks `binpickle_reducers` first, and `base` for all it leaves."""
     inherited = getattr(base, "reducer_override", None)
 
     class Pickler(base):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Reduced:
-            reduce = self.binpickle_meet[type(obj)]
+            reduce = self.binpickle_reducers[type(obj)]
             reduced = NotImplemented if reduce is None else reduce(obj)
             if reduced is NotImplemented and inherited is not None:
                 return inherited(self, obj)

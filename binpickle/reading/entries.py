@@ -1,4 +1,7 @@
-"""What a file says of itself, as values: its buffers, its entries as earlier releases listed them, its status."""
+"""The entries of a file: its stored pieces as releases before 1.0 listed them.
+
+Rule: in versions 1 and 2 each chunk is an entry. In version 3 each buffer is one, and so is the pickle stream.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ __all__ = ["Entry", "list_entries"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored piece, as releases before 1.0 listed them.
+    """A stored piece, as releases before 1.0 listed it.
 
     Attributes:
-        offset: where it lies in the file, or `None` where it shares a chunk with others.
-        enc_length: stored bytes; a pro-rata share where it shares a chunk.
-        dec_length: bytes when decoded.
-        codecs: codec specs in encode order.
-        info: `("ndarray", dtype, shape)` or `None`.
+        offset: its position in the file, or `None` if it shares a chunk with other pieces.
+        enc_length: its stored bytes; if it shares a chunk, its share of the chunk's stored bytes.
+        dec_length: its decoded length in bytes.
+        codecs: its codec specs, in encode order.
+        info: `("ndarray", dtype, shape)` for an array, else `None`; in versions 1 and 2 what the file has there.
     """
 
     offset: int | None
@@ -34,9 +37,9 @@ class Entry:
 
 
 def list_entries(reader: FileReader, buffers: Buffers) -> list[Entry]:
-    """Return the entries of a file: buffers in the order of the file, then the pickle stream."""
+    """Return the entries of a file: the buffers in the order of the file, then the pickle stream."""
     contents = reader.contents
-    if contents.entry_info is not None:  # versions 1 and 2: a chunk is an entry
+    if contents.entry_info is not None:  # versions 1 and 2
         columns = contents.chunk_offsets, contents.chunk_stored, np.diff(contents.chunk_starts), contents.chunk_chains
         rows = zip(*(column.tolist() for column in columns), contents.entry_info)
         return [Entry(at, stored, nbytes, contents.chains[chain], info) for at, stored, nbytes, chain, info in rows]
@@ -46,9 +49,8 @@ def list_entries(reader: FileReader, buffers: Buffers) -> list[Entry]:
         chunks = reader.stream_chunks
         first = chunks[0]
         stored = int(contents.chunk_stored[first : chunks[-1] + 1].sum())
-        length = contents.stream[1] - contents.stream[0]
         codecs = contents.chains[contents.chunk_chains[first]]
-        entries.append(Entry(int(contents.chunk_offsets[first]), stored, length, codecs, None))
+        entries.append(Entry(int(contents.chunk_offsets[first]), stored, reader.stream_nbytes, codecs, None))
     return entries
 
 

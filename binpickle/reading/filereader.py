@@ -1,13 +1,13 @@
-"""An open file: its contents, and its chunks read, checked and decoded one at a time.
+"""An open file: its tables, and its chunks read, checked and decoded one at a time.
 
-Rule: what opens is consistent: whatever the tables say can be read. `read_chunk` and `check_chunk` are safe in any
-thread.
+Rule: the tables of an open file are consistent, so that all they promise can be read. `read_chunk` and `check_chunk`
+are safe in any thread.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Iterator, Sequence
+from typing import Callable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -19,74 +19,48 @@ from ..format.header import VERSION
 from ..keys import Keys
 from ..limits import Limits
 from ..threads.crew import Crew, Job, Pipeline
+from ..types import BytesLike
 from .tables import read_tables
 
 __all__ = ["FileReader", "allocate", "check_chunks", "read_job"]
 
 Advance = Callable[[int], None]
-"""Called with the number of bytes that were just done."""
+"""Called with the number of bytes that have just been done."""
 
+Report = Callable[[int, Optional[BinPickleError]], None]
+"""Called with the number of a checked chunk and its error, `None` if the chunk is intact."""
 
-def check_chunks(
-    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Callable[[int, BinPickleError | None], None]
-) -> Iterator[None]:
-    """Check the stored bytes of chunks; yields after each.
+_Checked = Tuple[int, Optional[BinPickleError]]
 
-    Args:
-        reader: the file.
-        chunks: numbers of the chunks.
-        crew: does the jobs.
-        report: called with each chunk's number and its error or `None`.
-    """
-
-    def check(i: int) -> tuple[int, BinPickleError | None]:
-        try:
-            reader.check_chunk(i)
-        except BinPickleError as error:
-            return i, error
-        return i, None
-
-    pipeline: Pipeline[Any] = Pipeline(crew, lambda outcome: report(*outcome))
-    for i in chunks:
-        pipeline.push(Job(partial(check, i)))
-        yield
-    yield from pipeline.drain()
-
-
-def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
-    chain = reader.chain(i)
-    return Job(
-        partial(reader.read_chunk, i, out, check, hostile),
-        off_main=any(step.needs_helper for step in chain),
-        light=out is None and not chain,
-    )
-
-
+# Large allocations start at a huge page: filling them takes 0.65 of the time. All others suit SIMD instructions.
 _HUGE_PAGE = 2 << 20
-
 _CACHE_LINE = 64
 
-# Gaps of alignment are short; the positions of their bytes, 8 bytes each, are made for so many gaps together.
-_SHORT = 256
-
-_AT_A_TIME = 4096
+# Gaps for alignment are short. Their bytes are compared through arrays of positions, which take 8 bytes for each byte
+# of a gap, so only some thousand gaps are compared at a time.
+_SHORT_GAP = 256
+_GAPS_AT_A_TIME = 4096
 
 
 class FileReader:
-    """A file whose structure and index have been checked.
+    """An open file whose structure and index have been checked.
 
     Args:
-        source: its bytes; closed by whoever opened it.
-        limits: what to accept.
-        keys: refuse a file that is not sealed by one of them, before anything of it is parsed.
+        source: the bytes of the file; whoever opened the source closes it.
+        limits: how much the file may ask for.
+        keys: refuse a file that none of these keys sealed, before its index is parsed.
 
     Attributes:
-        authenticated: whether keys were given: who wrote the file is known.
-        header, contents, placement, views: see `Tables`.
+        source: the bytes of the file.
+        authenticated: whether keys were given, so that a holder of a key wrote the file.
+        header: see `Tables`.
+        contents: see `Tables`.
+        placement: see `Tables`.
+        views: see `Tables`.
 
     Raises:
-        FormatError: not a BinPickle file, truncated, inconsistent.
-        LimitError: more than `limits` allow.
+        FormatError: the file is not a BinPickle file, is truncated or inconsistent.
+        LimitError: the file asks for more than `limits` allow.
         IntegrityError: the index is damaged.
         AuthenticationError: the seal is missing or wrong.
     """
@@ -129,11 +103,11 @@ class FileReader:
             raise FormatError("the file holds no object: nothing was dumped into it")
 
     def nbytes_of(self, chunks: np.ndarray) -> int:
-        """Return the sum of the logical lengths of some chunks."""
+        """Return the sum of the decoded lengths of some chunks."""
         return int((self.contents.chunk_starts[chunks + 1] - self.contents.chunk_starts[chunks]).sum())
 
     def chunk_nbytes(self, i: int) -> int:
-        """Return the logical length of a chunk."""
+        """Return the decoded length of a chunk."""
         return int(self.contents.chunk_starts[i + 1] - self.contents.chunk_starts[i])
 
     def chain(self, i: int) -> Chain:
@@ -155,9 +129,9 @@ class FileReader:
         """Read, check and decode a chunk.
 
         Args:
-            i: its number.
-            out: where to decode to, uint8, 1-d, of the chunk's logical length; by default fresh memory.
-            check: compare the checksum, and the zeros between buffers.
+            i: the number of the chunk.
+            out: memory to decode into, uint8, 1-d, of the chunk's decoded length; by default fresh memory.
+            check: compare the checksum, and check that the bytes between buffers are zero.
             hostile: allow only codecs that are memory-safe on any input, unless the file is authenticated.
 
         Returns:
@@ -165,7 +139,8 @@ class FileReader:
 
         Raises:
             IntegrityError: the stored bytes are damaged.
-            CodecError: they do not decode.
+            CodecError: the stored bytes do not decode.
+            FormatError: a byte between buffers is not zero.
         """
         if out is None:
             out = allocate(self.chunk_nbytes(i))
@@ -183,8 +158,8 @@ class FileReader:
         """Compare a chunk's stored bytes with its checksum, decoding nothing.
 
         Raises:
-            IntegrityError: they are damaged.
-            FormatError: bytes that no buffer holds are not zero.
+            IntegrityError: the stored bytes are damaged.
+            FormatError: the chunk is stored raw, and a byte between buffers is not zero.
         """
         data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
         self._check_stored(i, data)
@@ -200,25 +175,29 @@ class FileReader:
                 self._check_stored(i, out)
             return
         data = self.source.read(offset, stored)
-        if check or not all(step.hostile_safe for step in chain):  # Blosc is not safe on damaged frames
+        if check or not all(step.hostile_safe for step in chain):  # Blosc is not memory-safe on damaged frames
             self._check_stored(i, data)
         decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
 
-    def _check_stored(self, i: int, data: Any) -> None:
+    def _check_stored(self, i: int, data: BytesLike) -> None:
         checksum = self.contents.checksum
         if ALGORITHMS[checksum.name].of(data) != checksum[i]:
-            buffers = self.placement.in_chunk(self.contents, i).tolist()
             message = f"{self._describe(i)} is damaged: its checksum differs; get the file again"
-            raise IntegrityError(message, i, buffers)
+            raise IntegrityError(message, i, self._buffers_in(i))
+
+    def _buffers_in(self, i: int) -> list[int]:
+        buffers: list[int] = self.placement.in_chunk(self.contents, i).tolist()
+        return buffers
 
     def _describe(self, i: int) -> str:
-        """Return words for a chunk and what it holds."""
-        buffers = self.placement.in_chunk(self.contents, i).tolist()
+        """Return the number of a chunk and what it holds, as text."""
+        buffers = self._buffers_in(i)
         if not buffers:
             return f"chunk {i} (pickle stream)"
         return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
+        """Refuse a chunk if a byte between its buffers is not zero; versions 1 and 2 may have any bytes there."""
         begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
         placement = self.placement
         if self.contents.version < VERSION or not len(placement.gap_starts):
@@ -231,22 +210,46 @@ class FileReader:
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
 
 
-def _any_in(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> bool:
-    """Return whether any byte is not zero in some ranges: long ones one by one, short ones some thousands at a time."""
-    long = lengths > _SHORT
-    if any(data[a : a + n].any() for a, n in zip(starts[long].tolist(), lengths[long].tolist())):
-        return True
-    starts, lengths = starts[~long], lengths[~long]
-    for at in range(0, len(starts), _AT_A_TIME):
-        begins, counts = starts[at : at + _AT_A_TIME], lengths[at : at + _AT_A_TIME]
-        where = np.repeat(begins - (counts.cumsum() - counts), counts) + np.arange(int(counts.sum()))
-        if data[where].any():
-            return True
-    return False
+def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
+    """Return the job of reading one chunk; see `FileReader.read_chunk` for the arguments."""
+    chain = reader.chain(i)
+    return Job(
+        partial(reader.read_chunk, i, out, check, hostile),
+        off_main=any(step.needs_helper for step in chain),
+        light=out is None and not chain,
+    )
+
+
+def check_chunks(reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report) -> Iterator[None]:
+    """Check the stored bytes of chunks; yields after each chunk.
+
+    Args:
+        reader: the open file.
+        chunks: the numbers of the chunks.
+        crew: does the jobs.
+        report: called for each chunk, in their order.
+    """
+
+    def check(i: int) -> _Checked:
+        try:
+            reader.check_chunk(i)
+        except BinPickleError as error:
+            return i, error
+        return i, None
+
+    pipeline: Pipeline[_Checked] = Pipeline(crew, lambda checked: report(*checked))
+    for i in chunks:
+        pipeline.push(Job(partial(check, i)))
+        yield
+    yield from pipeline.drain()
 
 
 def allocate(nbytes: int) -> np.ndarray:
-    """Return fresh memory, uint8, 1-d: aligned for SIMD, and large ones for huge pages (0.65 of the time to fill)."""
+    """Return fresh memory: uint8, 1-d, aligned.
+
+    Raises:
+        LimitError: there is not so much memory.
+    """
     align = _HUGE_PAGE if nbytes >= 2 * _HUGE_PAGE else _CACHE_LINE
     try:
         memory = np.empty(nbytes + align, np.uint8)
@@ -256,13 +259,27 @@ def allocate(nbytes: int) -> np.ndarray:
     return memory[skip : skip + nbytes]
 
 
+def _any_in(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> bool:
+    """Return whether any byte in some ranges is not zero."""
+    long = lengths > _SHORT_GAP
+    if any(data[a : a + n].any() for a, n in zip(starts[long].tolist(), lengths[long].tolist())):
+        return True
+    starts, lengths = starts[~long], lengths[~long]
+    for at in range(0, len(starts), _GAPS_AT_A_TIME):
+        begins, counts = starts[at : at + _GAPS_AT_A_TIME], lengths[at : at + _GAPS_AT_A_TIME]
+        where = np.repeat(begins - (counts.cumsum() - counts), counts) + np.arange(int(counts.sum()))
+        if data[where].any():
+            return True
+    return False
+
+
 def _ranges(numbers: list[int]) -> str:
-    """Return ascending numbers in words, runs shortened: 0-3, 7."""
-    words: list[str] = []
+    """Return ascending numbers as text, with runs shortened: `0-3, 7`."""
+    texts: list[str] = []
     start = previous = numbers[0]
     for n in [*numbers[1:], -1]:
         if n != previous + 1:
-            words.append(str(start) if start == previous else f"{start}-{previous}")
+            texts.append(str(start) if start == previous else f"{start}-{previous}")
             start = n
         previous = n
-    return ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")
+    return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")

@@ -1,6 +1,7 @@
 """Loading the object of an open file: mapping, decoding, unpickling.
 
-Rule: the buffers are there before unpickling begins; the stream is decoded while the unpickler reads it.
+Rule: plain loading has all buffers in memory before unpickling begins, and decodes the stream while the unpickler reads
+it. Restricted loading (`trusted=`) decodes no buffer before the stream asks for one.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from typing import Any, Generator, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Generator, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
 from ..errors import BinPickleError, FormatError, FormatWarning, LimitError
 from ..format.contents import Contents
 from ..limits import RESTRICTED_LIMITS, Limits
-from ..pickling.pickler import installed_versions, pickle, unpickler
-from ..progress import Meter, Progress
+from ..pickling.pickler import installed_versions, unpickler
+from ..pickling.protocol import pickle
 from ..threads.crew import Crew, exhaust
+from ..threads.meter import Meter
+from ..types import MmapMode, Progress, Trusted
 from .buffers import load_buffers, map_buffers
 from .filereader import FileReader, check_chunks
 from .stream import StreamReader
@@ -25,24 +28,7 @@ from .stream import StreamReader
 __all__ = ["LoadSettings", "Loading", "check_limits"]
 
 
-def check_limits(contents: Contents, limits: Limits) -> None:
-    """Refuse contents that were accepted under more generous limits.
-
-    Raises:
-        LimitError: they are more than `limits` allow.
-    """
-    start, stop = contents.stream or (0, 0)
-    nbytes = contents.buffer_nbytes
-    for limit, found in (
-        ("decoded_bytes", stop - start + sum(nbytes.tolist())),
-        ("stored_bytes", contents.length),
-        ("buffers", len(nbytes)),
-    ):
-        allowed = getattr(limits, limit)
-        if found > allowed:
-            raise LimitError(f"the file has {found} {limit}, restricted loading allows {allowed}", limit)
-
-
+# Up to this length the stream is read at once: see `_short_stream`.
 _SHORT_STREAM = 1 << 16
 
 
@@ -50,20 +36,20 @@ class LoadSettings(NamedTuple):
     """How a file is opened.
 
     Attributes:
-        mmap_mode: `None`, `"r"` or `"c"`.
+        mmap_mode: see `load`.
         verify: see `load`.
-        limits: what to accept, if the caller says so.
-        warn: if mapping is asked for, but nothing can be mapped.
+        limits: see `load`; `None` means the defaults.
+        warn: whether to warn if the caller asks to map a file of which nothing can be mapped.
     """
 
-    mmap_mode: str | None
+    mmap_mode: MmapMode
     verify: bool | None
     limits: Limits | None
     warn: bool = True
 
     @property
     def checks(self) -> bool:
-        """Whether checksums are compared when chunks are read."""
+        """Whether to compare the checksum of each chunk that is read into memory."""
         return self.verify is not False
 
 
@@ -72,11 +58,11 @@ class Loading:
 
     Args:
         reader: the open file.
-        mapped: uint8, the file's memory, if it is to be mapped and can be.
-        settings: how it was opened.
+        mapped: uint8, the whole file as mapped memory; `None` if the file is not mapped.
+        settings: how the file was opened.
         crew: does the jobs.
         progress: see `load`.
-        trusted: see `load`; not `None` loads with the strict machine.
+        trusted: see `load`; anything but `None` loads with the strict machine.
     """
 
     def __init__(
@@ -86,7 +72,7 @@ class Loading:
         settings: LoadSettings,
         crew: Crew,
         progress: Progress | None,
-        trusted: Iterable[Any] | None = None,
+        trusted: Trusted | None = None,
     ):
         self._reader = reader
         self._mapped = mapped
@@ -96,20 +82,20 @@ class Loading:
         self._meter = Meter(progress, None if progress is None else self._to_read())
 
     def steps(self) -> Generator[None, None, Any]:
-        """Return the object; yields after each chunk until unpickling begins. May be continued in another thread."""
+        """Return the object; yields after each chunk until unpickling begins. Each step may run in another thread."""
         self._reader.require_object()
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
         if self._settings.verify or self._reader.authenticated:
             yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
-        stream: Any
+        stream: StreamReader | io.BytesIO
         if self._trusted is None:
             buffers = yield from self._buffers()
             stream = self._short_stream() or self._stream()
             obj = _unpickle(stream, buffers, self._reader.contents.libraries)
         else:
-            stream = self._stream(hostile=True)
-            obj = self._load_restricted(stream, self._trusted)
+            stream = restricted = self._stream(hostile=True)
+            obj = self._load_restricted(restricted, self._trusted)
         if stream.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
         self._meter.finish()
@@ -119,45 +105,46 @@ class Loading:
         return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile)
 
     def _short_stream(self) -> io.BytesIO | None:
-        """Return the stream if it is one small raw chunk: the unpickler then need not call Python for its pieces."""
+        """Return the stream if it is one small raw chunk, which the C unpickler reads without calls of Python code."""
         reader, chunks = self._reader, self._reader.stream_chunks
         if len(chunks) != 1 or reader.stream_nbytes > _SHORT_STREAM or reader.chain(chunks[0]):
             return None
         self._meter.advance(reader.stream_nbytes)
         return io.BytesIO(reader.read_chunk(chunks[0], check=self._settings.checks).data)
 
-    def _load_restricted(self, stream: StreamReader, trusted: Iterable[Any]) -> Any:
-        from .. import trust  # most processes never need it
+    def _load_restricted(self, stream: StreamReader, trusted: Trusted) -> Any:
+        from .. import trust  # most programs never need it
 
         limits = self._settings.limits or RESTRICTED_LIMITS
         check_limits(self._reader.contents, limits)
         count = len(self._reader.contents.buffer_starts)
-        return trust.load(stream.read_bytes, self._when_asked(), count, trusted, limits)
+        return trust.load(stream.read_bytes, self._buffers_on_demand(), count, trusted, limits)
 
-    def _when_asked(self) -> Iterator[Any]:
-        """Decode nothing before the stream asks for it, which it does not after it was refused."""
+    def _buffers_on_demand(self) -> Iterator[Any]:
+        """Yield the buffers, decoded when the stream asks for the first one: a refused stream asks for none."""
         yield from exhaust(self._buffers())
 
     @property
     def _in_place(self) -> np.ndarray:
-        """Which buffers are mapped."""
+        """For each buffer whether it is mapped."""
         reader = self._reader
         return reader.placement.mappable & (reader.contents.buffer_nbytes > 0) & (self._mapped is not None)
 
     def _to_read(self) -> int:
+        """Return the decoded length of all chunks to read, in bytes."""
         reader = self._reader
         read = ~self._in_place & (reader.contents.buffer_nbytes > 0)
         return reader.nbytes_of(self._chunks(read)) + reader.stream_nbytes
 
     def _chunks(self, which: np.ndarray) -> np.ndarray:
-        """Return the numbers of the chunks that hold the buffers of a mask."""
+        """Return the numbers of the chunks that hold the buffers which the mask `which` selects."""
         placement = self._reader.placement
         return _spans(placement.first[which], placement.last[which])
 
     def _buffers(self) -> Generator[None, None, list[Any]]:
-        """Return what to hand to the unpickler, in the order in which it asks.
+        """Return the buffers for the unpickler, in the order in which it asks.
 
-        Arrays are handed out as arrays, which the garbage collector need not visit, unlike memoryviews.
+        The memory of an array is handed out as an array: unlike memoryviews, the garbage collector need not visit it.
         """
         mapped, views = self._mapped, self._reader.views
         if mapped is not None and views is not None:
@@ -181,6 +168,7 @@ class Loading:
         return [loaded[i].data if plain[i] else loaded[i] for i in range(len(plain))]
 
     def _warn_unmapped(self) -> None:
+        """Warn if the caller asks to map a file with buffers, and none of them can be mapped."""
         if len(self._reader.contents.buffer_starts) and not self._in_place.any():
             if self._mapped is None:
                 why = "its source is not a regular file"
@@ -190,8 +178,26 @@ class Loading:
             warnings.warn(message, FormatWarning, stacklevel=_level_of_caller())
 
 
+def check_limits(contents: Contents, limits: Limits) -> None:
+    """Refuse contents that were accepted under more generous limits.
+
+    Raises:
+        LimitError: the file asks for more than `limits` allow.
+    """
+    start, stop = contents.stream or (0, 0)
+    nbytes = contents.buffer_nbytes
+    for limit, found in (
+        ("decoded_bytes", stop - start + sum(nbytes.tolist())),
+        ("stored_bytes", contents.length),
+        ("buffers", len(nbytes)),
+    ):
+        allowed = getattr(limits, limit)
+        if found > allowed:
+            raise LimitError(f"the file has {found} {limit}, restricted loading allows {allowed}", limit)
+
+
 def _level_of_caller() -> int:
-    """Return the stack level of whoever called into this package, seen from the function that asks."""
+    """Return the stack level of the code that called into this package, as the calling function has to give it."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("binpickle."):
         frame, level = frame.f_back, level + 1
@@ -204,7 +210,7 @@ def _raise(_: int, error: BinPickleError | None) -> None:
 
 
 def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Return all numbers from each of `first` to its `last`, each once, ascending."""
+    """Return the numbers of all ranges `first[i]` to `last[i]`, both included: ascending, each number once."""
     if not len(first):
         return first
     edges = np.zeros(int(last.max()) + 2, np.int64)
@@ -213,7 +219,7 @@ def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edges.cumsum()[:-1])
 
 
-def _unpickle(stream: StreamReader, buffers: list[Any], libraries: Mapping[str, str]) -> Any:
+def _unpickle(stream: StreamReader | io.BytesIO, buffers: list[Any], libraries: Mapping[str, str]) -> Any:
     try:
         return unpickler(stream, buffers).load()
     except (pickle.UnpicklingError, EOFError) as error:
@@ -226,8 +232,8 @@ def _unpickle(stream: StreamReader, buffers: list[Any], libraries: Mapping[str, 
 
 
 def _tell_versions(error: Exception, libraries: Mapping[str, str]) -> None:
-    """Say beside an error which libraries have another version than the writer's: mostly its reason."""
-    here: dict[str, str] = installed_versions(libraries)
+    """Add a note to an error on the libraries whose version differs from the writer's, a frequent reason for errors."""
+    here = installed_versions(libraries)
     differ = [
         f"{name} {version} (here {here[name]})"
         for name, version in libraries.items()

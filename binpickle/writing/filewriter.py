@@ -23,8 +23,9 @@ from ..format.write_index import IndexBuilder
 from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
-from ..progress import Meter, Progress
 from ..threads.crew import Crew, Job, Pipeline, exhaust
+from ..threads.meter import Meter
+from ..types import Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, buffer_array, is_large, plan_buffers

@@ -1,43 +1,65 @@
-"""The arguments of a dump, checked once, for all functions that write."""
+"""The options of a dump, checked once, for all functions that write.
+
+Rule: `DumpOptions` alone defines the options. Each function that writes lists them in its signature, with the same
+types and defaults, and passes its arguments to `DumpOptions.of`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence, Union
+from typing import Any, Mapping
 
 import numpy as np
-from numcodecs.abc import Codec
 
 from ..codecs.chain import Chain, parse_codecs, stream_chain
 from ..format.checksums import CHECKSUM, DIGEST
 from ..format.header import NATIVE_ORDER, VERSION, Flags, Header
 from ..keys import Keys
-from ..pickling.pickler import check_pickler, pickle
+from ..pickling.pickler import check_pickler
+from ..pickling.protocol import pickle
+from ..types import CodecsLike, KeyLike, PicklerClass
 from .chunk import AUTO
 
-__all__ = ["Codecs", "DumpOptions"]
-
-Codecs = Union[str, Mapping[str, Any], Codec, Callable[[memoryview], Any], Sequence[Any], None]
-"""The `codecs` argument: `"auto"`, one codec, or a list of them; `None` is an empty one."""
+__all__ = ["DumpOptions"]
 
 
 class DumpOptions:
-    """The arguments of a dump, checked.
+    """The options of a dump, checked.
+
+    Args:
+        mappable: see `dump`.
+        codecs: see `dump`.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        pickler: see `dump`.
+        align: see `BinPickler`.
+
+    Attributes:
+        mappable: whether every buffer is stored raw and aligned.
+        align: whether every buffer is aligned.
+        auto: whether BinPickle chooses the codecs.
+        elements: the caller's codecs, if `auto` is false.
+        metadata: the caller's metadata.
+        keys: the keys that seal the file, or `None`.
+        algorithm: the name of the checksum or digest of each chunk.
+        pickler: the pickler class to build on.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a codec that `load` would refuse, or a pickler that it could not undo.
+        ValueError: `load` would refuse a codec, or could not load what the pickler writes.
     """
 
     def __init__(
         self,
         *,
         mappable: bool = False,
-        codecs: Codecs = "auto",
+        codecs: CodecsLike = "auto",
         metadata: Mapping[str, str] | None = None,
         digests: bool = False,
-        key: Any = None,
+        key: KeyLike | None = None,
         context: bytes = b"",
-        pickler: type[Any] | None = None,
+        pickler: PicklerClass | None = None,
         align: bool = False,
     ):
         for name, flag in (("mappable", mappable), ("digests", digests), ("align", align)):
@@ -52,6 +74,12 @@ class DumpOptions:
         self.algorithm = DIGEST if digests or self.keys else CHECKSUM
         self.pickler = pickle.Pickler if pickler is None else pickler
         check_pickler(self.pickler)
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> DumpOptions:
+        """Return the options among the arguments of a function: its `locals()`."""
+        options = vars(cls)["__init__"].__kwdefaults__
+        return cls(**{name: arguments[name] for name in options if name in arguments})
 
     @property
     def header(self) -> Header:
@@ -71,5 +99,5 @@ def _checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
     if not all(isinstance(text, str) for pair in checked.items() for text in pair):
         raise TypeError("metadata must map strings to strings")
     for text in (*checked, *checked.values()):
-        text.encode()  # a lone surrogate would be met at the end only
+        text.encode()  # else a lone surrogate would raise only when the index is written, at the end of the dump
     return checked

@@ -1,23 +1,28 @@
-"""Calling the caller's `progress`, not too often."""
+"""How much of the work is done: counts bytes and calls the caller's `progress`, not too often.
+
+Rule: the owner of the work counts, in its own thread; what `progress` raises there ends the work.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Optional
 
-__all__ = ["Meter", "Progress"]
+from ..types import Progress
 
-Progress = Callable[[int, Optional[int]], Any]
-"""Called with the bytes done and the bytes in total, `None` while these are not known."""
+__all__ = ["Meter"]
 
-_INTERVAL = 0.05  # seconds: 20 calls a second are as many as an eye can follow
+_INTERVAL = 0.05  # seconds: an eye cannot follow more than 20 calls a second
 
 
 class Meter:
     """Counts bytes for a caller's `progress`.
 
+    Args:
+        progress: what to call, if anything.
+        total: see the attribute.
+
     Attributes:
-        total: bytes in total, once they are known.
+        total: bytes in total; `None` until the total is known.
     """
 
     def __init__(self, progress: Progress | None, total: int | None = None):
@@ -27,7 +32,7 @@ class Meter:
         self._next = 0.0
 
     def advance(self, nbytes: int) -> None:
-        """Count bytes that are done."""
+        """Count bytes that have just been done."""
         self._done += nbytes
         if self._progress is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _INTERVAL

@@ -1,0 +1,19 @@
+"""The `pickle` module with protocol 5: the standard library's, or its backport `pickle5` on Python 3.7."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+if sys.version_info >= (3, 8):
+    import pickle
+else:
+    import pickle5 as pickle
+
+__all__ = ["PickleBuffer", "Reduced", "pickle"]
+
+PickleBuffer: Any = pickle.PickleBuffer
+"""The class of out-of-band buffers; untyped, since type checkers know arrays as buffers from Python 3.12 on only."""
+
+Reduced = Any
+"""What a `__reduce_ex__` method may return: `NotImplemented` leaves the object to pickle itself."""
