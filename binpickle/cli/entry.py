@@ -124,7 +124,7 @@ def _parser() -> _Parser:
 
 
 def _add_info(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(commands, "info", info, "show what is in a file and what takes the room; unpickle nothing")
+    parser = _add(commands, "info", info, "show what is in a file and what takes the room, without unpickling it")
     parser.add_argument("file", metavar="FILE", help="a file, or a folder that binpickle_dask wrote")
     parser.add_argument("--json", dest="in_json", action="store_true", help="print JSON for programs, with all buffers")
     parser.add_argument("--all", dest="every", action="store_true", help="show all buffers, not only the largest")
@@ -138,7 +138,7 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
-    text = "show which names a file would import; import nothing; exit 1 if a name is not trusted"
+    text = "show which names a file would import, importing none; exit 1 if a name is not trusted"
     parser = _add(commands, "inspect", inspect, text)
     parser.add_argument("file", metavar="FILE", help="a file; its pickle is read, and no object is made")
     parser.add_argument(
@@ -153,7 +153,7 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _add(commands, "repack", repack, "store an object another way; unpickle nothing")
+    parser = _add(commands, "repack", repack, "store an object another way, without unpickling it")
     parser.add_argument("source", metavar="SOURCE", help="a file of any version")
     parser.add_argument("target", metavar="TARGET", help="replaced if it exists, once the new file is complete")
     how = parser.add_mutually_exclusive_group()
@@ -167,11 +167,9 @@ def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_key(parser)
     seal = parser.add_mutually_exclusive_group()
-    seal.add_argument("--new-key-file", metavar="KEY", help="seal the target with the bytes of this file")
-    seal.add_argument("--unseal", action="store_true", help="leave the target without a seal")
-    parser.add_argument(
-        "--new-context", metavar="TEXT", help="seal the target in this context; by default in that of SOURCE"
-    )
+    seal.add_argument("--new-key-file", metavar="KEY", help="seal TARGET with the bytes of the file KEY")
+    seal.add_argument("--unseal", action="store_true", help="leave TARGET without a seal")
+    parser.add_argument("--new-context", metavar="TEXT", help="context to seal TARGET in; by default that of SOURCE")
 
 
 def _add_extract_stream(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -67,9 +67,7 @@ def _open(folder: str, sealing: Mapping[str, Any]) -> Any:
     try:
         store = import_module("binpickle_dask.store")
     except ImportError as error:
-        raise ImportError(
-            f"{folder} is a folder, which binpickle[dask] reads; that is not installed: {error}"
-        ) from None
+        raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
     return store.open_bpk(folder, **sealing)
 
 

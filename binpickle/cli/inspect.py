@@ -84,13 +84,16 @@ def _states(seen: Inspection, trusted: frozenset[str]) -> list[str]:
 
 
 def _show(path: str, seen: Inspection, states: list[str], every: bool) -> None:
-    screen = open_screen(sys.stdout)
-    screen.facts(_facts(path, seen))
+    pairs, left_out = _facts(path, seen), {}
     for state in (_REFUSED, _NAMED, _BUILT_IN):
         uses = [use for use, found in zip(seen.globals, states) if found == state]
         shown = uses if every or state == _REFUSED else uses[:ROWS]
-        screen.facts([(state, f"{use.name} at {use.offset}, {' and '.join(use.uses) or 'dropped'}") for use in shown])
-        screen.more(len(uses) - len(shown), f", {state}")
+        pairs += [(state, f"{use.name} at {use.offset}, {' and '.join(use.uses) or 'dropped'}") for use in shown]
+        left_out[state] = len(uses) - len(shown)
+    screen = open_screen(sys.stdout)
+    screen.facts(pairs)
+    for state, count in left_out.items():
+        screen.more(count, f", {state}")
 
 
 def _facts(path: str, seen: Inspection) -> list[tuple[str, str]]:

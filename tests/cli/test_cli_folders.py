@@ -84,7 +84,7 @@ def test_folder_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     for command in ["info", "verify"]:
         result = run(command, "out")
         assert result.code == 1
-        assert "out is a folder, which binpickle[dask] reads; that is not installed: " in result.out + result.err
+        assert "out is a folder, which binpickle[dask] reads; it is not installed: " in result.out + result.err
         assert result.err.count("\n") == 1
 
 
