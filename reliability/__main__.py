@@ -1,6 +1,6 @@
 """The command line of the long runs: `python -m reliability fuzz`, `crash`, `page`.
 
-Rule: each run is written down, its failures too; the exit code is 1 if there were any.
+Rule: each run is recorded, with its failures; the exit code is 1 if there were failures.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .targets import TARGETS, Broken
 
 __all__ = ["main"]
 
-# Finds are of one kind if the beginning and the end of their traceback are the same, numbers left out.
+# Two finds are of one kind if their tracebacks, without numbers, have the same beginning and the same end.
 _KIND_BEGINS, _KIND_ENDS = 600, 80
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the command that the command line names, and return its exit code."""
     options = vars(_parser().parse_args())
-    warnings.simplefilter("ignore")  # of numbers that make no sense there are many
+    warnings.simplefilter("ignore")  # changed files hold many numbers that NumPy warns about
     command = options.pop("command")
     return int(command(**options) or 0)
 
@@ -40,36 +40,38 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reliability", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    fuzzing = commands.add_parser("fuzz", help="change files and streams, and look at them in every safe way")
+    fuzzing = commands.add_parser("fuzz", help="change files and streams at random, and read them in every safe way")
     fuzzing.set_defaults(command=run_fuzz)
     fuzzing.add_argument("targets", nargs="*", default=sorted(TARGETS), metavar="TARGET", help=", ".join(TARGETS))
-    fuzzing.add_argument("--seconds", type=float, default=600.0, help="for each target")
-    fuzzing.add_argument("--inputs", type=int, default=1 << 60, help="at most, for each target")
+    fuzzing.add_argument("--seconds", type=float, default=600.0, help="how long to fuzz each target")
+    fuzzing.add_argument("--inputs", type=int, default=1 << 60, help="how many inputs each target gets at most")
     fuzzing.add_argument("--seed", type=int, default=int(time.time()))
-    crashing = commands.add_parser("crash", help="kill writers, and read what others replace")
+    crashing = commands.add_parser("crash", help="kill writers, and read files that others replace")
     crashing.set_defaults(command=run_crash)
     crashing.add_argument("--kills", type=int, default=10_000)
-    crashing.add_argument("--seconds", type=float, default=60.0, help="of readers against replacers")
+    crashing.add_argument("--seconds", type=float, default=60.0, help="how long to read a file that others replace")
     crashing.add_argument("--seed", type=int, default=int(time.time()))
-    frames = commands.add_parser("frames", help="decode frames that lie, beside pages that must not be touched")
+    frames = commands.add_parser("frames", help="decode changed frames next to memory that must not be touched")
     frames.set_defaults(command=run_frames)
-    frames.add_argument("--inputs", type=int, default=100_000, help="for each codec")
+    frames.add_argument("--inputs", type=int, default=100_000, help="how many frames of each codec to decode")
     frames.add_argument("--seed", type=int, default=int(time.time()))
     cuts = commands.add_parser("powercut", help="cut the power of a file system, as root")
     cuts.set_defaults(command=run_powercut)
     cuts.add_argument("--cuts", type=int, default=200)
     cuts.add_argument("--seed", type=int, default=int(time.time()))
-    page = commands.add_parser("page", help="add up what was measured in docs/reliability.md")
+    page = commands.add_parser("page", help="write the sums of all recorded runs into docs/reliability.md")
     page.set_defaults(command=write_page)
-    scanners = commands.add_parser("scanners", help="compare scanners with inspect in docs/security.md")
+    scanners = commands.add_parser(
+        "scanners", help="compare scanners with inspect, and write the table into docs/security.md"
+    )
     scanners.set_defaults(command=run_scanners)
-    seeds = commands.add_parser("seeds", help="write the corpus anew; what it was stays")
+    seeds = commands.add_parser("seeds", help="write the corpus again, and keep inputs that it no longer makes")
     seeds.set_defaults(command=run_seeds)
     return parser
 
 
 def run_fuzz(targets: list[str], seconds: float, inputs: int, seed: int) -> int:
-    """Fuzz targets, keep what broke something, and write down what came of it."""
+    """Fuzz targets, keep the inputs that broke something, and record the run."""
     failures = 0
     for target in targets:
         report = fuzz(target, seed, inputs, seconds)
@@ -85,7 +87,7 @@ def run_fuzz(targets: list[str], seconds: float, inputs: int, seed: int) -> int:
 
 
 def _run_guided(target: str, seconds: int, seed: int) -> int:
-    """Fuzz with atheris, too, and write down what came of it; return how many inputs broke something."""
+    """Fuzz with atheris, keep the inputs that broke something, record the run, and return how many broke something."""
     run = guided(target, seconds, seed)
     _keep(target, run.crashes)
     if run.crashes:
@@ -96,7 +98,7 @@ def _run_guided(target: str, seconds: int, seed: int) -> int:
 
 
 def run_crash(kills: int, seconds: float, seed: int) -> int:
-    """Kill writers, let readers meet those who replace their file, and write down what came of it."""
+    """Kill writers, let readers read a file that others replace, and record both runs."""
     killed = kill_writers(kills, seed)
     print(record("kill -9", killed.kills, killed.unreadable, killed.seconds, amid=killed.amid, seed=seed), flush=True)
     raced = race_readers(seconds)
@@ -105,7 +107,7 @@ def run_crash(kills: int, seconds: float, seed: int) -> int:
 
 
 def run_frames(inputs: int, seed: int) -> int:
-    """Decode frames of every codec, and write down what came of it."""
+    """Decode changed frames of every codec, and record the runs."""
     failures = 0
     for codec_id in SPECS:
         start, failed, decoded = time.monotonic(), 0, 0
@@ -121,7 +123,7 @@ def run_frames(inputs: int, seed: int) -> int:
 
 
 def run_powercut(cuts: int, seed: int) -> int:
-    """Cut the power, and write down what came of it."""
+    """Cut the power, and record the run."""
     if not is_possible():
         print("power cuts need root, and a system with loop devices", file=sys.stderr)
         return 2
@@ -131,21 +133,21 @@ def run_powercut(cuts: int, seed: int) -> int:
 
 
 def run_scanners() -> None:
-    """Compare scanners with `inspect`, and write the table."""
+    """Compare scanners with `inspect`, and write the table into the security page."""
     from .scanners import write_comparison
 
     write_comparison()
 
 
 def run_seeds() -> None:
-    """Write the inputs that fuzzing begins with."""
+    """Write the corpus of inputs that fuzzing begins with."""
     from .seeds import write_seeds
 
     write_seeds()
 
 
 def _of_each_kind(report: Report) -> list[bytes]:
-    """Tell of all finds, and return one input of each kind."""
+    """Print all finds, and return one input of each kind."""
     for find in report.finds:
         print(f"input {find.number} of seed {report.seed}: {find.why}", file=sys.stderr, flush=True)
     kinds = {re.sub("[0-9]+", "", find.why[:_KIND_BEGINS] + find.why[-_KIND_ENDS:]): find for find in report.finds}
@@ -153,7 +155,7 @@ def _of_each_kind(report: Report) -> list[bytes]:
 
 
 def _keep(target: str, inputs: Iterable[bytes]) -> None:
-    """Keep inputs that broke something, which are tried in every test run from now on."""
+    """Save inputs that broke something, so that every test run tries them from now on."""
     folder = CORPUS / "finds" / target
     for data in inputs:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Little files that would decode to much: how much memory and time it takes to refuse them.
+"""Small files that would decode to very large objects, and the memory and time that it takes to refuse them.
 
-Rule: a bomb is given a limit in bytes, and the child that opens it an address space with little room above that.
+Rule: a child process opens each bomb, with a limit in bytes, in an address space that is little larger than that limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["LIMITS", "Cost", "bombs", "defuse"]
 
 LIMITS = Limits(decoded_bytes=16 << 20, index_bytes=1 << 20, buffers=1 << 18)
 _MIB = 1 << 20
-_MANY = 20_000  # opcodes: each costs microseconds, few or many
+_MANY = 20_000  # opcodes, each of which costs microseconds
 _ROOM = 512 * _MIB
 _LARGE = 256 * _MIB
 _HALF = LIMITS.decoded_bytes // 2
@@ -38,28 +38,28 @@ _STREAM = pickle.dumps(None, 5)
 
 
 class Cost(NamedTuple):
-    """What it took to refuse a file: peak of resident memory above what there was, and processor time in one way."""
+    """The cost of refusing a file: the peak of the added resident memory, and the processor time of the slowest way."""
 
     nbytes: int
     seconds: float
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Yield names and files."""
+    """Yield each bomb as its name and the bytes of the file."""
     yield from _codec_bombs()
     yield from _index_bombs()
     yield from _stream_bombs()
 
 
 def defuse(file: bytes) -> Cost:
-    """Look at a file in an address space of its own; to be called in a child.
+    """Read a file in every safe way in a small address space. Call this in a child process.
 
     Raises:
-        ValueError: it was not refused.
+        ValueError: the file was not refused.
     """
     size = _status("VmSize")
     resource.setrlimit(resource.RLIMIT_AS, (size + _ROOM, size + _ROOM))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before, refused, longest = _status("VmRSS"), 0, 0.0
     for look in (_load, _inspect, _arrays):
         start = _cpu()
@@ -89,7 +89,7 @@ def _arrays(file: bytes) -> None:
 
 
 def _codec_bombs() -> Iterator[tuple[str, bytes]]:
-    """Each codec once and twice: much comes out, and the index says little, or as much as the limit allows."""
+    """Yield chunks that decode to far more than the index says, for each codec, applied once and twice."""
     zeros = bytes(_LARGE)
     once: dict[str, bytes] = {
         "zlib": zlib.compress(zeros, 9),
@@ -116,7 +116,7 @@ def _codec_bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def _index_bombs() -> Iterator[tuple[str, bytes]]:
-    """Indexes that take more room than they have bytes, or claim more than there is."""
+    """Yield indexes that need more memory than they have bytes, or that claim more bytes than the file has."""
     for name, index in (
         ("a list in a list", b"\x91" * (1 << 19)),
         ("empty maps", b"\xdd" + (1 << 18).to_bytes(4, "big") + b"\x80" * (1 << 18)),
@@ -153,7 +153,7 @@ def _stream_bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def _file(frames: list[bytes], sizes: list[int], chains: list[Any], stream: bytes = _STREAM, listed: int = 0) -> bytes:
-    """Return a file of a stream and encoded buffers, which says of each how large it is."""
+    """Return a file of a stream and encoded buffers, whose index claims the given size for each."""
     index = IndexBuilder("sha256")
     index.place(len(stream), len(stream), (), hashlib.sha256(stream).digest())
     for frame, size, chain in zip(frames, sizes, chains):
@@ -166,7 +166,7 @@ def _file(frames: list[bytes], sizes: list[int], chains: list[Any], stream: byte
 
 
 def _around(index: bytes) -> bytes:
-    """Return a file with these bytes for an index, and the stream for its only chunk."""
+    """Return a file with these bytes as its index and the stream as its only chunk."""
     from .mutation import mend
 
     whole = _file([], [], [])

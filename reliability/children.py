@@ -1,6 +1,6 @@
-"""Work in a forked child, so that what would end the process is a result.
+"""Run functions in forked children, so that a crash of the process becomes a result.
 
-Rule: the child gives back JSON, and never returns into its parent's code.
+Rule: the child returns JSON, and never returns into its parent's code.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["in_child"]
 
 
 def in_child(run: Callable[[], Any]) -> Any:
-    """Return what a function returns in a child: a value that JSON knows.
+    """Run a function in a forked child, and return its result, which must be a value of JSON.
 
     Raises:
-        Broken: it raised something, or was ended by a signal.
+        Broken: the function raised an error, or a signal ended the child.
     """
     reading, writing = os.pipe()
     pid = os.fork()
@@ -40,8 +40,8 @@ def in_child(run: Callable[[], Any]) -> Any:
 
 
 def _run(run: Callable[[], Any], writing: int) -> None:
-    faulthandler.disable()  # a signal is a result here, and no news
-    gc.freeze()  # to visit the parent's objects would copy their pages, and count as time that the work took
+    faulthandler.disable()  # a signal is a result here, so its traceback is noise
+    gc.freeze()  # collecting the parent's objects would copy their pages, and count as time of the function
     try:
         said = {"value": run()}
     except BaseException:

@@ -1,6 +1,6 @@
-"""What was measured: a line of JSON a run, kept, and the page that adds them up.
+"""The record of all runs, one line of JSON each, and the page that adds them up.
 
-Rule: nothing stands on the page that no run wrote down.
+Rule: every figure on the page comes from a recorded run.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ TESTS = {
     "replace": "reads of one path, copied and mapped, while others replace it",
     "power cut": "an ext4 file system shut down at random moments of a dump (`FS_IOC_SHUTDOWN`), then mounted again",
 }
-"""The tests, by the name that stands in the record, and what their inputs are."""
+"""The tests by their name in the record, with a description of their inputs."""
 
 
 def record(test: str, tried: int, failures: int, seconds: float, **more: Any) -> dict[str, Any]:
-    """Write down a run, and return what was written.
+    """Append a run to the record, and return the line.
 
     Args:
         test: a name in `TESTS`.
-        tried: inputs, kills, reads or cuts.
+        tried: how many inputs, kills, reads or cuts the run had.
         failures: how many of them did not end as promised.
-        seconds: how long it took.
-        more: whatever else is worth keeping.
+        seconds: how long the run took.
+        more: further facts about the run.
     """
     line = {
         "test": test,
@@ -68,13 +68,13 @@ def _version(name: str) -> str:
 
 
 def write_page(page: Path = PAGE) -> None:
-    """Write the figures of all recorded runs into the page."""
+    """Write the sums of all recorded runs into the page."""
     lines = [json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()]
     write_between(page, "measured", _table(lines))
 
 
 def write_between(page: Path, name: str, text: str) -> None:
-    """Write text into a page, between the two comments that have a name."""
+    """Replace the text of a page between the two comments that bear a name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     after = rest.partition(end)[2]

@@ -1,7 +1,7 @@
-"""Frames of a codec that lie, decoded between a page that must not be read and bytes that must not change.
+"""Changed frames of a codec, decoded next to memory that the decoder must not touch.
 
-Rule: a frame ends where an unreadable page begins, and so does the output, so that the first byte beyond either ends
-the child with a signal. Before the output lie bytes that are compared afterwards.
+Rule: the frame and the output both end where a page begins that nobody can read or write, so a signal ends the child
+at the first byte beyond either. The bytes before the output are compared afterwards.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SPECS: dict[str, list[dict[str, Any]]] = {
     "bz2": [{}],
     "lzma": [{}, {"format": 3, "filters": [{"id": 33, "preset": 1}], "check": -1}],
 }
-"""Parameters of each codec that restricted loading uses."""
+"""The parameters to try, for each codec that restricted loading uses."""
 
 
 class Guarded:
-    """Memory that ends where a page begins that can be neither read nor written.
+    """Memory that ends where a page begins that nobody can read or write.
 
     Args:
-        nbytes: how many bytes there are at most.
+        nbytes: the size of the memory in bytes.
     """
 
     def __init__(self, nbytes: int = 1 << 16):
@@ -61,23 +61,23 @@ class Guarded:
             raise OSError(ctypes.get_errno(), "mprotect")
 
     def last(self, nbytes: int) -> np.ndarray:
-        """Return the last bytes before the page."""
+        """Return the last `nbytes` bytes before the page."""
         return self._bytes[len(self._bytes) - nbytes :]
 
 
 def try_frames(codec_id: str, seed: int, numbers: range) -> int:
-    """Decode frames, mostly changed ones, to the right length and to wrong ones.
+    """Decode frames, most of them changed, to the right length and to wrong lengths.
 
     Args:
         codec_id: a key of `SPECS`.
-        seed: of the changes.
-        numbers: of the frames.
+        seed: the seed of all changes.
+        numbers: the numbers of the frames to try; seed and number determine a frame.
 
     Returns:
-        How many were decoded; the others were refused.
+        How many frames were decoded. The other frames were refused.
 
     Raises:
-        Broken: bytes before the output changed, or something else than a `BinPickleError` came out.
+        Broken: bytes before the output changed, or a decoder returned the wrong number of bytes.
     """
     chains = [chain_from_specs([{"id": codec_id, **spec}]) for spec in SPECS[codec_id]]
     samples = [_sample(chain, n) for chain in chains for n in (_NBYTES, 64, 8)]

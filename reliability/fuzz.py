@@ -1,6 +1,6 @@
 """Fuzzing without a compiler: inputs from a corpus, changed at random, in forked children.
 
-Rule: input `n` of a run depends on the run's seed and `n` only, so that what ends a child is found again by its number.
+Rule: input `n` of a run depends only on the run's seed and `n`, so that an input can be made again from its number.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["CORPUS", "MUTATORS", "Find", "Report", "fuzz", "input_number", "read
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
 MUTATORS: dict[str, Callable[..., bytes]] = {"container": mutate_container, "stream": mutate_stream}
 _COUNT = struct.Struct("<Q")
-_HANG = 20  # seconds of processor time, since the machine may have other things to do
-# A child that has run this many inputs is replaced, so that what one input left in memory does not blur the others.
+_HANG = 20  # seconds of processor time, because other processes may use the machine
+# A new child replaces one that has run this many inputs, so that leftovers of inputs in memory do not add up.
 _A_CHILD = 20_000
 
 
@@ -40,7 +40,7 @@ class Find(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     target: str
     seed: int
@@ -51,13 +51,13 @@ class Report(NamedTuple):
 
 
 def read_corpus(target: str) -> list[bytes]:
-    """Return the inputs that are kept for a target, those that once broke something too."""
+    """Return the kept inputs of a target, including those that once broke a promise."""
     paths = sorted((CORPUS / target).iterdir()) + sorted((CORPUS / "finds" / target).glob("*"))
     return [path.read_bytes() for path in paths]
 
 
 def input_number(target: str, seed: int, number: int, seeds: Sequence[bytes]) -> bytes:
-    """Return input `number` of a run: the corpus as it is, then changes of it."""
+    """Return input `number` of a run: first the inputs of the corpus, then changed ones."""
     if number < len(seeds):
         return seeds[number]
     dice = random.Random(f"{seed}/{number}")
@@ -68,14 +68,14 @@ def input_number(target: str, seed: int, number: int, seeds: Sequence[bytes]) ->
 
 
 def fuzz(target: str, seed: int, inputs: int, seconds: float, seeds: Sequence[bytes] | None = None) -> Report:
-    """Run a target on inputs until there were enough of them, or the time is over.
+    """Run a target on inputs until their number or the time is reached.
 
     Args:
         target: a name in `TARGETS`.
-        seed: of the run.
-        inputs: how many at most.
-        seconds: for how long at most.
-        seeds: what to change; by default the corpus.
+        seed: the seed of the run.
+        inputs: how many inputs to run at most.
+        seconds: how long to run at most.
+        seeds: the inputs to change; by default the corpus.
     """
     seeds = read_corpus(target) if seeds is None else seeds
     start = time.monotonic()
@@ -96,7 +96,7 @@ def fuzz(target: str, seed: int, inputs: int, seconds: float, seeds: Sequence[by
 def _run_child(
     target: str, seed: int, numbers: range, seeds: Sequence[bytes], end: float
 ) -> tuple[int, dict[str, int], str]:
-    """Run inputs in a child; return the number that it came to, how inputs ended, and what broke, or nothing."""
+    """Run inputs in a child; return the next number, how the inputs ended, and the find, or `None` without one."""
     shared = mmap.mmap(-1, _COUNT.size)
     reading, writing = os.pipe()
     pid = os.fork()
@@ -116,10 +116,10 @@ def _run_child(
 def _child(
     target: str, seed: int, numbers: range, seeds: Sequence[bytes], end: float, shared: mmap.mmap, writing: int
 ) -> None:
-    """Run inputs, say how they ended, and exit."""
+    """Run inputs, write how they ended to the parent, and exit."""
     said: dict[str, Any] = {"why": ""}
     outcomes: Counter[str] = Counter()
-    faulthandler.disable()  # a signal is a result here, and no news
+    faulthandler.disable()  # a signal is a result here, so its traceback is noise
     signal.signal(signal.SIGPROF, _hang)
     number = numbers.start
     try:
@@ -131,7 +131,7 @@ def _child(
             outcomes[TARGETS[target](input_number(target, seed, number, seeds))] += 1
         else:
             number = numbers.stop
-    except BaseException:  # whatever it is, it is a find
+    except BaseException:  # every other exception is a find
         said["why"] = traceback.format_exc(limit=-4)
     finally:
         shared[:] = _COUNT.pack(number)

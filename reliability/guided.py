@@ -1,7 +1,7 @@
 """Fuzzing led by coverage: atheris (libFuzzer) with our own changes, where it is installed.
 
-Rule: one process a run (`instrumented`), since libFuzzer ends the one that it runs in; what it counts stands on its
-standard error.
+Rule: each run has its own process (`instrumented`), because libFuzzer ends the process that it runs in. The counts are
+read from its standard error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ _LONGEST = 16 << 10
 
 
 class Guided(NamedTuple):
-    """What a run came to: inputs that were run, files that were found to reach new lines, and those that broke."""
+    """The result of a run.
+
+    Attributes:
+        inputs: how many inputs were run.
+        kept: how many inputs reached new lines.
+        crashes: the inputs that broke a promise.
+        said: the standard error of the run.
+    """
 
     inputs: int
     kept: int
@@ -31,7 +38,7 @@ class Guided(NamedTuple):
 
 
 def is_there() -> bool:
-    """Whether atheris is installed."""
+    """Return whether atheris is installed."""
     return find_spec("atheris") is not None
 
 
@@ -40,9 +47,9 @@ def guided(target: str, seconds: int, seed: int, grown: Path | None = None) -> G
 
     Args:
         target: a name in `TARGETS`.
-        seconds: for how long.
-        seed: of the run; not zero, which libFuzzer takes for the time of day.
-        grown: folder for inputs that reach new lines; by default one that is removed.
+        seconds: how long to run.
+        seed: the seed of the run; not zero, which libFuzzer replaces with the time of day.
+        grown: the folder for inputs that reach new lines; by default a temporary one.
     """
     with tempfile.TemporaryDirectory() as folder:
         found, crashes = grown or Path(folder, "found"), Path(folder, "crashes")

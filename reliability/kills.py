@@ -1,7 +1,7 @@
-"""Writers that are killed at random moments, and readers that meet those who replace their file.
+"""Kills writers at random moments, and reads files while other processes replace them.
 
-Rule: whatever happens to the others, whoever reads the path finds one whole version. Each version is an object whose
-arrays all hold its number, so that a mixture of two shows.
+Rule: whoever reads the path finds one whole version, whatever happens to the writers. Each version is an object whose
+arrays all hold its number, so that a mixture of two versions shows.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _WAYS: list[dict[str, Any]] = [
 
 
 class Kills(NamedTuple):
-    """What came of killing writers.
+    """The result of killing writers.
 
     Attributes:
         kills: how many writers were killed.
-        amid: how many of them had a temporary file, which they left.
+        amid: how many of them left a temporary file.
         unreadable: how often the file was not one whole version afterwards.
-        seconds: how long it took.
+        seconds: how long the run took.
     """
 
     kills: int
@@ -52,13 +52,13 @@ class Kills(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """What came of reading while others write.
+    """The result of reading while others write.
 
     Attributes:
         reads: how many versions were read.
-        versions: how many were written.
-        failures: reads that were not one whole version, and readers that died.
-        seconds: how long it took.
+        versions: how many versions were written.
+        failures: how many reads did not find one whole version, plus how many readers died.
+        seconds: how long the run took.
     """
 
     reads: int
@@ -72,8 +72,8 @@ def kill_writers(kills: int, seed: int, write: Callable[[Any, str], None] | None
 
     Args:
         kills: how many writers to kill.
-        seed: of the moments.
-        write: called with an object and the path; by default `dump`, in several ways by turns.
+        seed: the seed of the moments.
+        write: a function that writes an object to a path; by default `dump`, with different options by turns.
     """
     dice = random.Random(seed)
     amid = unreadable = 0
@@ -140,7 +140,7 @@ def _read_until(path: str, end: float) -> int:
             raise SystemExit(1)
         with binpickle.BinPickleFile(path, mmap_mode="r") as opened:
             mapped = opened.load(trusted=())
-        for _ in range(3):  # replaced meanwhile, the mapping stays what it was
+        for _ in range(3):  # the mapping stays the same while others replace the file
             time.sleep(0.002)
             if not _is_one(mapped):
                 raise SystemExit(1)
@@ -157,7 +157,7 @@ def _replace_until(path: str, writer: int, end: float) -> int:
 
 
 def _clean_up(folder: str) -> int:
-    """Remove the temporary files that killed writers left; return how many there were."""
+    """Remove the temporary files that killed writers left, and return their number."""
     left = list(Path(folder).glob(_LEFTOVER))
     for path in left:
         path.unlink()
@@ -177,7 +177,7 @@ def _fork(run: Callable[[], Any]) -> int:
 
 
 def _counting(run: Callable[[], int]) -> tuple[int, int]:
-    """Start a process that counts; return it and where its count can be read."""
+    """Start a process that counts; return the process and the descriptor from which its count can be read."""
     reading, writing = os.pipe()
     pid = _fork(lambda: os.write(writing, str(run()).encode()))
     os.close(writing)
@@ -185,7 +185,7 @@ def _counting(run: Callable[[], int]) -> tuple[int, int]:
 
 
 def _sum(children: list[tuple[int, int]]) -> tuple[int, int]:
-    """Wait for children; return the sum of what they counted, and how many of them failed."""
+    """Wait for children; return the sum of their counts, and how many of them failed."""
     total = failed = 0
     for pid, reading in children:
         with os.fdopen(reading, "rb") as pipe:

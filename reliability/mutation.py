@@ -1,6 +1,6 @@
-"""How inputs are changed: as bytes, as opcodes, and as files whose lengths and checksums fit again afterwards.
+"""Changes inputs: as bytes, as opcodes, and as files whose lengths and checksums are made to fit again.
 
-Rule: a change depends on the random generator that is given and on nothing else.
+Rule: a change depends only on the input and on the random generator `dice`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEGACY_TRAILERS = {1: struct.Struct("!QL4s"), 2: struct.Struct("!QL32s32s")}
 
 
 def mutate_container(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Return a file changed in a few places: mostly in what follows the chunks, mostly with checksums that fit."""
+    """Return a file changed in a few places: most often behind the chunks, and most often with checksums that fit."""
     changed = bytearray(data)
     if dice.random() < 0.5:
         changed = bytearray(_edit_index(data, dice))
@@ -42,7 +42,7 @@ def mutate_container(data: bytes, other: bytes, dice: random.Random) -> bytes:
 
 
 def mutate_stream(data: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Return a pickle stream with opcodes left out, doubled, swapped, taken from another one, or changed in bytes."""
+    """Return a pickle stream with opcodes removed, doubled, swapped, taken from another stream, or changed in bytes."""
     mine, theirs = opcodes(data), opcodes(other)
     if len(mine) < 3 or dice.random() < 0.2:
         return mutate_bytes(data, other, dice)
@@ -71,12 +71,12 @@ _PLAIN = b"N\x88\x89)]}\x8f(\x94\x85\x86\x87te0ua\x90\x91R\x81\x92bs\x97\x981"
 
 
 def opcodes(data: bytes) -> list[bytes]:
-    """Return a stream as opcodes with their operands, without frames; the rest of a malformed one as one piece."""
+    """Split a stream into opcodes with their operands, without frames; malformed bytes at the end are one piece."""
     starts, found = [], []
     try:
         for opcode, _, position in pickletools.genops(data):
             starts.append((position, opcode.name))
-    except Exception:  # pickletools raises many kinds
+    except Exception:  # pickletools raises many kinds of errors
         starts.append((len(data), "end"))
     for (start, name), stop in zip(starts, [position for position, _ in starts[1:]] + [len(data)]):
         if name != "FRAME" and data[start:stop]:
@@ -93,7 +93,7 @@ def mutate_bytes(data: bytes, other: bytes, dice: random.Random, grow: bool = Tr
 
 
 def mend(data: bytes) -> bytes:
-    """Return a file whose lengths and checksums fit what they cover, as far as its structure can be made out."""
+    """Return a file with lengths and checksums that fit its bytes, as far as its structure can be read."""
     if len(data) < HEADER.size + 16:
         return data
     version = int.from_bytes(data[4:6], "big")
@@ -113,7 +113,7 @@ def _mend_3(data: bytes) -> bytes:
 
 
 def _mend_chunks(body: bytes, index: bytes) -> bytes:
-    """Return the index with the checksums of the chunks, whatever else is wrong with it."""
+    """Return the index with correct checksums of the chunks, whatever else is wrong with it."""
     try:
         chunks = msgpack.unpackb(index, raw=False)["chunks"]
         count, old, digest = chunks["count"], chunks["values"], _DIGESTS[chunks["checksum"]]
@@ -126,7 +126,7 @@ def _mend_chunks(body: bytes, index: bytes) -> bytes:
             values += digest(body[position : position + stored])
             position += stored
         return index.replace(old, values, 1) if old and len(old) == len(values) else index
-    except Exception:  # not an index any more: what the parser says to it is what is tested
+    except Exception:  # the bytes are no index any more, so the test is how the parser refuses them
         return index
 
 
@@ -145,7 +145,7 @@ def _mend_legacy(data: bytes, version: int) -> bytes:
 
 
 def _mend_entries(data: bytes, index: bytes, version: int) -> bytes:
-    """Return the index of an older file with the checksums of its entries."""
+    """Return the index of a file of an older version with correct checksums of its entries."""
     try:
         entries = msgpack.unpackb(index, raw=False)
         for entry in entries:
@@ -159,7 +159,7 @@ def _mend_entries(data: bytes, index: bytes, version: int) -> bytes:
 
 
 def _edit_index(data: bytes, dice: random.Random) -> bytes:
-    """Return a file in whose index one value is another one."""
+    """Return a file with one changed value in its index."""
     version = int.from_bytes(data[4:6], "big")
     layout = _LEGACY_TRAILERS.get(version, TRAILER)
     try:
@@ -167,7 +167,7 @@ def _edit_index(data: bytes, dice: random.Random) -> bytes:
         index = msgpack.unpackb(data[offset : offset + length], raw=False)
         _change_value(index, dice)
         packed = msgpack.packb(index)
-    except Exception:  # it has no index that can be changed this way
+    except Exception:  # the file has no index that can be changed this way
         return data
     if version == 3:
         rest[0] = offset + len(packed) + layout.size
@@ -208,7 +208,7 @@ _WORDS += ["sha256", "xxh3-128", "<i8", "|O", "<f4", "|V0", "C", "F", "ndarray"]
 
 
 def _spot(size: int, dice: random.Random) -> int:
-    """Choose a place: the end of a file, where its index is, more often than elsewhere."""
+    """Choose a place in a file, most often near its end, where the index is."""
     return dice.randint(max(0, size - 600), size) if dice.random() < 0.7 else dice.randint(0, size)
 
 

@@ -1,7 +1,7 @@
-"""Power cuts: a file system on a loop device is shut down at random moments of a dump, and mounted again.
+"""Simulates power cuts: shuts down a file system on a loop device at random moments of a dump, and mounts it again.
 
-Rule: it needs root and Linux, and is run on request only. What is cut is a file in a temporary folder, mounted in
-another one; both are gone afterwards.
+Rule: this runs only on request, as root, on Linux. The file system is a file in a temporary folder and is mounted in
+another temporary folder; both folders are removed afterwards.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ import binpickle
 __all__ = ["Cuts", "cut_power", "is_possible"]
 
 _FS_IOC_SHUTDOWN = 0x8004587D
-_AT_ONCE = struct.pack("I", 2)  # nothing is flushed, not even the journal
+_AT_ONCE = struct.pack("I", 2)  # shuts down without flushing anything, not even the journal
 _IMAGE_BYTES = 64 << 20
 _ITEMS = 20_000
 _LONGEST_WAIT = 0.6
 
 
 class Cuts(NamedTuple):
-    """What came of cutting the power.
+    """The result of cutting the power.
 
     Attributes:
-        cuts: how often.
-        replaced: how often the file was another one than before.
-        torn: how often it was not one whole version.
-        seconds: how long it took.
+        cuts: how often the power was cut.
+        replaced: how often the file was a newer version than before the cut.
+        torn: how often the file was not one whole version.
+        seconds: how long the run took.
     """
 
     cuts: int
@@ -47,7 +47,7 @@ class Cuts(NamedTuple):
 
 
 def is_possible() -> bool:
-    """Whether this process may mount file systems."""
+    """Return whether this process may mount file systems."""
     return hasattr(os, "geteuid") and os.geteuid() == 0 and os.path.exists("/dev/loop-control")
 
 
@@ -55,9 +55,9 @@ def cut_power(cuts: int, seed: int, write: Callable[[Any, str], None] | None = N
     """Cut the power while a file is replaced again and again, and read it after each cut.
 
     Args:
-        cuts: how many.
-        seed: of the moments.
-        write: called with an object and the path; by default `dump` as it is.
+        cuts: how often to cut the power.
+        seed: the seed of the moments.
+        write: a function that writes an object to a path; by default `dump`.
     """
     dice = random.Random(seed)
     replaced = torn = last = 0

@@ -1,6 +1,6 @@
-"""What pickletools and two scanners make of the attack corpus and of harmless streams, beside `inspect`.
+"""Compares `inspect` with pickletools and two scanners, on the attack corpus and on harmless streams.
 
-Rule: the scanners get the bare pickle stream; what they print decides nothing, only what they conclude.
+Rule: the scanners get the bare pickle stream. Only their verdict counts, and what they print does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HARMLESS = "harmless"
 
 
 class Sample(NamedTuple):
-    """A stream, and what kind it is of."""
+    """A stream and its kind."""
 
     kind: str
     stream: bytes
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 
 def samples() -> list[Sample]:
-    """Return the attack corpus, and the harmless objects that restricted loading is tested with."""
+    """Return the attack corpus, and the harmless streams of the tests of restricted loading."""
     sys.path.append(str(_TESTS))
     from attacks import corpus
     from benign import OBJECTS
@@ -53,7 +53,7 @@ def samples() -> list[Sample]:
 
 
 def compare() -> dict[str, dict[str, tuple[int, int]]]:
-    """Return for each tool and kind how many streams it objects to, and how many there are."""
+    """Return for each tool and kind how many streams the tool objects to, and how many streams there are."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     streams = samples()
     for name, objects in _tools().items():
@@ -76,10 +76,10 @@ def write_comparison() -> None:
 
 
 def _verdict(objects: Callable[[Sample], bool], sample: Sample) -> bool:
-    """Return whether a tool objects; one that fails does."""
+    """Return whether a tool objects to a stream. A tool that fails objects."""
     try:
         return objects(sample)
-    except Exception:  # tools raise many kinds at streams that they do not expect
+    except Exception:  # tools raise many kinds of errors for unexpected streams
         return True
 
 

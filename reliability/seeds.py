@@ -1,6 +1,6 @@
 """The inputs that fuzzing begins with: small files of every kind and version, benign streams, and the attack corpus.
 
-Rule: they are made once, by `python -m reliability seeds`, and kept in `tests/corpus`, less than 2 MiB together.
+Rule: `python -m reliability seeds` makes them once. They are kept in `tests/corpus`, and take less than 2 MiB together.
 """
 
 from __future__ import annotations

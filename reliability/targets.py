@@ -1,7 +1,7 @@
-"""What is done with an input of unknown origin, and how it may end.
+"""Every safe way to read an input of unknown origin.
 
-Rule: every way to look at a file returns, or raises a `BinPickleError`. Whatever else comes out of these functions is a
-bug, and so is a crash, or an input on which they take longer than seconds.
+Rule: every way to read a file returns, or raises a `BinPickleError`. Another exception, a crash, or an input that takes
+longer than seconds is a bug.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["FUZZ_LIMITS", "TARGETS", "Broken", "container", "stream"]
 FUZZ_LIMITS = Limits(
     decoded_bytes=1 << 22, stored_bytes=1 << 22, buffers=1 << 10, index_bytes=1 << 18, opcodes=1 << 14, memo=1 << 14
 )
-"""Small, so that an input takes milliseconds."""
+"""Limits so small that an input takes milliseconds."""
 _MOST_BUFFERS = 8
 
 
 class Broken(Exception):
-    """A promise was not kept."""
+    """BinPickle did not keep a promise."""
 
 
 def container(data: bytes) -> str:
-    """Look at a file in every way that promises to be safe.
+    """Read a file in every way that promises to be safe.
 
     Returns:
-        How far it got: `"refused"`, `"opened"`, `"untrusted"` or `"loaded"`.
+        How far reading got: `"refused"`, `"opened"`, `"untrusted"` or `"loaded"`.
     """
     opened = _outcome(lambda: BinPickleFile(io.BytesIO(data), limits=FUZZ_LIMITS))
     if isinstance(opened, BinPickleError):
@@ -69,11 +69,11 @@ def stream(data: bytes) -> str:
 
 
 TARGETS: dict[str, Callable[[bytes], str]] = {"container": container, "stream": stream}
-"""What can be fuzzed, by name; each is given bytes."""
+"""The targets of fuzzing by name; each is a function of the bytes of an input."""
 
 
 def _look(opened: BinPickleFile) -> None:
-    """Ask an open file for all that it tells without unpickling."""
+    """Read everything of an open file that needs no unpickling."""
     repr(opened)
     _outcome(lambda: [(buffer.dtype, buffer.codecs, buffer.offset) for buffer in opened.buffers])
     _outcome(lambda: (opened.entries, opened.summary, opened.is_mappable, opened.root_digest))
@@ -84,7 +84,7 @@ def _look(opened: BinPickleFile) -> None:
 
 
 def _agree(inspection: Any, loaded: Any) -> None:
-    """What `inspect` reports untrusted is what `load` refuses."""
+    """Check that `inspect` reports as untrusted what `load` refuses."""
     refused = isinstance(loaded, UntrustedError)
     if isinstance(inspection, BinPickleError):
         if refused or not isinstance(loaded, BinPickleError):
@@ -94,7 +94,7 @@ def _agree(inspection: Any, loaded: Any) -> None:
 
 
 def _outcome(act: Callable[[], Any]) -> Any:
-    """Return what a call returns, or the `BinPickleError` that it raises."""
+    """Return the result of a call, or the `BinPickleError` that it raises."""
     try:
         return act()
     except BinPickleError as error:
@@ -102,7 +102,7 @@ def _outcome(act: Callable[[], Any]) -> Any:
 
 
 def _one_in_four(data: bytes) -> bool:
-    """What is slow is not done with each input."""
+    """Return true for a quarter of all inputs, which are chosen for slow checks."""
     return zlib.crc32(data) % 4 == 0
 
 
@@ -116,7 +116,7 @@ def _how_far(loaded: Any) -> str:
 
 
 def _use(loaded: Any) -> None:
-    """Touch what was loaded: an array that lies about its memory shows it here."""
+    """Read every byte of a loaded object, so that an array that lies about its memory crashes here."""
     if isinstance(loaded, (list, tuple)):
         for item in loaded[:_MOST_BUFFERS]:
             if isinstance(item, np.ndarray):
@@ -124,6 +124,6 @@ def _use(loaded: Any) -> None:
     elif isinstance(loaded, np.ndarray):
         plain = loaded.view(np.ndarray)
         repr(plain.dtype)
-        if plain.nbytes <= FUZZ_LIMITS.decoded_bytes:  # one element repeated may pretend to be many
+        if plain.nbytes <= FUZZ_LIMITS.decoded_bytes:  # an array may repeat one element many times
             plain.tobytes()
         plain.reshape(-1)[:4].tolist()

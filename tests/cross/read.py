@@ -1,4 +1,4 @@
-"""Reads what `write.py` wrote under another release of NumPy, in every way of loading: `python read.py FILE`."""
+"""Loads the file that `write.py` wrote under another release of NumPy, in every way: `python read.py FILE`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import binpickle
 
 
 def check(name: str, got: Any, wanted: Any) -> None:
-    """Raise `AssertionError` unless a loaded value is the one that was written.
+    """Compare a loaded value with the written one: class, dtype, shape, elements, and the mask of masked arrays.
 
-    Compared are the class, the element type, the shape and what the value is as a list; for masked arrays the mask too.
+    Raises:
+        AssertionError: the values differ.
     """
     assert type(got) is type(wanted), (name, type(got), type(wanted))
     if isinstance(wanted, np.dtype):
@@ -26,7 +27,7 @@ def check(name: str, got: Any, wanted: Any) -> None:
 
 
 def main(path: str) -> None:
-    """Load the file in every way, and say what was read."""
+    """Load the file in every way, compare all values, and print their number."""
     expected = values()
     with binpickle.BinPickleFile(path) as file:
         writer = file.metadata["numpy"]

@@ -1,6 +1,6 @@
-"""Writes what must load under the other major release of NumPy: `python write.py FILE`.
+"""Writes the objects that must load under the other major release of NumPy: `python write.py FILE`.
 
-Rule: `values` builds the same under every NumPy, so that `read.py` can build it again and compare.
+Rule: `values` builds equal objects under every NumPy, so that `read.py` can build them again and compare.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POINT = np.dtype([("x", "<f8"), ("name", "S8"), ("at", "<M8[s]"), ("more", "<i4"
 
 
 def array(dtype: Any, count: int = 300) -> np.ndarray:
-    """An array of `count` different items, of any type."""
+    """Return an array of `count` different items of any dtype."""
     size = np.dtype(dtype).itemsize
     if np.dtype(dtype).kind in "biufcmM":
         return np.arange(count).astype("i8").astype(dtype)
@@ -30,7 +30,7 @@ def array(dtype: Any, count: int = 300) -> np.ndarray:
 
 
 def points() -> np.ndarray:
-    """A structured array with padding, text, times and a sub-array in it."""
+    """Return a structured array with padding, text, times and a sub-array."""
     table = np.zeros(100, POINT)
     table["x"] = np.linspace(0, 1, 100)
     table["name"] = b"point"
@@ -40,7 +40,7 @@ def points() -> np.ndarray:
 
 
 def values() -> dict[str, Any]:
-    """Everything of NumPy that is promised to cross releases, by name."""
+    """Return one value of every kind of NumPy object that must cross releases, by name."""
     grid = np.arange(6000.0).reshape(20, 300)
     found = {f"array {dtype}": array(dtype) for dtype in NUMBERS + OTHER_ORDER + TIMES + TEXTS}
     found.update({f"scalar {dtype}": array(dtype)[7] for dtype in NUMBERS + TIMES + TEXTS})

@@ -1,4 +1,4 @@
-"""Little files that would decode to much are refused, at the price of little memory and time."""
+"""Small files that would decode to very large objects are refused with little memory and time."""
 
 from __future__ import annotations
 

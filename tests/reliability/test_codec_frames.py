@@ -1,4 +1,4 @@
-"""Frames that lie do no damage: no byte is read or written where none should be."""
+"""Changed frames do no damage: no decoder reads or writes beyond its input and output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_all_codecs() -> None:
 
 @pytest.mark.parametrize("codec_id", SPECS)
 def test_frames(codec_id: str, size: Callable[[int], int]) -> None:
-    """A frame is decoded to as many bytes as were asked for, or refused; some of each."""
+    """A frame decodes to the number of bytes asked for, or is refused; both happen."""
     try:
         chain_from_specs([{"id": codec_id, **SPECS[codec_id][0]}])
     except UnknownCodecError:
@@ -36,7 +36,7 @@ def test_frames(codec_id: str, size: Callable[[int], int]) -> None:
 
 @pytest.mark.parametrize("write", [False, True])
 def test_guard(write: bool) -> None:
-    """One byte too many ends the child: the guard stands where it should."""
+    """Reading or writing one byte beyond the guarded memory ends the child."""
 
     def overrun() -> int:
         last = Guarded(mmap.PAGESIZE).last(1)

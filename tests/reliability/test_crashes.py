@@ -1,4 +1,4 @@
-"""Writers that are killed, and replaced files that are being read."""
+"""Writers may be killed, and files may be replaced while they are read."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from reliability.kills import kill_writers, race_readers
 
 
 def test_kills(size: Callable[[int], int]) -> None:
-    """Whenever writers are killed, the path holds one whole version; some are killed in the midst of writing."""
+    """Whenever writers are killed, the path holds one whole version; some of them are killed while they write."""
     killed = kill_writers(size(500), seed=0)
     assert killed.unreadable == 0
     assert killed.amid > 0
 
 
 def test_kills_show_in_place() -> None:
-    """The test sees what a writer does that writes in place."""
+    """The test finds torn files if a writer writes in place."""
 
     def in_place(obj: Any, path: str) -> None:
         Path(path).write_bytes(binpickle.dumps(obj, threads=1))
@@ -29,7 +29,7 @@ def test_kills_show_in_place() -> None:
 
 
 def test_readers(size: Callable[[int], int]) -> None:
-    """Readers and mappings find one whole version each, while others replace the file."""
+    """Each reader and each mapping finds one whole version while others replace the file."""
     raced = race_readers(size(10))
     assert raced.failures == 0
     assert raced.versions > 1

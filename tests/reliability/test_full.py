@@ -1,4 +1,4 @@
-"""A file system without room, and not one that pretends to be."""
+"""A real file system runs full during a dump."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("way", [{"codecs": []}, {"mappable": True}, {"codecs": ["zstd"]}, {"durable": True}])
 def test_full(way: dict[str, Any], small: Path) -> None:
-    """Where there is no room for the new file, that is an `OSError` with its name, and the old file stays alone."""
+    """A dump without room for the new file raises an `OSError` with its name, and only the old file stays."""
     path = small / "a.bpk"
     binpickle.dump("old", path)
     noise = np.random.default_rng(0).integers(0, 1 << 62, 1 << 18)

@@ -1,4 +1,4 @@
-"""Changed files and streams end in an object or a BinPickleError, whatever was changed."""
+"""Reading a changed file or stream gives an object or a BinPickleError, whatever was changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reliability.guided import guided, is_there
 from reliability.mutation import mend
 from reliability.targets import TARGETS, Broken
 
-# The seconds are a bound for slow machines; the inputs are what is meant.
+# How many inputs to run, and how long to run at most on a slow machine.
 INPUTS = {"container": 8000, "stream": 40_000}
 SECONDS = 40
 GUIDED_SECONDS = 20
@@ -42,7 +42,7 @@ def test_led_by_coverage(target: str, size: Callable[[int], int]) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @given(data=st.data())
 def test_any_bytes(target: str, data: st.DataObject) -> None:
-    """The same holds for what Hypothesis makes of the corpus: bytes of one file at the place of bytes of another."""
+    """No input that Hypothesis makes of two inputs of the corpus breaks a promise."""
     seeds = st.sampled_from(read_corpus(target))
     one, other = data.draw(seeds), data.draw(seeds)
     cut, start, stop = (data.draw(st.integers(0, len(source))) for source in (one, other, one))
@@ -54,7 +54,7 @@ def test_any_bytes(target: str, data: st.DataObject) -> None:
     "path", sorted((CORPUS / "finds").rglob("*/*")), ids=lambda path: f"{path.parent.name}/{path.name}"
 )
 def test_finds(path) -> None:
-    """What once broke a promise breaks none."""
+    """An input that once broke a promise breaks none today."""
     TARGETS[path.parent.name](path.read_bytes())
 
 
@@ -64,7 +64,7 @@ def test_corpus_is_small() -> None:
 
 
 def test_inputs_repeat() -> None:
-    """An input is found again by seed and number."""
+    """Seed and number make the same input again."""
     seeds = read_corpus("stream")
     numbers = range(len(seeds), len(seeds) + 50)
     first, second, other = ([input_number("stream", seed, n, seeds) for n in numbers] for seed in (1, 1, 2))
@@ -73,7 +73,7 @@ def test_inputs_repeat() -> None:
 
 
 def test_mend() -> None:
-    """A mended file is as it was, if nothing was wrong with it, and its checksums fit, if they did not."""
+    """Mending leaves a valid file as it was, and makes the checksums of other files fit."""
     for file in read_corpus("container"):
         if file[:6] == b"BPCK\0\3":
             assert mend(file) == file
@@ -83,7 +83,7 @@ def test_mend() -> None:
 
 
 def test_children_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A target that breaks, or ends its process, is a find, and the other inputs are run all the same."""
+    """A target that raises, or ends its process, is a find, and the run goes on with the other inputs."""
 
     def broken(data: bytes) -> str:
         if data == b"a":

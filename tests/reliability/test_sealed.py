@@ -1,4 +1,4 @@
-"""A sealed file in which anything was changed is refused."""
+"""A sealed file is refused if anything in it was changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _zeros(buffer: memoryview) -> str | None:
 
 
 def accepts(data: bytes) -> bool:
-    """Whether a file is opened, and nothing is found wrong in it."""
+    """Return whether a file opens and has no errors."""
     try:
         with BinPickleFile(io.BytesIO(data), key=KEY) as opened:
             return not opened.find_errors(threads=1)
@@ -39,7 +39,7 @@ def accepts(data: bytes) -> bool:
 
 
 def test_as_it_was(sealed: bytes) -> None:
-    """The file itself is accepted."""
+    """The unchanged file is accepted."""
     assert accepts(sealed)
 
 
@@ -54,7 +54,7 @@ def test_every_bit(sealed: bytes, size: Callable[[int], int]) -> None:
 
 
 def test_every_length(sealed: bytes) -> None:
-    """A file cut off anywhere is refused, and so is one with something at its end, or before its beginning."""
+    """A file that is cut off anywhere is refused, and so is a file with bytes added at its end or its beginning."""
     for length in range(len(sealed)):
         assert not accepts(sealed[:length]), length
     for more in (b"\0", sealed[-1:], sealed[-96:], sealed, bytes(4096)):
@@ -63,7 +63,7 @@ def test_every_length(sealed: bytes) -> None:
 
 
 def test_moved_parts(sealed: bytes) -> None:
-    """A file in which two pieces have changed places is refused, and so is one that has lost a piece."""
+    """A file is refused if two pieces have changed places, or if a piece is missing."""
     for first, second in _pieces(len(sealed)):
         one, other = sealed[first], sealed[second]
         moved = sealed[: first.start] + other + sealed[first.stop : second.start] + one + sealed[second.stop :]
@@ -72,7 +72,7 @@ def test_moved_parts(sealed: bytes) -> None:
 
 
 def _pieces(length: int) -> Iterator[tuple[slice, slice]]:
-    """Pairs of pieces of the same length, near and far; the bytes of no two are the same."""
+    """Yield pairs of pieces of the same length, near and far from each other; the bytes of a pair differ."""
     for size in (8, 32, 64, 400):
         for start in range(16, length - 2 * size - 200, 173):
             for far in (start + size, (start + length // 2) % (length - size)):
