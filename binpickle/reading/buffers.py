@@ -1,7 +1,7 @@
-"""From an open file to what the unpickler asks for: the buffers in memory or mapped, and the stream as it flows.
+"""The buffers of an open file, read into memory or mapped.
 
-Rule: every chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of
-its own, small ones share their chunk's.
+Rule: each chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of its
+own; small buffers share the allocation of their chunk.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ __all__ = ["load_buffers", "map_buffers", "read_buffer"]
 def load_buffers(
     reader: FileReader, which: np.ndarray, crew: Crew, check: bool, advance: Advance, hostile: bool = False
 ) -> Generator[None, None, dict[int, np.ndarray]]:
-    """Read buffers into memory, each byte into memory of its own; yields after each chunk.
+    """Read buffers into memory, which no two of them share; yields after each chunk.
 
     Args:
-        reader: the file.
-        which: int64, numbers of the buffers, ascending.
+        reader: the open file.
+        which: int64, the numbers of the buffers, ascending.
         crew: does the jobs.
-        check: compare checksums.
-        advance: called as bytes are done.
+        check: compare the checksums of the chunks.
+        advance: called with the decoded length of each chunk.
         hostile: allow only codecs that are memory-safe on any input.
 
     Returns:
-        Writable uint8 arrays, by number.
+        Writable arrays, uint8, 1-d, by number.
     """
-    if not len(which):  # all is mapped: the quickest way to load, and what many processes do
+    if not len(which):  # all buffers are mapped: a common way to load, which should cost nothing
         return {}
     roots = np.unique(reader.placement.roots[which])
     memory = _Memory(reader, roots)
@@ -45,7 +45,12 @@ def load_buffers(
 
 
 class _Memory:
-    """The allocations that a set of root buffers is read into."""
+    """The allocations into which some buffers are read.
+
+    Args:
+        reader: the open file.
+        roots: int64, the numbers of the buffers, all of them roots (see `Placement`).
+    """
 
     def __init__(self, reader: FileReader, roots: np.ndarray):
         self._reader = reader
@@ -56,10 +61,11 @@ class _Memory:
         self._shared = {i: allocate(reader.chunk_nbytes(i)) for i in chunks.tolist()}
 
     def _nbytes(self, i: Any) -> Any:
+        """Return the length of a buffer, or of each buffer of an array of numbers."""
         return self._reader.placement.stops[i] - self._reader.contents.buffer_starts[i]
 
     def targets(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield each chunk to read, and the memory to read it into, in the order of the file."""
+        """Yield the number of each chunk to read, ascending, and the memory to decode it into."""
         targets = dict(self._shared)
         starts, placement = self._reader.contents.chunk_starts, self._reader.placement
         for i, memory in self._own.items():
@@ -71,7 +77,7 @@ class _Memory:
             yield chunk, targets[chunk]
 
     def slices(self, which: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the memory of each buffer; a copy where another buffer holds it."""
+        """Return the memory of each buffer; of a buffer that lies within another one, a copy."""
         reader, placement = self._reader, self._reader.placement
         roots = placement.roots[which]
         in_chunk = reader.contents.chunk_starts[placement.first[roots]]
@@ -89,12 +95,12 @@ class _Memory:
 
 
 def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> dict[int, np.ndarray]:
-    """Return slices of a mapped file.
+    """Return buffers as slices of a mapped file.
 
     Args:
-        reader: the file.
-        mapped: uint8, the whole file.
-        which: int64, numbers of buffers that are stored raw.
+        reader: the open file.
+        mapped: uint8, the whole file as mapped memory.
+        which: int64, the numbers of the buffers, all of them mappable.
     """
     placement = reader.placement
     begins = placement.offsets[which]
@@ -103,7 +109,13 @@ def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> di
 
 
 def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:
-    """Read one buffer, decoding only the chunks that it touches, with codecs that are safe on any input."""
+    """Return one buffer. Only its own chunks are decoded, with codecs that are memory-safe on any input.
+
+    Args:
+        reader: the open file.
+        i: the number of the buffer.
+        check: compare the checksums of the chunks.
+    """
     contents, placement = reader.contents, reader.placement
     start, stop = int(contents.buffer_starts[i]), int(placement.stops[i])
     out = allocate(stop - start)

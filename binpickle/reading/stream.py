@@ -1,4 +1,7 @@
-"""The pickle stream of an open file, decoded while the unpickler reads it."""
+"""The pickle stream of an open file, decoded while the unpickler reads it.
+
+Rule: only a few chunks are decoded ahead of the reader, so that memory stays bounded whatever the length of the stream.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,16 @@ __all__ = ["StreamReader"]
 
 
 class StreamReader:
-    """The pickle stream as a file, decoded as it is read, a few chunks ahead.
+    """The pickle stream as a file object for unpicklers.
 
-    No `peek`: with it the C unpickler would fetch everything twice.
+    It has no `peek`: the C unpickler would use it and fetch everything twice.
+
+    Args:
+        reader: the open file.
+        crew: does the jobs.
+        check: compare the checksums of the chunks.
+        advance: called with the decoded length of each chunk.
+        hostile: allow only codecs that are memory-safe on any input.
     """
 
     def __init__(self, reader: FileReader, crew: Crew, check: bool, advance: Advance, hostile: bool = False):
@@ -30,21 +40,21 @@ class StreamReader:
         self._ahead: deque[Job[np.ndarray]] = deque()
         self._view = memoryview(b"")
 
-    def read(self, nbytes: int = -1) -> Any:
-        """Return that many bytes, or what is left; all that is left if negative."""
+    def read(self, nbytes: int = -1) -> bytes | memoryview:
+        """Return that many bytes, or the rest if it is shorter; the rest if the number is negative."""
         if 0 <= nbytes <= len(self._view):
             piece, self._view = self._view[:nbytes], self._view[nbytes:]
             return piece
         return b"".join(self._pieces(nbytes))
 
     def read_bytes(self, nbytes: int) -> bytes:
-        """Return at most that many bytes, and none at the end only."""
+        """Return at most that many bytes, and no bytes only at the end."""
         if not self._view:
             self._fetch()
         return bytes(self.read(min(nbytes, len(self._view))))
 
     def readinto(self, out: Any) -> int:
-        """Fill a writable buffer, and return how many bytes there were."""
+        """Fill a writable buffer; return how many bytes were left to fill it."""
         target = memoryview(out).cast("B")
         filled = 0
         for piece in self._pieces(len(target)):
@@ -53,7 +63,7 @@ class StreamReader:
         return filled
 
     def readline(self) -> bytes:
-        """Return the bytes up to a newline, or what is left: older opcodes are ended by one."""
+        """Return the bytes up to and including a newline, or the rest; the arguments of old opcodes end with one."""
         line = bytearray()
         for piece in iter(partial(self.read, 1), b""):
             line += piece
@@ -69,7 +79,7 @@ class StreamReader:
             yield piece
 
     def _fetch(self) -> bool:
-        """Make the next chunk current; return whether there was one."""
+        """Make the next chunk the current one; return whether there was one."""
         while len(self._ahead) < 1 + self._crew.threads:
             i = next(self._chunks, None)
             if i is None:

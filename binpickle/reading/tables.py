@@ -1,14 +1,14 @@
-"""From a file's first and last bytes to its tables, all checked: what is read whenever a file is opened.
+"""From the first and the last bytes of a file to its tables, all of them checked: the work of opening a file.
 
-Rule: one parser for each version, chosen once from the header; behind it nothing knows versions. What an index means
-depends on nothing but its bytes, so that the tables of raw files with few buffers are found again.
+Rule: the header chooses the parser of the format version, and no code behind the parser depends on the version. Equal
+index bytes mean equal tables, so that the tables of small raw files are kept, and found again by these bytes.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple, Tuple
 
 import numpy as np
 
@@ -23,18 +23,20 @@ from ..limits import Limits
 
 __all__ = ["Tables", "View", "read_tables"]
 
-# A worker of dask maps the same parts for one task after the other: the tables of that many are kept, if they take but
-# a few KiB each.
+# A worker of dask maps the same parts for one task after another. The tables of so many files are kept, if a file has
+# few buffers and chunks and a small index, so that its tables take a few KiB.
 _KEPT = 1024
 _FEW = 64
 _SMALL_INDEX = 4 << 10
 
-_recent: dict[Any, Tables] = {}
+_Known = Tuple[Header, bytes, Limits]
+
+_recent: dict[_Known, Tables] = {}
 _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    """A process may be forked while another thread holds it."""
+    """Make a new lock in the child of a fork: another thread may have held the lock when the process forked."""
     global _lock
     _lock = threading.Lock()
 
@@ -44,7 +46,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class View(NamedTuple):
-    """Where a buffer lies in the file, and whether it is handed out as plain bytes, not as an array."""
+    """The place of a buffer in the file, and whether it holds plain bytes, not an array."""
 
     start: int
     stop: int
@@ -52,14 +54,14 @@ class View(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What is known of a file before any of its data is read.
+    """The tables of a file, read before any of its data.
 
     Attributes:
-        header: of the file.
-        contents: what it holds.
+        header: the header of the file.
+        contents: the tables of the index.
         placement: how buffers and chunks lie to each other.
-        padding: starts and stops of what lies between chunks.
-        views: of each buffer, where they are few and all can be mapped: else `None`.
+        padding: the start and the stop of each range of bytes between chunks.
+        views: a view for each buffer, if there are few buffers and all can be mapped; else `None`.
     """
 
     header: Header
@@ -73,13 +75,13 @@ def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
     """Read the tables of a file.
 
     Args:
-        source: its bytes.
-        limits: what to accept.
-        keys: refuse a file that is not sealed by one of them, before anything of it is parsed.
+        source: the bytes of the file.
+        limits: how much the file may ask for.
+        keys: refuse a file that none of these keys sealed, before its index is parsed.
 
     Raises:
-        FormatError: not a BinPickle file, truncated, inconsistent.
-        LimitError: more than `limits` allow.
+        FormatError: the file is not a BinPickle file, is truncated or inconsistent.
+        LimitError: the file asks for more than `limits` allow.
         IntegrityError: the index is damaged.
         AuthenticationError: the seal is missing or wrong.
     """
@@ -92,7 +94,7 @@ def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
     if keys is not None:
         raise AuthenticationError(f"a key was given, but format version {header.version} has no seal")
     contents = _read_legacy(source, header, limits)
-    return Tables(header, contents, find_placement(contents), [])  # older versions do not say what lies between chunks
+    return Tables(header, contents, find_placement(contents), [])  # older versions may have any bytes between chunks
 
 
 def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys | None) -> Tables:
@@ -119,10 +121,10 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
 
 
 def _check_seal(keys: Keys, header: Header, trailer: Trailer) -> None:
-    """Check the seal of a file, before anything else of it is looked at.
+    """Check the seal of a file, before any other part of the file is parsed.
 
     Raises:
-        AuthenticationError: it is missing, or made with other keys, in another context, or for other bytes.
+        AuthenticationError: the seal is missing, or made with other keys, in another context, or for other bytes.
     """
     if not any(trailer.seal):
         raise AuthenticationError("the file is not sealed, but a key was given: do not use it, or load it without")
@@ -140,9 +142,10 @@ def _parsed(header: Header, trailer: Trailer, index: bytes, limits: Limits) -> T
 
 
 def _is_simple(contents: Contents) -> bool:
-    """Return whether a file has few buffers, all raw.
+    """Return whether a file has few buffers and chunks, all of them raw.
 
-    To decode takes longer than to parse, and the specs of codecs are dicts, which callers could change.
+    The tables of other files are not kept: decoding takes longer than parsing them, and callers could change their
+    codec specs, which are dicts.
     """
     few = max(len(contents.buffer_starts), len(contents.chunk_starts)) <= _FEW
     return few and not any(contents.chains)
@@ -156,7 +159,8 @@ def _views(contents: Contents, placement: Placement) -> list[View] | None:
     return list(map(View, placement.offsets.tolist(), (placement.offsets + nbytes).tolist(), plain))
 
 
-def _remember(known: Any, tables: Tables) -> None:
+def _remember(known: _Known, tables: Tables) -> None:
+    """Keep the tables of a file, and drop the oldest ones beyond `_KEPT`."""
     with _lock:
         _recent[known] = tables
         if len(_recent) > _KEPT:

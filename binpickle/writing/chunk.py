@@ -1,4 +1,7 @@
-"""One chunk of a new file: its bytes gathered, encoded and checksummed, by one pure function."""
+"""One chunk of a new file: gathered, encoded and checksummed.
+
+Rule: `encode_chunk` is a pure function of one chunk, safe in any thread; all parallel work of a dump consists of it.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,32 @@ from ..format.checksums import checksum_of
 
 __all__ = ["AUTO", "BYTES", "ChunkPlan", "EncodedChunk", "encode_chunk"]
 
+AUTO = None
+"""In place of a chain: `encode_chunk` chooses the codecs."""
 
-# In place of a chain: the chunk chooses for itself when it is encoded.
-AUTO: Chain | None = None
 BYTES = np.dtype(np.uint8)
 
-# Below this average, copying pieces together costs less than handing them on one by one.
+# If pieces are smaller than this on average, joining them costs less than writing them one by one.
 _LEAST_PIECE = 4 << 10
 
 
 class ChunkPlan:
-    """One chunk to be encoded.
+    """One chunk to encode.
+
+    Args:
+        pieces: the bytes of the chunk, one piece behind the other: bytes-like objects, or arguments of `fetch`.
+        nbytes: see the attribute.
+        chain: see the attribute.
+        dtype: see the attribute.
+        alignment: see the attribute.
+        gaps: for each piece the number of zero bytes that follow it; `None` if there are none.
+        fetch: loads a piece into memory on demand; `None` if the pieces are in memory already.
 
     Attributes:
-        nbytes: its logical length.
+        nbytes: the decoded length of the chunk.
         chain: the codecs to apply, or `AUTO`.
-        alignment: of its place in the file, should it be stored raw.
-        dtype: the type of its elements, as codecs shall see them.
+        alignment: the alignment of the chunk in the file, if it is stored raw.
+        dtype: the element type that codecs see.
     """
 
     __slots__ = ("_fetch", "_gaps", "_pieces", "alignment", "chain", "dtype", "nbytes")
@@ -52,13 +64,13 @@ class ChunkPlan:
         self._fetch = fetch
 
     def pieces(self) -> list[Any]:
-        """Return the chunk's bytes, one behind the other: where they lie, unless that is in many small places."""
+        """Return the bytes of the chunk as pieces: those of the caller's memory, unless they are many and small."""
         pieces = self._fetched()
         scattered = self.nbytes < _LEAST_PIECE * len(pieces)
         return [self._joined(pieces).view(np.uint8)] if scattered or len(pieces) == 1 else pieces
 
     def gather(self) -> np.ndarray:
-        """Return the chunk's data, 1-d, of its element type; a view of the caller's memory unless pieces are joined."""
+        """Return the data of the chunk, 1-d, of its element type: a view of the caller's memory if it is one piece."""
         return self._joined(self._fetched())
 
     def _fetched(self) -> list[Any]:
@@ -71,7 +83,16 @@ class ChunkPlan:
 
 
 class EncodedChunk(NamedTuple):
-    """A chunk as it goes into the file: `pieces` one behind the other. What was encoded is no longer held."""
+    """A chunk as it goes into the file: `pieces` one behind the other. It does not hold the memory that was encoded.
+
+    Attributes:
+        nbytes: the decoded length.
+        alignment: the alignment in the file.
+        chain: the codecs that were applied.
+        pieces: the stored bytes.
+        stored: the stored length.
+        checksum: the checksum or digest of the stored bytes.
+    """
 
     nbytes: int
     alignment: int
@@ -82,12 +103,12 @@ class EncodedChunk(NamedTuple):
 
 
 def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> EncodedChunk:
-    """Gather, encode and checksum one chunk: a pure function, safe in any thread.
+    """Gather, encode and checksum one chunk. A pure function, safe in any thread.
 
     Args:
         plan: the chunk.
-        algorithm: name of the checksum.
-        auto: store it raw where its codecs do not make it smaller.
+        algorithm: the name of the checksum or digest.
+        auto: store the chunk raw if its codecs do not make it smaller.
     """
     if plan.chain == RAW:
         chain, pieces, stored = RAW, plan.pieces(), plan.nbytes
@@ -99,12 +120,14 @@ def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> Encoded
 
 
 def _encoded(data: np.ndarray, chain: Chain | None, auto: bool) -> tuple[Chain, memoryview]:
-    chain = choose(data) if chain is AUTO else chain
+    if chain is AUTO:
+        chain = choose(data)
     encoded = encode(chain, data)
     return (RAW, encode(RAW, data)) if auto and encoded.nbytes >= data.nbytes else (chain, encoded)
 
 
 def _interleave(pieces: Sequence[Any], gaps: Sequence[int]) -> Iterator[Any]:
+    """Yield each piece, and behind it the zero bytes of its gap."""
     zeros = [bytes(n) for n in range(max(gaps) + 1)]
     for piece, gap in zip(pieces, gaps):
         yield piece

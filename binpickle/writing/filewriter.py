@@ -1,8 +1,7 @@
-"""Writing one file: the way of the data from pickler and buffers to a sink.
+"""Writing one file: from the pickle stream and the buffers to a sink, for `dump`, `adump` and `repack`.
 
-The pickler pushes its stream, which is cut into chunks; when it has ended, the buffers are cut, too. Each chunk is
-gathered, encoded and checksummed by one job (`encode_chunk`), in any thread, and written in order by the owner. `dump`,
-`adump` and `repack` all go this way.
+Strategy: the pickler pushes its stream, which is cut into chunks. When the stream has ended, the buffers are cut into
+chunks. A job encodes each chunk (`encode_chunk`) in any thread, and the owner of the crew writes the chunks in order.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
 from ..threads.crew import Crew, Job, Pipeline, exhaust
 from ..threads.meter import Meter
-from ..types import Progress
+from ..types import BytesLike, Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, buffer_array, is_large, plan_buffers
@@ -40,7 +39,7 @@ class FileWriter:
     Args:
         sink: takes the bytes.
         crew: does the jobs.
-        options: what to write.
+        options: the options of the dump.
         progress: see `dump`.
     """
 
@@ -50,18 +49,18 @@ class FileWriter:
         self._options = options
         self._index = IndexBuilder(options.algorithm)
         self._meter = Meter(progress)
-        # Neither of these refers to this writer: a cycle would keep all memory until the garbage collector comes.
+        # Neither object refers to this writer: a cycle would keep all memory until the garbage collector comes.
         self._chunks = _Chunks(crew, options, partial(_write_chunk, sink, self._index, self._meter))
         self._stream = self._open_stream()
         sink.write(options.header.pack())
 
-    def write_stream(self, piece: Any) -> None:
-        """Take the next piece of the pickle stream, of any length; it may be kept, and must not change."""
+    def write_stream(self, piece: BytesLike) -> None:
+        """Take the next piece of the pickle stream, of any length. It may be kept, so it must not change."""
         self._crew.check()
         self._stream.write(piece)
 
     def plan(self, found: OutOfBand) -> Plan:
-        """Cut the buffers, after the end of the stream."""
+        """Cut the buffers into chunks, after the end of the stream."""
         self._stream.end()
         plan = plan_buffers(found, *self._chains(found), self._options.align)
         self._meter.total = self._stream.nbytes + sum(chunk.nbytes for chunk in plan.chunks)
@@ -69,14 +68,14 @@ class FileWriter:
         return plan
 
     def write_chunks(self, plan: Plan) -> Iterator[None]:
-        """Write all chunks; yields after each."""
+        """Write all chunks of the buffers; yields after each chunk."""
         for chunk in plan.chunks:
             self._chunks.push(chunk)
             yield
         yield from self._chunks.drain()
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
-        """Write index and trailer."""
+        """Write the index and the trailer."""
         starts = plan.starts + self._stream.nbytes
         index, trailer = self._index.finish(
             self._stream.nbytes, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
@@ -95,7 +94,7 @@ class FileWriter:
         return GatheredStream(self._chunks.push_stream)
 
     def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
-        """Return the codec chains in use, and for each buffer an index into them."""
+        """Return the codec chains in use, and int64, for each buffer an index into them."""
         table = _ChainTable()
         if self._options.auto:
             return table.chains, self._choose_for_large(found, table)
@@ -104,7 +103,7 @@ class FileWriter:
             table.id_of(chain_for(elements, memoryview(b"")))
             return table.chains, np.zeros(len(found.buffers), np.int64)
         nbytes = found.nbytes.tolist()
-        fetch = found.fetch or _as_it_is
+        fetch = found.fetch or (lambda buffer: buffer)
         ids = [
             table.id_of(chain_for(elements, memoryview(fetch(buffer))) if root == i and nbytes[i] else RAW)
             for i, (buffer, root) in enumerate(zip(found.buffers, found.roots.tolist()))
@@ -112,9 +111,9 @@ class FileWriter:
         return table.chains, np.array(ids, np.int64)
 
     def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
-        """Choose one chain for each buffer that has chunks of its own; the shared chunks choose for themselves."""
+        """Choose one chain for each buffer with chunks of its own, and `AUTO` for buffers that share chunks."""
         ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
-        if found.fetch is not None:  # a sample of the whole would have to be read: let each chunk choose for itself
+        if found.fetch is not None:  # choosing needs a sample of the whole buffer, which is not in memory
             return ids
         large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
         chosen: list[Chain] = []
@@ -127,13 +126,14 @@ class FileWriter:
 
 
 class _Chunks:
-    """Encodes chunks, and hands them on in order."""
+    """Encodes chunks, and passes them to `write` in order."""
 
     def __init__(self, crew: Crew, options: DumpOptions, write: Callable[[EncodedChunk], None]):
         self._options = options
         self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, write)
 
     def push(self, chunk: ChunkPlan) -> None:
+        """Add the next chunk; chunks that are done may be written meanwhile."""
         algorithm = self._options.algorithm
         self._pipeline.push(
             Job(
@@ -144,13 +144,16 @@ class _Chunks:
         )
 
     def push_stream(self, data: bytearray) -> None:
+        """Add the next chunk of the pickle stream."""
         self.push(ChunkPlan([data], len(data), self._options.stream_chain))
 
     def drain(self) -> Iterator[None]:
+        """Write all chunks that are left; yields after each chunk."""
         return self._pipeline.drain()
 
 
 def _write_chunk(sink: Sink, index: IndexBuilder, meter: Meter, chunk: EncodedChunk) -> None:
+    """Write an encoded chunk at its place in the file, and note it in the index."""
     specs = tuple(step.spec for step in chunk.chain)
     padding = index.place(chunk.nbytes, chunk.stored, specs, chunk.checksum, chunk.alignment)
     if padding:
@@ -160,18 +163,20 @@ def _write_chunk(sink: Sink, index: IndexBuilder, meter: Meter, chunk: EncodedCh
 
 
 def _place_stream(index: IndexBuilder, meter: Meter, nbytes: int, checksum: bytes) -> None:
+    """Note a raw chunk of the stream, which has been written, in the index."""
     index.place(nbytes, nbytes, (), checksum)
     meter.advance(nbytes)
 
 
 class _ChainTable:
-    """The distinct chains of one file."""
+    """The distinct codec chains of one file."""
 
     def __init__(self) -> None:
         self.chains: list[Chain | None] = []
         self._ids: dict[str, int] = {}
 
     def id_of(self, chain: Chain | None) -> int:
+        """Return the number of a chain, which is added if it is new."""
         key = repr(chain if chain is None else [step.spec for step in chain])
         if key not in self._ids:
             self._ids[key] = len(self.chains)
@@ -179,23 +184,20 @@ class _ChainTable:
         return self._ids[key]
 
 
-def _as_it_is(buffer: Any) -> Any:
-    return buffer
-
-
 def _choose_for(buffer: Any, kind: Kind) -> Chain:
+    """Choose the chain of one buffer: a function of the module, so that its job refers to no writer."""
     return choose(buffer_array(buffer, kind))
 
 
 def write_steps(
     obj: Any, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None = None
 ) -> Iterator[None]:
-    """Write one object to an open sink: what `dump` and `adump` share.
+    """Write one object to an open sink, for `dump` and `adump`.
 
-    Yields once pickling has ended, and after each further chunk; may be continued in another thread.
+    Yields when pickling has ended, and after each further chunk. Each step may run in another thread.
     """
     writer = FileWriter(sink, crew, options, progress)
-    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # who maps wants every array mapped
+    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # a mappable file maps small arrays, too
     pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
     pickling.dump(obj)
     found = pickling.out_of_band()

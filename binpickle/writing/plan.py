@@ -1,7 +1,8 @@
-"""Where the buffers of one object go: the cut into chunks, before anything is encoded.
+"""The cut of the buffers of one object into chunks, made before anything is encoded.
 
-Rule: the cut depends on sizes, element types and codec chains alone, so that the same object gives the same bytes
-whatever the number of threads. Large buffers get chunks of their own; small ones of one element type and chain share.
+Rule: the cut depends only on sizes, element types and codec chains, so that the same object gives the same bytes
+whatever the number of threads. Large buffers get chunks of their own; small buffers of one element type and one codec
+chain share chunks.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from ..codecs.chain import Chain
 from ..format.contents import Kind
 from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, PAGE, SHARE_BELOW
 from ..pickling.out_of_band import OutOfBand
-from .chunk import BYTES, ChunkPlan
+from .chunk import AUTO, BYTES, ChunkPlan
 
 __all__ = ["Plan", "buffer_array", "is_large", "plan_buffers"]
 
-# Plain bytes are mostly Arrow buffers; it asks for 8, and 16 is what compilers' vector loads like.
+# Plain bytes are mostly buffers of Arrow, which asks for 8; the vector loads of compilers want 16.
 _BYTES_ALIGNMENT = 16
 
 
@@ -26,8 +27,8 @@ class Plan(NamedTuple):
     """The cut of all buffers.
 
     Attributes:
-        chunks: in the order in which they are written.
-        starts: int64, logical position of each buffer, counted from the first chunk's.
+        chunks: the chunks, in the order in which they are written.
+        starts: int64, for each buffer its logical position, counted from the first chunk.
     """
 
     chunks: list[ChunkPlan]
@@ -35,12 +36,12 @@ class Plan(NamedTuple):
 
 
 def buffer_array(buffer: Any, kind: Kind) -> np.ndarray:
-    """Return a C-contiguous buffer as a 1-d array of the type codecs shall see, over the same memory."""
+    """Return a C-contiguous buffer as a 1-d array of the element type that codecs see, over the same memory."""
     return np.frombuffer(buffer.raw(), _element_type(kind.dtype))
 
 
 def is_large(nbytes: Any) -> Any:
-    """Return whether a buffer of that many bytes has chunks of its own; works on arrays, too."""
+    """Return whether a buffer of that many bytes gets chunks of its own; `nbytes` may be an array."""
     return nbytes >= SHARE_BELOW
 
 
@@ -49,9 +50,9 @@ def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np
 
     Args:
         found: the buffers.
-        chains: the chains in use, `AUTO` among them perhaps.
+        chains: the codec chains in use; `AUTO` may be among them.
         chain_ids: int64, for each buffer an index into `chains`.
-        mappable: align every buffer, large ones at a page.
+        mappable: align every buffer, and each large buffer at a page.
     """
     return _Cut(found, chains, chain_ids, mappable).plan()
 
@@ -70,7 +71,7 @@ class _Cut:
         self._position = 0
 
     def plan(self) -> Plan:
-        """Lay out all buffers: first those that share chunks, then the others."""
+        """Cut all buffers: first those that share chunks, then the others."""
         found = self._found
         is_root = found.roots == np.arange(len(self._nbytes))
         sharing = np.array([_may_share(chain) for chain in self._chains], bool)[self._chain_ids]
@@ -82,7 +83,7 @@ class _Cut:
         return Plan(self._chunks, np.where(is_root, self._starts, self._starts[found.roots] + found.shifts))
 
     def _groups(self, small: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the numbers of the buffers that may share chunks: one chain, one element type, aligned alike."""
+        """Yield groups of buffers that may share chunks, by number: of one chain, one dtype and one alignment."""
         if not len(small):
             return
         kinds = self._found.kinds
@@ -95,7 +96,7 @@ class _Cut:
             yield members[group]
 
     def _share(self, group: np.ndarray) -> None:
-        """Lay the buffers of a group end to end into as few chunks as they fit."""
+        """Put the buffers of a group end to end, into as few chunks as they fit in."""
         sizes = self._nbytes[group]
         kind, chain = self._kind_and_chain(int(group[0]))
         step = 1 if chain else _alignment(kind, int(sizes[0]), self._mappable)
@@ -120,7 +121,7 @@ class _Cut:
         self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
 
     def _own(self, i: int) -> None:
-        """Cut one buffer into chunks of its own; only the first has to be aligned, the others follow it."""
+        """Cut one buffer into chunks of its own. Only the first chunk is aligned, and the others follow it."""
         kind, chain = self._kind_and_chain(i)
         dtype = _element_type(kind.dtype)
         data = self._found.buffers[i].raw()
@@ -137,7 +138,7 @@ class _Cut:
 
 
 def _may_share(chain: Chain | None) -> bool:
-    return chain is None or all(step.takes_bytes for step in chain)
+    return chain is AUTO or all(step.takes_bytes for step in chain)
 
 
 def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
@@ -149,9 +150,9 @@ def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
 
 
 def _element_type(dtype: np.dtype | None) -> np.dtype:
-    """Return the type that codecs see: numbers as they are, dates as the integers they are, all else as bytes."""
+    """Return the element type that codecs see: that of numbers, integers for dates, bytes for everything else."""
     if dtype is None or dtype.kind not in "biufcmM":
         return BYTES
-    if dtype.char in "gG" and not dtype.isnative:  # NumPy hands out no buffer of these
+    if dtype.char in "gG" and not dtype.isnative:  # NumPy exports no buffer of swapped long doubles
         return BYTES
     return np.dtype(dtype.str[0] + "i8") if dtype.kind in "mM" else dtype

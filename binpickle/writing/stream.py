@@ -1,7 +1,7 @@
-"""The pickle stream on its way into a file, cut into chunks while the pickler writes it.
+"""The pickle stream on its way into a file: cut into chunks while the pickler writes it.
 
-Rule: chunks end at multiples of `CHUNK_BYTES`, whatever the pieces are that come. A raw stream is handed on as it
-comes; one that is to be encoded is gathered, a chunk at a time.
+Rule: chunks end at multiples of `CHUNK_BYTES`, whatever pieces the pickler writes. A raw stream is written at once; a
+stream to encode is gathered, one chunk at a time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ __all__ = ["GatheredStream", "RawStream", "StreamCut"]
 
 
 class StreamCut:
-    """Cuts what is written into chunks.
+    """Cuts the stream into chunks.
 
     Attributes:
-        nbytes: how much was written.
+        nbytes: how many bytes have been written.
     """
 
     def __init__(self) -> None:
         self.nbytes = 0
 
     def write(self, piece: Any) -> None:
-        """Take the next bytes, any number of them."""
+        """Take the next bytes of the stream, any number of them."""
         view = memoryview(piece).cast("B")
         while view:
             part = view[: CHUNK_BYTES - self.nbytes % CHUNK_BYTES]
@@ -37,7 +37,7 @@ class StreamCut:
                 self._end_chunk(CHUNK_BYTES)
 
     def end(self) -> None:
-        """End the last chunk: nothing more will come."""
+        """End the last chunk, at the end of the stream."""
         rest = self.nbytes % CHUNK_BYTES
         if rest:
             self._end_chunk(rest)
@@ -50,11 +50,11 @@ class StreamCut:
 
 
 class RawStream(StreamCut):
-    """Writes a stream as it is.
+    """Writes a stream raw.
 
     Args:
         sink: takes the bytes.
-        algorithm: name of the checksum.
+        algorithm: the name of the checksum.
         placed: called after each chunk with its length and its checksum.
     """
 
@@ -75,7 +75,7 @@ class RawStream(StreamCut):
 
 
 class GatheredStream(StreamCut):
-    """Gathers a stream into chunks.
+    """Gathers a stream into chunks to encode.
 
     Args:
         push: called with the bytes of each chunk.
