@@ -1,35 +1,53 @@
-"""Saving: `to_bpk` for one collection, and `save`, which `checkpoint` shares with it.
+"""Saving: `to_bpk` saves one collection; `checkpoint` saves several, and returns them loaded from disk.
 
-Rule: nothing of a save can be seen before its manifest is complete and the pointer switched, and nothing that was there
-before is touched. A save that fails leaves its finished parts to `resume=True`, and to `vacuum`.
+Rule: nobody sees anything of a save before its manifest is complete and the pointer is switched, and nothing that
+existed before is touched. The parts of a save that failed serve `resume=True`, until `vacuum` removes them.
 """
 
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from typing import Any, Mapping
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
-from .folder.sealing import Sealing
+from dask._task_spec import List as TaskList
+from dask._task_spec import Task, TaskRef
+from dask.delayed import Delayed
+
+import binpickle
+
+from .folder.folder import Folder
+from .folder.layout import new_name
+from .folder.manifest import PartRecord
+from .folder.sealing import KeySource, PathLike
 from .kinds.registry import is_collection
 from .load import from_bpk
-from .saving.running import Progress
-from .saving.save import SaveOptions, save
+from .parts.verify import Progress
+from .saving.commit import Draft, commit
+from .saving.graph import Job, write_graph
+from .saving.plan import SaveOptions, make_plan
+from .saving.running import run
+from .saving.runs import choose_run
+
+if TYPE_CHECKING:
+    from binpickle.types import CodecsLike
 
 __all__ = ["checkpoint", "to_bpk"]
 
 
 def to_bpk(
     collection: Any,
-    path: Any,
+    path: PathLike,
     *,
-    codecs: Any = None,
+    codecs: CodecsLike = None,
     overwrite: bool = False,
     resume: bool = False,
     compute: bool = True,
     return_stored: bool = False,
     durable: bool | None = None,
     digests: bool = False,
-    key: Any = None,
+    key: KeySource = None,
     context: bytes = b"",
     compute_kwargs: Mapping[str, Any] | None = None,
     client: Any = None,
@@ -38,58 +56,57 @@ def to_bpk(
     """Save a dask collection: each chunk or partition as a `.bpk` file, written by the worker that computed it.
 
     Args:
-        collection: array, frame, Series, bag, Delayed, xarray object, or any other dask collection.
-        path: a folder that the client and all workers see; made if it is not there.
-        codecs: `None` stores raw, so that parts can be mapped; else as in `binpickle.dump`.
-        overwrite: allow a new snapshot where the folder holds one. The old one stays readable until `vacuum()`.
-        resume: continue a save of the same computation that did not end: only missing parts are computed.
-        compute: `False` returns a Delayed that saves when it is computed, and gives a `StoreInfo`.
+        collection: an array, frame, Series, bag, Delayed, xarray object, or any other dask collection.
+        path: path of a folder that the client and all workers see; made if it does not exist.
+        codecs: `None` stores parts raw, so that they can be mapped; else as in `binpickle.dump`.
+        overwrite: allow a new snapshot in a folder that holds one. The old snapshot stays readable until `vacuum()`.
+        resume: continue a save of the same computation that did not end: only missing parts are computed. The
+            computation must have the same names in every process.
+        compute: `False` returns a Delayed that saves when it is computed, and then returns the `StoreInfo`.
         return_stored: return the collection that loads what was saved, instead of a `StoreInfo`.
-        durable: `True` syncs all files to the disk; `None` only what would put an earlier snapshot at risk.
+        durable: `True` syncs all files to the disk; `None` syncs only files whose loss would put an earlier snapshot at
+            risk.
         digests: record a SHA-256 root digest of each part, and compare it whenever the part is loaded.
-        key: seal all files with the bytes of a key file: its path, one that is right on all workers, or a list of paths
-            (the first seals), or an importable function that gives what `binpickle.dump` takes as `key`. Keys
-            themselves are refused: they would travel in the graph.
-        context: bound into the seals, as in `binpickle.dump`; travels in the graph.
-        compute_kwargs: as for `dask.compute`: `scheduler` and what it takes, such as `retries`.
+        key: seal all files with the bytes of a key file. Give the path of the key file, which must be right on all
+            workers; or a list of paths, of which the first key seals; or an importable function that returns what
+            `binpickle.dump` takes as `key`. Keys themselves are refused: they would travel in the graph.
+        context: bytes that are bound into the seals, as in `binpickle.dump`; they travel in the graph.
+        compute_kwargs: as for `dask.compute`: `scheduler` and its arguments, such as `retries`.
         client: the distributed client to use.
-        progress: called in this thread with how many parts are written, and how many will be.
+        progress: called in this thread with the number of parts written, and the number of parts to write.
 
     Returns:
         A `StoreInfo`, a Delayed or a collection: see `compute` and `return_stored`.
 
     Raises:
-        TypeError: this is no collection; for several and for structures of them there is `checkpoint`. The key is
-            neither a path nor a function that can be imported.
-        ValueError: the arguments do not go together; a codec is refused; `resume` meets unfinished runs of another
-            computation, or what is computed has no token that would be the same in another process.
+        TypeError: this is not a collection (`checkpoint` saves several, and structures of them); the key is neither a
+            path nor a function that can be imported.
+        ValueError: the arguments exclude each other; a codec is refused; `resume` meets unfinished runs of another
+            computation, or the computation has no token that is the same in every process.
         FileExistsError: the folder holds a snapshot, and `overwrite` is not given.
         AuthenticationError: `resume` meets a run or a part whose seal is missing or wrong.
         NotSharedError: a worker does not see the folder.
         OSError: from the operating system, with the host.
-        Exception: what computing raises.
+        Exception: an error of the computation.
     """
     if not is_collection(collection):
-        raise TypeError(
-            f"{type(collection).__name__} is no dask collection; for structures of them there is checkpoint()"
-        )
+        raise TypeError(f"{type(collection).__name__} is not a dask collection; checkpoint() saves structures of them")
     if not compute and (return_stored or resume or progress is not None):
-        raise ValueError("compute=False cannot go with return_stored, resume or progress")
-    sealing = Sealing.of(key, context)
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
-    saved = save(collection, path, options, compute=compute)
+        raise ValueError("compute=False excludes return_stored, resume and progress")
+    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
+    saved = _save(collection, _folder(path, key, context), options, compute=compute)
     return from_bpk(saved.path, snapshot=saved.snapshot, key=key, context=context) if return_stored else saved
 
 
 def checkpoint(
     *collections: Any,
-    path: Any,
+    path: PathLike,
     resume: bool = False,
     overwrite: bool = False,
-    codecs: Any = None,
+    codecs: CodecsLike = None,
     durable: bool | None = None,
     digests: bool = False,
-    key: Any = None,
+    key: KeySource = None,
     context: bytes = b"",
     mmap_mode: str | None = "auto",
     compute_kwargs: Mapping[str, Any] | None = None,
@@ -98,31 +115,78 @@ def checkpoint(
 ) -> Any:
     """Compute collections, save them together, and return them as collections that load what was saved.
 
-    A drop-in for `dask.persist`, which returns when all is on disk. What the collections share is computed once. All of
-    them are committed at once. `from_bpk(path)` gives the same later, in another process.
+    A replacement for `dask.persist` that returns when all is on disk. Chunks that collections share are computed once,
+    and all collections are committed at once. `from_bpk(path)` returns the same later, in another process.
 
     Args:
-        collections: dask collections, and builtin structures with collections in them; anything else is passed through.
-        path: the folder; see `to_bpk`, as for all that follows.
-        resume: compute only what is missing of the same computation; needs names that are the same in every process.
-        overwrite: allow a new snapshot where the folder holds one.
+        collections: dask collections, and builtin structures that hold collections; other objects are stored as they
+            are.
+        path: as in `to_bpk`, and so are all arguments but `mmap_mode`.
+        resume: compute only the parts that are missing of the same computation.
+        overwrite: allow a new snapshot in a folder that holds one.
         codecs: by default parts are stored raw, so that they can be mapped.
-        durable: whether to sync to the disk.
+        durable: whether to sync the files to the disk.
         digests: whether to record root digests.
-        key: what to seal all with: the path of a key file, or a function.
-        context: what the seals are for.
-        mmap_mode: how the collections that are returned load: see `from_bpk`.
+        key: the path of a key file, a list of paths, or a function; seals all files.
+        context: bytes that are bound into the seals.
+        mmap_mode: as in `from_bpk`, for the collections that are returned.
         compute_kwargs: as for `dask.compute`.
         client: the distributed client to use.
-        progress: called with how many parts are written, and how many will be.
+        progress: called with the number of parts written, and the number of parts to write.
 
     Returns:
-        A tuple, as `dask.persist` does.
+        A tuple, as `dask.persist` returns.
 
     Raises:
-        Exception: as `to_bpk`.
+        TypeError: there is no collection; the key is neither a path nor a function that can be imported.
+        Exception: the other errors of `to_bpk`.
     """
-    sealing = Sealing.of(key, context)
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, sealing, compute_kwargs, client, progress)
-    saved = save(collections, path, options)
+    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
+    saved = _save(collections, _folder(path, key, context), options)
     return from_bpk(saved.path, snapshot=saved.snapshot, mmap_mode=mmap_mode, key=key, context=context)
+
+
+def _folder(path: PathLike, key: KeySource, context: bytes) -> Folder:
+    if "://" in os.fsdecode(path):
+        raise ValueError(f"{os.fsdecode(path)}: path must be a folder of a file system that all workers see")
+    return Folder.of(path, key, context)
+
+
+def _save(obj: Any, folder: Folder, options: SaveOptions, *, compute: bool = True) -> Any:
+    """Save a collection or a structure of collections: plan, choose the run, compute and write parts, commit."""
+    binpickle.dumps(None, codecs=options.codecs)  # refuses wrong codecs before anything is made
+    plan = make_plan(obj, resume=options.resume)
+    storage = options.storage(folder)
+    run_name = choose_run(
+        folder, plan.identity(folder, storage), overwrite=options.overwrite, resume=options.resume,
+        durable=options.durable,
+    )  # fmt: skip
+    snapshot = new_name()
+    compute_all = partial(
+        run, collections=plan.collections, compute_kwargs=options.compute_kwargs, client=options.client
+    )
+    jobs = plan.jobs(folder, run_name, storage)
+    found = {}
+    if options.resume:
+        found = _find_present(jobs, folder.path(run_name), f"check-bpk-{snapshot}", compute_all)
+    missing = [job for job in jobs if job.name not in found]
+    present = [job for job in jobs if job.name in found]
+    writes, results = write_graph(plan.graph, missing, present, f"to-bpk-{snapshot}")
+    manifest = plan.manifest(snapshot, run_name, storage)
+    draft = Draft(folder, manifest, plan.metas, plan.structure, options.durable, len(missing))
+    if compute:
+        return commit(draft, [*found.values(), *compute_all(writes, results, progress=options.progress)])
+    key = f"commit-bpk-{snapshot}"
+    return Delayed(key, {**writes, key: Task(key, commit, draft, TaskList(*map(TaskRef, results)))})
+
+
+def _find_present(
+    jobs: Sequence[Job], run_folder: str, label: str, compute_all: Callable[..., list[PartRecord | None]]
+) -> dict[str, PartRecord]:
+    """Check the parts that a run has already, on the workers; return the records of whole parts by name."""
+    names = set(os.listdir(run_folder))
+    graph = {
+        (label, i): Task((label, i), job.writer.check, job.name) for i, job in enumerate(jobs) if job.name in names
+    }
+    records = compute_all(graph, list(graph), progress=None)
+    return {record.name: record for record in records if record is not None}

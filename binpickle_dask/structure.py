@@ -1,7 +1,8 @@
 """Nested Python structures with dask collections in them, taken apart and put together again.
 
-Rule: what `pack` gives holds a `Slot` in each collection's place, can be pickled, and needs no dask to be filled again.
-xarray objects count as structures: their lazy variables are dask arrays.
+Rule: a packed structure holds a `Slot` in the place of each collection. It can be pickled, and filled without dask.
+xarray objects count as structures: their lazy variables are dask arrays. Files name the classes here by their path, so
+this module never moves.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["DatasetParts", "OWN_CLASSES", "Slot", "fill", "pack"]
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """The place of a collection: its number."""
+    """Stands in the place of a collection, whose number it holds."""
 
     number: int
 
@@ -26,9 +27,10 @@ class DatasetParts:
 
     Attributes:
         rest: the Dataset without its lazy variables.
-        lazy: by name: dimensions, attributes, encoding, whether it is a coordinate, slot of the values.
+        lazy: for each lazy variable by name: dimensions, attributes, encoding, whether it is a coordinate, and the slot
+            of its values.
         order: names of all variables in their order.
-        array: name of the only variable, and the name of the DataArray, if it was one.
+        array: for a DataArray, the name of the only variable and the name of the DataArray; else `None`.
     """
 
     rest: Any
@@ -37,23 +39,23 @@ class DatasetParts:
     array: Any = None
 
 
-# What `pack` puts into a structure, by the names that `binpickle.load` takes as `trusted`.
+# The classes that `pack` adds to a structure, by the names that `binpickle.load` takes as `trusted`.
 OWN_CLASSES = frozenset(f"{cls.__module__}:{cls.__qualname__}" for cls in (DatasetParts, Slot))
 
 
 def pack(obj: Any, is_collection: Callable[[Any], bool]) -> tuple[Any, list[Any]]:
-    """Return a structure with slots in it, and the collections that belong there.
+    """Return a structure with slots in it, and the collections that belong into the slots.
 
     Args:
-        obj: lists, tuples, sets, dicts, dataclasses, xarray objects, collections and anything else, nested.
-        is_collection: says of what is none of these whether it is a collection.
+        obj: nested lists, tuples, sets, dicts, dataclasses, xarray objects and collections; other objects stay.
+        is_collection: returns whether an object is a collection.
     """
     found: list[Any] = []
     return _pack(obj, is_collection, found), found
 
 
 def fill(structure: Any, values: Sequence[Any]) -> Any:
-    """Return a structure with values in its slots."""
+    """Return a structure with values in the places of its slots."""
     if isinstance(structure, Slot):
         return values[structure.number]
     if isinstance(structure, DatasetParts):
@@ -71,7 +73,7 @@ def _pack(obj: Any, is_collection: Callable[[Any], bool], found: list[Any]) -> A
 
 
 def _rebuild(obj: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a builtin structure with its parts changed; anything else as it is."""
+    """Return a builtin structure with its parts changed, and any other object unchanged."""
     if type(obj) in (list, tuple, set):
         return type(obj)(change(part) for part in obj)
     if type(obj) is dict:

@@ -1,4 +1,4 @@
-"""What makes distributed handle mapped chunks as what they are: pieces of files, not memory. See `enable`."""
+"""Makes the workers of a distributed cluster handle mapped chunks as pieces of files, not as memory. See `enable`."""
 
 from __future__ import annotations
 

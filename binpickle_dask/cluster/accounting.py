@@ -1,6 +1,6 @@
-"""How much memory a process really needs: clean pages of mapped files are the system's to take back at any time.
+"""How much memory a process needs, without the clean pages of mapped files, which the system can take back.
 
-Rule: what is left out is `RssFile` alone. Files on tmpfs count (`RssShmem`), for they cannot be taken back.
+Rule: only `RssFile` is left out. Pages of files on tmpfs (`RssShmem`) count, since the system cannot take them back.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _FIELDS = re.compile(rb"^(VmRSS|RssFile):\s+(\d+) kB", re.MULTILINE)
 
 
 def private_memory(pid: int | str = "self") -> int:
-    """Return the resident memory of a process without pages of mapped files, in bytes.
+    """Return the resident memory of a process without the pages of mapped files, in bytes.
 
     Raises:
-        OSError: there is no such process.
+        OSError: the process does not exist.
     """
     with open(f"/proc/{pid}/status", "rb") as file:
         found = {name: int(value) for name, value in _FIELDS.findall(file.read())}

@@ -1,7 +1,7 @@
-"""What pickle would copy into its stream, packed so that it stays memory, which may be a piece of a file.
+"""Makes pickle keep mapped memory out of band where it would copy the memory into its stream.
 
-Rule: it is done for what may lie in a mapped file, strided views and columns that pyarrow holds, as those of strings.
-On arrival they are what they were.
+Rule: this is done for objects that may lie in a mapped file: strided views, and columns that pyarrow holds, such as
+strings. The loaded objects equal the packed ones.
 """
 
 # mypy: allow-untyped-calls
@@ -21,7 +21,7 @@ __all__ = ["packed"]
 
 
 def packed(obj: Any) -> Any:
-    """Return an object, or what pickles without copying it, and is this object once it is loaded."""
+    """Return an object, or a wrapper that pickles without copying mapped memory and loads as the object."""
     if type(obj) is np.ndarray:
         return _packed_view(obj)
     pandas = sys.modules.get("pandas")
@@ -31,7 +31,7 @@ def packed(obj: Any) -> Any:
 
 
 class _Frame:
-    """A pandas object; its pyarrow columns are pickled as pyarrow does it, while pandas joins, and so copies, them."""
+    """A pandas object. pyarrow pickles the columns that it holds: pandas would join, and so copy, their chunks."""
 
     def __init__(self, obj: Any):
         self._obj = obj
@@ -47,7 +47,7 @@ class _FramePickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, sys.modules["pandas"].arrays.ArrowExtensionArray):
             return _from_arrow, (obj.dtype, obj.__arrow_array__())
-        if type(obj) is np.ndarray and obj.dtype.kind in "mM":  # NumPy copies dates into the stream
+        if type(obj) is np.ndarray and obj.dtype.kind in "mM":  # NumPy would copy dates into the stream
             return np.ndarray.view, (obj.view(np.int64), obj.dtype)
         return super().reducer_override(obj)
 
@@ -61,7 +61,13 @@ def _from_arrow(dtype: Any, values: Any) -> Any:
 
 
 class _View:
-    """A strided view of mapped memory: the memory from its first byte to its last, and where in it the elements are."""
+    """A strided view of mapped memory.
+
+    Args:
+        view: the view.
+        memory: the memory from the first byte of the view to the last.
+        offset: position of the first element in `memory`, in bytes.
+    """
 
     def __init__(self, view: np.ndarray, memory: memoryview, offset: int):
         self._view = view
@@ -74,6 +80,7 @@ class _View:
 
 
 def _packed_view(array: np.ndarray) -> Any:
+    """Return a `_View` of an array that is a strided view of mapped memory; else the array."""
     if array.flags.forc or array.flags.writeable or not array.size or array.dtype.hasobject:
         return array
     reaches = [(n - 1) * stride for n, stride in zip(array.shape, array.strides)]

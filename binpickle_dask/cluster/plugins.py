@@ -1,13 +1,13 @@
 """The plugins that workers and nannies run.
 
-Rule: nothing of dask's classes is changed, only attributes of the one worker or nanny, and all is put back by
-`teardown`. Where an attribute is not what it was when this was written, that feature stays off, and `off` says so.
+Rule: no class of dask is changed, only attributes of one worker or nanny, and `teardown` restores all of them. If an
+attribute is not as this release expects, that feature stays off, and `off` names it.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from distributed.diagnostics.plugin import NannyPlugin, WorkerPlugin
 from distributed.protocol.serialize import serialize_bytelist
@@ -17,7 +17,12 @@ from . import references
 from .accounting import CAN_MEASURE, private_memory
 from .sizes import count_mapped_as_nothing
 
+if TYPE_CHECKING:
+    from distributed import Nanny, Worker
+
 __all__ = ["NAME", "MappedNannyPlugin", "MappedWorkerPlugin"]
+
+Undo = Callable[[], Any]
 
 NAME = "binpickle-mapped"
 
@@ -27,27 +32,27 @@ class _Switches:
 
     def __init__(self) -> None:
         self.off: list[str] = []
-        self._undo: list[Callable[[], Any]] = []
+        self._undo: list[Undo] = []
 
-    def switch_on(self, feature: str, switch: Callable[[], Callable[[], Any]]) -> None:
-        """Switch a feature on, and remember how to undo it, or that it cannot be."""
+    def switch_on(self, feature: str, switch: Callable[[], Undo]) -> None:
+        """Switch a feature on, and remember how to undo it. A feature that cannot be switched on goes to `off`."""
         try:
             self._undo.append(switch())
         except (AttributeError, KeyError, TypeError) as error:
             self.off.append(f"{feature} ({error})")
 
     def switch_off(self) -> None:
-        """Undo all, the last first."""
+        """Undo all features, the last one first."""
         while self._undo:
             self._undo.pop()()
 
 
 class MappedWorkerPlugin(WorkerPlugin):
-    """Makes a worker send and spill mapped chunks as references, and not count them.
+    """Makes a worker send and spill mapped chunks as references, and not count their memory.
 
     Attributes:
-        name: under which distributed knows it.
-        off: features that this release of distributed does not let us switch on, and why.
+        name: the name under which distributed knows the plugin.
+        off: the features that this release of distributed does not allow, each with the reason.
     """
 
     name = NAME
@@ -59,11 +64,11 @@ class MappedWorkerPlugin(WorkerPlugin):
 
     @property
     def off(self) -> list[str]:
-        """Features that could not be switched on."""
+        """The features that could not be switched on, each with the reason."""
         return self._switches.off
 
-    def setup(self, worker: Any) -> None:
-        """Switch on what was asked for."""
+    def setup(self, worker: Worker) -> None:
+        """Switch on the features that were asked for."""
         self._switches = switches = _Switches()
         if self._by_reference:
             references.register()
@@ -74,13 +79,13 @@ class MappedWorkerPlugin(WorkerPlugin):
         if self._memory:
             switches.switch_on("memory", partial(_measure_private, worker))
 
-    def teardown(self, worker: Any) -> None:
-        """Put back what `setup` changed."""
+    def teardown(self, worker: Worker) -> None:
+        """Restore all that `setup` changed."""
         self._switches.switch_off()
 
 
 class MappedNannyPlugin(NannyPlugin):
-    """Lets a nanny end its worker only for memory that cannot be taken back."""
+    """Lets a nanny end its worker only for memory that the system cannot take back."""
 
     name = NAME
     restart = False
@@ -88,18 +93,18 @@ class MappedNannyPlugin(NannyPlugin):
     def __init__(self) -> None:
         self._switches = _Switches()
 
-    def setup(self, nanny: Any) -> None:
-        """Switch it on."""
+    def setup(self, nanny: Nanny) -> None:
+        """Switch the feature on."""
         self._switches = _Switches()
         self._switches.switch_on("memory of nannies", partial(_watch_private, nanny))
 
-    def teardown(self, nanny: Any) -> None:
-        """Put back what `setup` changed."""
+    def teardown(self, nanny: Nanny) -> None:
+        """Restore all that `setup` changed."""
         self._switches.switch_off()
 
 
-def _ask_for_references(worker: Any) -> Callable[[], Any]:
-    """Ask peers for references, and prove to them that they can be used."""
+def _ask_for_references(worker: Worker) -> Undo:
+    """Make a worker ask its peers for references, and prove that it sees the same files."""
     pool = worker.rpc
     before, arguments = pool.deserializers, dict(pool.connection_args)
     pool.deserializers = [references.FAMILY, *(before or ["dask", "pickle", "error", "msgpack"])]
@@ -107,7 +112,7 @@ def _ask_for_references(worker: Any) -> Callable[[], Any]:
         **arguments.get("handshake_overrides", {}),
         **references.HANDSHAKE,
     }
-    pool.collect()  # connections that are open know nothing of it
+    pool.collect()  # closes connections that were opened without the handshake
 
     def undo() -> None:
         pool.deserializers = before
@@ -117,8 +122,9 @@ def _ask_for_references(worker: Any) -> Callable[[], Any]:
     return undo
 
 
-def _spill_references(worker: Any) -> Callable[[], Any]:
-    if isinstance(worker.data, dict):  # it does not spill
+def _spill_references(worker: Worker) -> Undo:
+    """Make a worker write references when it spills."""
+    if isinstance(worker.data, dict):  # this worker does not spill
         return lambda: None
     slow = worker.data._slow_uncached
     before = slow.dump
@@ -132,7 +138,8 @@ def _spill_references(worker: Any) -> Callable[[], Any]:
     return lambda: setattr(slow, "dump", before)
 
 
-def _measure_private(worker: Any) -> Callable[[], Any]:
+def _measure_private(worker: Worker) -> Undo:
+    """Make a worker measure its memory without the pages of mapped files."""
     _need_linux()
     monitor = worker.monitor
     before = monitor.get_process_memory
@@ -141,8 +148,8 @@ def _measure_private(worker: Any) -> Callable[[], Any]:
     return lambda: setattr(monitor, "get_process_memory", before)
 
 
-def _watch_private(nanny: Any) -> Callable[[], Any]:
-    """Ask dask's own monitor only when memory that cannot be taken back is over the limit."""
+def _watch_private(nanny: Nanny) -> Undo:
+    """Call dask's own monitor only when the memory that the system cannot take back is over the limit."""
     _need_linux()
     manager = nanny.memory_manager
     if not manager.memory_limit or manager.memory_terminate_fraction is False:
@@ -155,7 +162,7 @@ def _watch_private(nanny: Any) -> Callable[[], Any]:
         try:
             if process is None or process.pid is None or private_memory(process.pid) <= limit:
                 return
-        except OSError:  # it has just ended
+        except OSError:  # the worker has just ended
             return
         manager.memory_monitor(nanny)
 
@@ -164,7 +171,7 @@ def _watch_private(nanny: Any) -> Callable[[], Any]:
     return partial(_exchange, nanny, ours, before)
 
 
-def _exchange(nanny: Any, old: PeriodicCallback, new: PeriodicCallback) -> None:
+def _exchange(nanny: Nanny, old: PeriodicCallback, new: PeriodicCallback) -> None:
     old.stop()
     nanny.periodic_callbacks["memory_monitor"] = new
     new.start()
@@ -172,4 +179,4 @@ def _exchange(nanny: Any, old: PeriodicCallback, new: PeriodicCallback) -> None:
 
 def _need_linux() -> None:
     if not CAN_MEASURE:
-        raise AttributeError("/proc does not tell mapped pages apart on this system")
+        raise AttributeError("/proc does not count mapped pages apart on this system")

@@ -1,7 +1,7 @@
-"""A serialization family that sends mapped memory as what it is: path, offset and length.
+"""A serialization family that sends mapped memory as a reference: path, offset and length.
 
-Rule: what travels is decided by the sender, from proof that the receiver sees the same files, and only for memory that
-lies in a read-only mapping of a file that is still there. Everything else goes as bytes. Loading never raises.
+Rule: the sender decides. It sends a reference if the receiver has proved that it sees the same files, and if the memory
+lies in a read-only mapping of a file that still exists. Everything else goes as bytes. Loading never raises.
 """
 
 # mypy: allow-untyped-calls
@@ -20,11 +20,11 @@ from .unreachable import Unreachable
 __all__ = ["FAMILY", "HANDSHAKE", "SERIALIZERS", "register", "to_self"]
 
 FAMILY = "bpk"
-# What the receiver is asked to tell when it connects.
+# The receiver sends this when it connects.
 HANDSHAKE = {"bpk": host_proof()}
 SERIALIZERS = [FAMILY, "dask", "pickle"]
 
-# A reference itself takes some hundred bytes.
+# In bytes. A reference itself takes some hundred bytes, so that it is not worth it for less.
 _WORTH = 4096
 
 
@@ -34,15 +34,16 @@ def register() -> None:
 
 
 def to_self() -> dict[str, Any]:
-    """Return the context of serialization for what this process will load again."""
+    """Return the serialization context for objects that this process itself will load again."""
     return {"recipient": HANDSHAKE}
 
 
 def _dumps(obj: Any, context: Any = None) -> tuple[dict[str, Any], list[Any]]:
-    """Serialize an object, with references in place of what is mapped.
+    """Serialize an object, with references in the place of mapped memory.
 
     Raises:
-        NotImplementedError: there is nothing to refer to, or the receiver may not see it: the next family is used.
+        NotImplementedError: no memory is mapped, or the receiver may not see the files; distributed then uses the next
+            family.
     """
     recipient = (context or {}).get("recipient") or {}
     if recipient.get("bpk") != host_proof():
@@ -56,6 +57,7 @@ def _dumps(obj: Any, context: Any = None) -> tuple[dict[str, Any], list[Any]]:
 
 
 def _loads(header: dict[str, Any], frames: list[Any]) -> Any:
+    """Load an object; if a file cannot be mapped, return an `Unreachable`."""
     kept = iter(frames)
     path = "?"
     try:
@@ -71,7 +73,8 @@ def _loads(header: dict[str, Any], frames: list[Any]) -> Any:
         return Unreachable(path, f"{type(error).__name__}: {error}")
 
 
-def _place_of(frame: Any) -> Any:
+def _place_of(frame: Any) -> tuple[Any, ...] | None:
+    """Return the place of a frame as a plain tuple, which msgpack can send; `None` if it must go as bytes."""
     view = memoryview(frame)
     if view.nbytes < _WORTH or not view.readonly or not view.contiguous:
         return None

@@ -1,6 +1,6 @@
-"""What dask takes the size of mapped chunks for: what does not lie in a file.
+"""Makes dask leave mapped memory out of the sizes of chunks.
 
-Rule: whatever has no mapped memory keeps the size that dask gives it.
+Rule: an object without mapped memory keeps the size that dask computes.
 """
 
 # mypy: allow-untyped-calls
@@ -17,21 +17,22 @@ from ..parts.mappings import find_place
 
 __all__ = ["count_mapped_as_nothing"]
 
-# What is mapped still has an object, and a place in a task.
+# In bytes. A mapped chunk still takes the memory of its Python object.
 _SMALL = 256
-# What dask has for each class, while ours is in its place; who asked for that: workers may share a process.
+# The functions of dask that are replaced now, by class.
 _plain: dict[type, Callable[[Any], int]] = {}
+# Who asked for the replacement: several workers may share a process.
 _users: set[object] = set()
 
 
 def count_mapped_as_nothing() -> Callable[[], None]:
-    """Let dask's `sizeof` leave out mapped memory of arrays and frames; return what undoes it."""
+    """Make dask's `sizeof` leave out the mapped memory of arrays and frames; return a function that undoes it."""
     user = object()
     if not _users:
         _replace(np.ndarray, _in_array)
         if "pandas" in sys.modules:
             _replace_for_pandas()
-        else:  # most workers that compute with arrays never need it
+        else:  # most workers that compute with arrays never import pandas
             sizeof.register_lazy("pandas", _register_pandas)
     _users.add(user)
 
@@ -50,8 +51,8 @@ def _put_back() -> None:
 
 
 def _register_pandas() -> None:
-    """What dask calls when it meets the first object of pandas."""
-    sizeof.register_lazy("pandas", register_pandas)  # asked below, where it must not be this function again
+    """Replace the functions for pandas; dask calls this when it meets the first object of pandas."""
+    sizeof.register_lazy("pandas", register_pandas)  # the next line asks dask for its own functions, not for this one
     _replace_for_pandas()
 
 
@@ -84,20 +85,20 @@ def _in_column(column: Any) -> int:
 
 
 def _in_index(index: Any) -> int:
-    """Those of ranges and of several levels have no memory of their own to ask."""
+    """Return the mapped bytes of an index. Ranges have no memory, and indexes of several levels are counted whole."""
     pandas = sys.modules["pandas"]
     return 0 if isinstance(index, (pandas.RangeIndex, pandas.MultiIndex)) else _in_values(index)
 
 
 def _in_values(values: Any) -> int:
-    """What is mapped of a column: NumPy's, or pyarrow's. Others are counted whole."""
+    """Return the mapped bytes of a column of NumPy or pyarrow. Other columns are counted whole."""
     if isinstance(values.dtype, np.dtype):
         return _in_array(np.asarray(values.array))
     array = values.array
     if not isinstance(array, sys.modules["pandas"].arrays.ArrowExtensionArray):
         return 0
     buffers = [buffer for chunk in array.__arrow_array__().chunks for buffer in chunk.buffers() if buffer is not None]
-    # A slice has the buffers of the whole.
+    # A slice shows the buffers of the whole array.
     return min(int(sum(buffer.size for buffer in buffers if _is_mapped(buffer.address))), int(array.nbytes))
 
 

@@ -1,6 +1,7 @@
-"""What stands for a chunk that cannot be had: it says so where it is used, inside the task.
+"""A stand-in for a chunk whose file cannot be mapped. The task that uses the chunk gets the error.
 
-Rule: a deserializer that raises makes distributed retry for ever, or hang (dask/distributed#7060). So it never does.
+Rule: a deserializer never raises, since distributed would retry for ever, or hang (dask/distributed#7060). It returns
+an `Unreachable` instead.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from typing import Any
 
 from binpickle.errors import PartError
 
-from ..folder.paths import HOST
+from ..folder.hosts import HOST
 
 __all__ = ["Unreachable"]
 
 
 class Unreachable:
-    """A chunk whose file cannot be mapped on this machine. Whatever is done with it raises `PartError`.
+    """A chunk whose file cannot be mapped on this machine. Every use of it raises `PartError`.
 
     Args:
-        path: of the file.
-        reason: why not.
-        host: on which machine.
+        path: path of the file.
+        reason: why the file cannot be mapped.
+        host: name of the machine that could not map it.
     """
 
     def __init__(self, path: str, reason: str, host: str = HOST):
@@ -33,20 +34,21 @@ class Unreachable:
         return f"<{self._error()}>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # the scheduler's machinery asks for these, and must go on
+        if name.startswith("_"):  # distributed itself asks for these, and must not meet a PartError
             raise AttributeError(name)
         raise self._error()
 
     def _error(self) -> PartError:
         path, reason, host = self.__dict__["_facts"]
         return PartError(
-            f"{path}: a chunk that was sent as a piece of this file is lost on host {host}: {reason}", path, host
+            f"{path}: a chunk was sent as a piece of this file, which host {host} cannot map: {reason}", path, host
         )
 
     def _fail(self, *_: Any, **__: Any) -> Any:
         raise self._error()
 
 
+# The special methods that fail, which Python looks up on the class, not on the object.
 _USES = """
     abs add and array array_function array_ufunc bool bytes call complex contains delitem divmod enter eq float
     floordiv format ge getitem gt iadd index int invert isub iter le len length_hint lshift lt matmul mod mul ne neg

@@ -1,7 +1,7 @@
-"""What a snapshot is, as its manifest says: the run that holds its parts, and the items that the parts make up.
+"""What a snapshot is, as its manifest says: the run that holds its parts, and the collections that the parts make up.
 
-Rule: a manifest that is read is checked when it becomes these values; nothing downstream checks again, and nothing in
-it is ever unpickled. Its lists are columns with one value for each part, so that ten thousand parts stay small.
+Rule: a manifest is checked when its bytes become these values. No code behind this checks it again, and nothing in it
+is ever unpickled. It stores one list per property with one value per part, so that ten thousand parts stay small.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ import numpy as np
 
 from binpickle.errors import FormatError
 
-from .paths import about, check_name, manifest_path, parse_json, read_manifest_file
-from .sealing import UNSEALED, Sealing
+from .layout import check_name, parse_json
 
-__all__ = ["KINDS", "PLAIN_DTYPES", "Item", "Manifest", "PartRecord", "cached_manifest", "read_manifest"]
+__all__ = ["KINDS", "PLAIN_DTYPES", "Item", "Manifest", "PartRecord", "parse_manifest"]
 
 KINDS = ("array", "frame", "bag", "delayed", "other")
 
-# Names that say all of an element type, and that nothing else than NumPy's arrays needs.
+# The names of these dtypes describe them fully, and no library but NumPy is needed to create them.
 PLAIN_DTYPES = frozenset(np.dtype(code).name for code in "?bBhHiIlLqQefdFD")
 
 
 class PartRecord(NamedTuple):
-    """What the worker that wrote a part says of it.
+    """What the worker that wrote a part reports.
 
     Attributes:
-        name: of the file.
-        nbytes: its size.
-        digest: its root digest in hexadecimal, if it has one.
-        host: of the worker.
-        facts: by kind: shape of a chunk, rows and first and last index value of a partition.
+        name: name of the part's file.
+        nbytes: size of the file in bytes.
+        digest: root digest of the file in hexadecimal; `None` if it has none.
+        host: name of the worker's machine.
+        facts: of an array `shape`; of a frame `rows`, and `ends`, the first and the last value of an index in order.
     """
 
     name: str
@@ -49,12 +48,12 @@ class Item:
 
     Attributes:
         kind: one of `KINDS`.
-        prefix: what the names of its parts begin with.
-        numblocks: number of parts along each dimension; one dimension for all but arrays.
-        nbytes: size of each part's file, in C order of the blocks.
-        digests: root digest of each part in hexadecimal; empty if they have none.
-        facts: what is known of the whole: shape, dtype, chunks, columns, divisions, rows; of an array also whether it
-            is plain: its chunks are NumPy's, and the name of the dtype says all of it.
+        prefix: the names of all its parts begin with this.
+        numblocks: number of parts along each dimension; all kinds but arrays have one dimension.
+        nbytes: size of each part's file in bytes, in C order of the blocks.
+        digests: root digest of each part in hexadecimal; empty if the parts have none.
+        facts: properties of the whole collection: shape, dtype, chunks, columns, divisions, rows; of an array also
+            `plain`: whether its chunks are NumPy arrays whose dtype is one of `PLAIN_DTYPES`.
     """
 
     kind: str
@@ -66,28 +65,28 @@ class Item:
 
     def __post_init__(self) -> None:
         _want(self.kind in KINDS, f"kind {self.kind!r}")
-        _want(isinstance(self.prefix, str) and isinstance(self.facts, dict), "an item's prefix and facts")
+        _want(isinstance(self.prefix, str) and isinstance(self.facts, dict), "prefix or facts of an item")
         check_name(self.prefix + "p")
-        _want(all(_is_count(n) for n in self.numblocks + self.nbytes), "numbers of blocks and bytes")
+        _want(all(_is_count(n) for n in self.numblocks + self.nbytes), "numbers of blocks or bytes")
         _want(all(isinstance(digest, str) for digest in self.digests), "digests")
         _check_facts(self.facts)
 
     @property
     def nparts(self) -> int:
-        """How many parts it has."""
+        """Number of parts."""
         count = 1
         for n in self.numblocks:
             count *= n
         return count
 
     def part_name(self, index: Sequence[int]) -> str:
-        """Return the file name of a part, by its block index."""
+        """Return the file name of the part with this block index."""
         if self.kind != "array":
             return f"{self.prefix}p.{index[0]:05d}.bpk"
         return self.prefix + ".".join(["c", *map(str, index), "bpk"])
 
     def position(self, index: Sequence[int]) -> int:
-        """Return where in the columns a part is.
+        """Return the number of the part with this block index, counted in C order.
 
         Raises:
             IndexError: there is no such part.
@@ -100,7 +99,7 @@ class Item:
         return position
 
     def index(self, position: int) -> tuple[int, ...]:
-        """Return the block index of a part, by its place in the columns."""
+        """Return the block index of the part with this number."""
         index: list[int] = []
         for n in reversed(self.numblocks):
             position, i = divmod(position, n)
@@ -108,7 +107,7 @@ class Item:
         return tuple(index)
 
     def part_names(self) -> list[str]:
-        """Return the file names of all parts, in the order of the columns."""
+        """Return the file names of all parts in C order."""
         return [self.part_name(self.index(i)) for i in range(self.nparts)]
 
 
@@ -117,13 +116,13 @@ class Manifest:
     """One snapshot.
 
     Attributes:
-        snapshot: its name.
-        run: the folder that holds its parts.
-        token: identifies the computation.
-        codecs: the codecs of the parts, in words; `None` if they are raw.
-        libraries: the writer's versions.
+        snapshot: name of the snapshot.
+        run: name of the run that holds its parts.
+        token: dask's token of the computation.
+        codecs: the codecs of the parts as text; `None` if the parts are stored raw.
+        libraries: versions of the libraries that the saver used, by name.
         items: the collections.
-        structured: whether the items are parts of a structure (which `meta.bpk` holds), not one collection alone.
+        structured: whether the items belong into a structure, which `meta.bpk` holds; else there is one item.
     """
 
     snapshot: str
@@ -137,63 +136,37 @@ class Manifest:
     def __post_init__(self) -> None:
         check_name(self.snapshot)
         check_name(self.run)
-        _want(isinstance(self.token, str) and isinstance(self.libraries, dict), "token and libraries")
+        _want(isinstance(self.token, str) and isinstance(self.libraries, dict), "token or libraries")
         _want(self.codecs is None or isinstance(self.codecs, str), "codecs")
-        _want(len(self.items) == 1 or self.structured, "the number of items")
+        _want(len(self.items) == 1 or self.structured, "number of items")
 
     @property
     def kind(self) -> str:
-        """The kind of what was saved."""
+        """The kind of the only collection, or `"structure"`."""
         return "structure" if self.structured else self.items[0].kind
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file says."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
 
-def read_manifest(root: str, snapshot: str, sealing: Sealing = UNSEALED) -> Manifest:
-    """Read and check a manifest.
-
-    Args:
-        root: the folder.
-        snapshot: in it.
-        sealing: what its seal must be made with.
+@lru_cache(maxsize=16)
+def parse_manifest(raw: bytes) -> Manifest:
+    """Parse the bytes of a manifest. The last few results are kept, so that opening a folder again is fast.
 
     Raises:
-        AuthenticationError: a key is given, and the seal is missing or wrong.
-        SnapshotGoneError: the folder does not hold it, or no longer does.
-        NotSharedError: this machine does not see the folder.
-        FormatError: it is malformed.
-        OSError: from the operating system, with the host.
+        FormatError: the manifest is malformed.
     """
-    raw = read_manifest_file(root, snapshot, sealing.check)
-    try:
-        manifest = _parsed(raw)
-        _want(manifest.snapshot == snapshot, "the name of the snapshot")
-    except FormatError as error:
-        raise about(error, manifest_path(root, snapshot)) from None
-    return manifest
-
-
-@lru_cache(maxsize=16)
-def _parsed(raw: bytes) -> Manifest:
-    """Return what the bytes of a manifest say: who opens a folder again has them read again, but not parsed."""
     data = parse_json(raw)
     try:
         items = tuple(_item(item) for item in data["items"])
         fields = {name: data[name] for name in ("snapshot", "run", "token", "codecs", "libraries", "structured")}
         manifest = Manifest(items=items, **fields)
-        _want(all(len(item.nbytes) == item.nparts for item in items), "the number of parts")
-        _want(all(len(item.digests) in (0, item.nparts) for item in items), "the number of digests")
+        _want(all(len(item.nbytes) == item.nparts for item in items), "number of parts")
+        _want(all(len(item.digests) in (0, item.nparts) for item in items), "number of digests")
     except (FormatError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"not a manifest: {error}") from None
+        raise FormatError(f"the manifest is malformed: {error}") from None
     return manifest
-
-
-@lru_cache(maxsize=64)
-def cached_manifest(root: str, snapshot: str, sealing: Sealing = UNSEALED) -> Manifest:
-    """Return a manifest, read once in each process: it never changes. Raises what `read_manifest` does."""
-    return read_manifest(root, snapshot, sealing)
 
 
 def _item(data: dict[str, Any]) -> Item:
@@ -202,13 +175,13 @@ def _item(data: dict[str, Any]) -> Item:
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
-    """Check what `Store` shows of the facts; the others are for this package, and need no more than to be there."""
+    """Check the facts that `Store` shows. No code outside of `kinds` uses the others."""
     chunks = facts.get("chunks", [])
     _want(isinstance(chunks, list) and all(_are(_is_count, sizes) for sizes in chunks), "chunks")
     _want(_are(_is_count, facts.get("shape", [])), "shape")
     _want(_are(_is_text, facts.get("columns", [])), "columns")
     _want(_is_text(facts.get("dtype", "")), "dtype")
-    _want(not facts.get("plain") or facts.get("dtype") in PLAIN_DTYPES, "a plain array")
+    _want(not facts.get("plain") or facts.get("dtype") in PLAIN_DTYPES, "dtype of a plain array")
 
 
 def _are(test: Callable[[Any], bool], values: Any) -> bool:
@@ -225,4 +198,4 @@ def _is_count(value: Any) -> bool:
 
 def _want(condition: bool, what: str) -> None:
     if not condition:
-        raise FormatError(f"{what} cannot be right")
+        raise FormatError(f"invalid {what}")

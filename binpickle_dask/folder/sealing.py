@@ -1,7 +1,7 @@
-"""Seals of a folder: where its keys are to be had, and what each key seals.
+"""Seals of a folder: where its keys come from, and which bytes each seal covers.
 
-Rule: what travels in graphs is the path of a key file, or the name of a function that gives keys, never a key. Every
-file is sealed for its place, run or snapshot and name, so that none can stand in for another.
+Rule: graphs carry the path of a key file, or the name of a function that returns keys, and never a key. Every file is
+sealed for its place, that is its run (or `_snapshots`) and its name, so that no file can stand in for another.
 """
 
 from __future__ import annotations
@@ -10,30 +10,36 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Callable, Sequence, Union, cast
 
 from binpickle.errors import AuthenticationError
 from binpickle.keys import Keys, read_key
 
-from .paths import HOST, SNAPSHOTS, about, json_bytes, naming_host, put_file
+from .hosts import HOST, about, naming_host
 
-__all__ = ["UNSEALED", "Sealing", "lonely_seals", "put_sealed", "seal_path"]
+if TYPE_CHECKING:
+    from binpickle.types import KeyLike
 
-# Tags made with these are of no use for anything else.
+__all__ = ["SEAL", "UNSEALED", "KeySource", "PathLike", "Sealing", "seal_path"]
+
+PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+KeySource = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]], Callable[[], "KeyLike"], None]
+
+# A tag is made for one sort of file, and is valid for no other use of the same key.
 _JSON = b"binpickle_dask file 1\0"
 _PART = b"binpickle_dask part 1\0"
 _TAG_BYTES = 32
-_SEAL = ".seal"
+SEAL = ".seal"
 
 
 @dataclass(frozen=True)
 class Sealing:
-    """Where the keys of a folder are to be had. False where there are none: then nothing is sealed, nothing checked.
+    """Where to get the folder's keys. Falsy when there are none; then files are neither sealed nor checked.
 
     Attributes:
-        files: paths of key files: the first seals, any verifies.
-        function: instead of them `module:qualname` of what gives the keys.
-        context: bound into all seals. No secret.
+        files: paths of key files: the first key seals, any key verifies.
+        function: `module:qualname` of a function that returns the keys; used instead of `files`.
+        context: bytes that are bound into all seals; they are no secret.
     """
 
     files: tuple[str, ...] = ()
@@ -41,17 +47,17 @@ class Sealing:
     context: bytes = b""
 
     @classmethod
-    def of(cls, key: Any, context: Any = b"") -> Sealing:
-        """Return what a caller gave as `key` and `context`; the keys are fetched once, to see that they are some.
+    def of(cls, key: KeySource, context: bytes = b"") -> Sealing:
+        """Return the sealing for a caller's `key` and `context`. Fetches the keys once, to find mistakes early.
 
         Raises:
-            TypeError: the key is neither path, list of paths nor function, or would travel by value; the context is not
-                bytes.
+            TypeError: the key is neither a path, a list of paths nor a function, or it would travel by value; the
+                context is not bytes.
             ValueError: a key is too short; there is a context, but no key.
             OSError: a key file cannot be read.
         """
         if key is None:
-            Keys.of(None, context)  # refuses a context that would be of no use
+            Keys.of(None, context)  # raises if there is a context, which would have no effect
             return UNSEALED
         if callable(key):
             sealing = cls(function=_name_of(key), context=context)
@@ -64,38 +70,38 @@ class Sealing:
     def __bool__(self) -> bool:
         return bool(self.files or self.function)
 
-    def keys(self) -> Any:
-        """Fetch the keys, anew each time: what `binpickle` takes as `key`.
+    def keys(self) -> KeyLike:
+        """Fetch the keys anew, in the form that functions of `binpickle` take as `key`.
 
         Raises:
-            TypeError: the function gives nothing, which must not be taken for having asked for no seal.
-            OSError: a key file cannot be read, with the host.
+            TypeError: the function returned `None`, which must not switch the seals off.
+            OSError: a key file cannot be read; the message names the host.
         """
         if self.function:
             found = _function(self.function)()
             if found is None:
                 raise TypeError(f"{self.function} gives no key (host {HOST})")
-            return found
+            return cast("KeyLike", found)
         with naming_host():
             return [read_key(path) for path in self.files]
 
     def arguments(self, path: str) -> dict[str, Any]:
-        """Return `key` and `context` for a function of `binpickle` that writes or reads a part."""
+        """Return the arguments `key` and `context` with which `binpickle` writes or reads the `.bpk` file `path`."""
         if not self:
             return {}
         context = b"".join((_PART, len(self.context).to_bytes(8, "big"), self.context, _place(path)))
         return {"key": self.keys(), "context": context}
 
     def tag(self, path: str, raw: bytes) -> bytes:
-        """Return the seal of a JSON file."""
+        """Return the seal of a JSON file: the tag of its place and its bytes."""
         return self._keys().sign(_JSON, _place(path) + b"\0" + raw)
 
     def check(self, path: str, raw: bytes) -> None:
-        """Check the seal of a JSON file, before anything else is done with its bytes.
+        """Check the seal of a JSON file. Call this before anything else is done with its bytes.
 
         Raises:
-            AuthenticationError: it is missing, by another key, for another context, or for other bytes.
-            OSError: from the operating system, with the host.
+            AuthenticationError: the seal is missing, or was made with another key, for another context or other bytes.
+            OSError: the seal or a key file cannot be read; the message names the host.
         """
         if not self:
             return
@@ -104,7 +110,7 @@ class Sealing:
             with naming_host(), open(seal_path(path), "rb") as file:
                 found = file.read(_TAG_BYTES + 1)
         except FileNotFoundError:
-            if not os.path.lexists(path):  # removed by `vacuum` in between, and its seal with it
+            if not os.path.lexists(path):  # `vacuum` has just removed the file together with its seal
                 raise
             message = f"the file is not sealed, but a key was given: do not use it, or open it without (host {HOST})"
             raise about(AuthenticationError(message), path) from None
@@ -121,33 +127,12 @@ UNSEALED = Sealing()
 
 
 def seal_path(path: str) -> str:
-    """Return where the seal of a JSON file lies."""
-    return os.path.splitext(path)[0] + _SEAL
-
-
-def lonely_seals(root: str) -> list[str]:
-    """Return the paths of seals in a folder whose manifests are not there: not yet, or never."""
-    folder = os.path.join(root, SNAPSHOTS)
-    seals = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(_SEAL)]
-    return [path for path in seals if not os.path.lexists(path[: -len(_SEAL)] + ".json")]
-
-
-def put_sealed(path: str, data: dict[str, Any], sealing: Sealing, *, durable: bool) -> None:
-    """Write a JSON file, and before it its seal, so that it is never seen without.
-
-    Raises:
-        FileExistsError: the file is there.
-        OSError: from the operating system, with the host.
-    """
-    raw = json_bytes(data)
-    if sealing:
-        # One may be there of a save that ended in between.
-        put_file(seal_path(path), sealing.tag(path, raw), replace=True, durable=durable)
-    put_file(path, raw, durable=durable)
+    """Return the path of the seal of a JSON file."""
+    return os.path.splitext(path)[0] + SEAL
 
 
 def _place(path: str) -> bytes:
-    """Return what tells a file from all others of all folders: run and name, neither with a slash in it."""
+    """Return the run and the name of a file, which no other file of any folder shares; neither contains a slash."""
     folder, name = os.path.split(path)
     return f"{os.path.basename(folder)}/{name}".encode()
 
@@ -156,24 +141,23 @@ def _path_of(key: Any) -> str:
     if isinstance(key, (str, os.PathLike)):
         return os.path.abspath(os.fsdecode(key))
     raise TypeError(
-        f"key must be the path of a key file, a list of paths, or a function, not {type(key).__name__}: keys "
-        "themselves would travel in the graph, to be read in the scheduler's memory and on the network"
+        f"key must be the path of a key file, a list of paths, or a function, not {type(key).__name__}: a key itself "
+        "would travel in the graph, where the scheduler's memory and the network show it"
     )
 
 
-def _name_of(function: Any) -> str:
+def _name_of(function: Callable[..., Any]) -> str:
     """Return the name by which every process can import a function.
 
     Raises:
-        TypeError: there is none: it would travel by value, and with it what it holds.
+        TypeError: there is no such name; the function would travel by value, with all that it holds.
     """
     module = getattr(function, "__module__", None)
     name = f"{module}:{getattr(function, '__qualname__', type(function).__qualname__)}"
-    importable = module in sys.modules and module != "__main__" and _found(name) is function
-    if not importable:
+    if module not in sys.modules or module == "__main__" or _found(name) is not function:
         raise TypeError(
             f"key must be a function of a module that workers can import, not {name}: methods, lambdas, partial "
-            "functions and what __main__ defines would travel in the graph, and with them the keys they hold"
+            "functions and functions that __main__ defines would travel in the graph, with the keys that they hold"
         )
     return name
 
@@ -181,7 +165,7 @@ def _name_of(function: Any) -> str:
 def _found(name: str) -> Any:
     try:
         return _function(name)
-    except AttributeError:  # of a function's body
+    except AttributeError:  # the function was defined in the body of another function
         return None
 
 

@@ -1,7 +1,7 @@
-"""Removing from a folder what is no longer needed: old snapshots, and runs that were given up.
+"""Removing what a folder no longer needs: old snapshots, and runs that were given up.
 
-Rule: the current snapshot is never touched, nor what may still become one. Seals are not checked: who could forge what
-this reads could as well remove the files.
+Rule: the current snapshot is never touched, nor anything that may still become the current one. Seals are not checked:
+who could forge the files that this module reads could as well remove the others.
 """
 
 from __future__ import annotations
@@ -13,68 +13,70 @@ from contextlib import suppress
 
 from binpickle.errors import FormatError, SnapshotGoneError
 
-from .manifest import read_manifest
-from .paths import manifest_path, naming_host, read_pointer, run_names, snapshot_names
-from .sealing import lonely_seals, seal_path
+from .folder import Folder
+from .hosts import naming_host
+from .sealing import seal_path
 
 __all__ = ["ABANDONED_AFTER", "vacuum"]
 
-# A run in which nothing was written for so long was given up, or belongs to a task that takes longer than any other.
+# In seconds. A run in which nothing was written for so long was given up, or has a task that takes longer than a day.
 ABANDONED_AFTER = 24 * 3600.0
 
 
-def vacuum(root: str, abandoned_after: float) -> int:
+def vacuum(folder: Folder, abandoned_after: float) -> int:
     """Remove all snapshots but the current one, and runs that were given up; return how many bytes that freed.
 
     Args:
-        root: the folder.
-        abandoned_after: seconds after which something that is in nobody's use is taken for given up.
+        folder: to clean up.
+        abandoned_after: age in seconds from which unfinished runs, and snapshots that never became the current one,
+            count as given up.
 
     Raises:
-        SnapshotGoneError: the current snapshot is not there.
-        FormatError: its manifest is damaged.
+        SnapshotGoneError: the current snapshot does not exist.
+        FormatError: the manifest of the current snapshot is damaged.
         OSError: from the operating system, with the host.
     """
+    folder = folder.unchecked
     with naming_host():
-        current, since = _current(root)
-        # What is newer than the current snapshot is about to take its place, unless its saver died.
-        runs, superseded = _runs(root), {}
+        current, since = _current(folder)
+        # A snapshot that is newer than the current one is about to replace it, unless its saver died.
+        runs, superseded = _runs(folder), {}
         for path in runs:
             if path != current and (_changed(path) < since or _age(path) > abandoned_after):
                 superseded[path] = runs[path]
                 _unlink(path)
                 _unlink(seal_path(path))
-        for seal in lonely_seals(root):
+        for seal in folder.lonely_seals():
             if _age(seal) > abandoned_after:
                 _unlink(seal)
         kept = {run for path, run in runs.items() if path not in superseded}
         old = {run for run in superseded.values() if run is not None} - kept
-        nobodys = set(run_names(root)) - set(runs.values())
-        old |= {run for run in nobodys if _age_of_run(os.path.join(root, run)) > abandoned_after}
-        return sum(_remove_tree(os.path.join(root, run)) for run in sorted(old))
+        uncommitted = set(folder.runs()) - set(runs.values())
+        old |= {run for run in uncommitted if _age_of_run(folder.path(run)) > abandoned_after}
+        return sum(_remove_tree(folder.path(run)) for run in sorted(old))
 
 
-def _current(root: str) -> tuple[str, float]:
-    """Return the path of the current manifest, which is whole, and when it was written."""
+def _current(folder: Folder) -> tuple[str, float]:
+    """Return the path of the current manifest, once it was read without an error, and when it was written."""
     while True:
-        name = read_pointer(root)
+        name = folder.current()
         try:
-            read_manifest(root, name)
-            path = manifest_path(root, name)
+            folder.read_manifest(name)
+            path = folder.manifest_path(name)
             return path, os.stat(path).st_mtime
-        except (SnapshotGoneError, FileNotFoundError):  # by another vacuum, if there is a newer one now
-            if read_pointer(root) == name:
+        except (SnapshotGoneError, FileNotFoundError):  # another vacuum removed it, if a newer one is current now
+            if folder.current() == name:
                 raise
 
 
-def _runs(root: str) -> dict[str, str | None]:
-    """Return the path of each manifest, and the run it is of: `None` if it is damaged."""
+def _runs(folder: Folder) -> dict[str, str | None]:
+    """Return the run of each manifest by the path of the manifest; `None` if the manifest is damaged."""
     runs: dict[str, str | None] = {}
-    for name in snapshot_names(root):
-        path = manifest_path(root, name)
+    for name in folder.snapshots():
+        path = folder.manifest_path(name)
         try:
-            runs[path] = read_manifest(root, name).run
-        except SnapshotGoneError:  # another vacuum was here
+            runs[path] = folder.read_manifest(name).run
+        except SnapshotGoneError:  # another vacuum removed it
             pass
         except FormatError:
             runs[path] = None
@@ -82,7 +84,7 @@ def _runs(root: str) -> dict[str, str | None]:
 
 
 def _changed(path: str) -> float:
-    """Return when a file was written; what has just been removed is as if it were new."""
+    """Return when a file was written; a file that was just removed counts as written now."""
     try:
         return os.stat(path).st_mtime
     except FileNotFoundError:
@@ -107,6 +109,6 @@ def _remove_tree(folder: str) -> int:
     try:
         freed = sum(entry.stat().st_size for entry in os.scandir(folder))
         shutil.rmtree(folder)
-    except FileNotFoundError:  # another vacuum is at it
+    except FileNotFoundError:  # another vacuum is removing it
         return 0
     return freed

@@ -1,1 +1,1 @@
-"""The kinds of dask collections: how each is taken apart into parts and put together again."""
+"""The kinds of dask collections: how each is taken apart into parts, and made again from them."""

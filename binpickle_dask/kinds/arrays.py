@@ -1,7 +1,7 @@
-"""dask arrays: one part for each chunk, whatever the chunks are.
+"""dask arrays. Each chunk is one part, whatever the chunks are. See `registry` for the three functions.
 
-Rule: the graph of a loaded array is one blockwise layer, whose size does not depend on the number of chunks. Of most
-arrays the manifest says all that is to be known.
+Rule: the graph of a loaded array is one blockwise layer, whose size does not depend on the number of chunks. `meta.bpk`
+is not read for plain arrays, which the manifest describes fully.
 """
 
 # mypy: allow-untyped-calls
@@ -23,20 +23,20 @@ from ..folder.manifest import PLAIN_DTYPES, Item, PartRecord
 from ..parts.chunks import assemble
 from ..parts.loader import PartLoader
 
-__all__ = ["finish", "load", "plan"]
+__all__ = ["begin", "finish", "load"]
 
 Chunks = Tuple[Tuple[int, ...], ...]
 
 
-def plan(array: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
-    """Return the numbers of blocks, the facts known beforehand, and what JSON cannot say of it."""
+def begin(array: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
+    """Return the number of blocks along each dimension, the dtype as text, and the empty array with its dtype."""
     meta, dtype = array._meta, array.dtype
     plain = type(meta) is np.ndarray and meta.dtype == dtype and str(dtype) in PLAIN_DTYPES
     return tuple(array.numblocks), {"dtype": str(dtype), "plain": plain}, {"meta": meta, "dtype": dtype}
 
 
 def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return facts and the rest with what the parts tell: unknown chunk sizes are known now.
+    """Return facts and meta, completed by the shape and the chunk sizes, which may have been unknown before.
 
     Raises:
         ValueError: the shapes of the chunks do not fit together.
@@ -46,20 +46,20 @@ def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> t
 
 
 def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader, chunks: Any = None) -> Any:
-    """Return the array that loads the parts.
+    """Return the array whose graph loads the parts.
 
     Args:
-        item: of the manifest.
-        meta: returns what `finish` gave.
-        loader: of the parts.
-        chunks: as in `dask.array.from_array`; by default those that were saved.
+        item: the item of the manifest.
+        meta: returns the meta that `finish` returned.
+        loader: loads the parts.
+        chunks: as in `dask.array.from_array`; by default the chunks that were saved.
     """
     stored = tuple(map(tuple, item.facts["chunks"]))
     empty = np.empty((0,) * len(stored), item.facts["dtype"]) if item.facts.get("plain") else meta()["meta"]
-    # In the mode `array.query-planning` arrays are expressions, which name themselves.
+    # In the mode `array.query-planning`, arrays are expressions, which make up their own names.
     made_of_graph = not hasattr(da.Array, "expr")
     if chunks is None and made_of_graph:
-        # A graph keeps the annotations under which it is made.
+        # A graph keeps the annotations in force when it is made, so that it cannot be shared under other annotations.
         blocks = _new_blocks if get_annotations() else _blocks
         name, graph = blocks(loader, tuple(map(len, stored)))
         return da.Array(graph, name, stored, meta=empty)
@@ -77,18 +77,18 @@ def _new_blocks(loader: PartLoader, numblocks: tuple[int, ...]) -> tuple[str, Hi
     return name, HighLevelGraph.from_collections(name, layer)
 
 
-# The same for all who open a snapshot. dask may keep 400 bytes for each block in a graph.
+# Who loads a snapshot again gets the same graph, since dask may add 400 bytes for each block to a graph.
 _blocks = lru_cache(maxsize=4)(_new_blocks)
 
 
 @dataclass(frozen=True)
 class _Whole:
-    """All chunks as one array-like. Slices of it are views of a mapped part where they lie in one.
+    """All chunks as one array-like object for `from_array`. A slice that lies in one mapped part is a view of it.
 
     Attributes:
-        loader: of the parts.
-        shape: of the whole.
-        dtype: of the whole.
+        loader: loads the parts.
+        shape: shape of the whole array.
+        dtype: dtype of the whole array.
     """
 
     loader: PartLoader
@@ -101,7 +101,7 @@ class _Whole:
 
     @property
     def chunks(self) -> Chunks:
-        """The stored chunks: where `"auto"` begins. Looked up, since this object is in every task."""
+        """The stored chunks, from which dask computes `"auto"`. Not an attribute: this object is in every task."""
         return tuple(map(tuple, self.loader.manifest.items[self.loader.item].facts["chunks"]))
 
     def __getitem__(self, key: Any) -> Any:
@@ -119,7 +119,7 @@ class _Whole:
         return self.loader.__dask_tokenize__()
 
     def _read(self, ranges: Sequence[tuple[int, int]]) -> Any:
-        """Read what lies between start and stop along each dimension."""
+        """Read the elements between start and stop along each dimension."""
         pieces = [_pieces(edges, *range_) for edges, range_ in zip(_edges(self.loader), ranges)]
         grid = Item("array", "", tuple(map(len, pieces)))
         parts = []
@@ -130,7 +130,7 @@ class _Whole:
 
 
 def _split(part: Any, n: int) -> tuple[tuple[int, int], Any]:
-    """Split an index into the range to read, and the index into that."""
+    """Split an index along one dimension into the range to read, and the index into the elements that were read."""
     if not isinstance(part, slice):
         at = int(part) % n
         return (at, at + 1), 0
@@ -142,12 +142,12 @@ def _split(part: Any, n: int) -> tuple[tuple[int, int], Any]:
 
 @lru_cache(maxsize=64)
 def _edges(loader: PartLoader) -> list[list[int]]:
-    """Return where chunks begin along each dimension, and where the last one ends. Too long to be in every task."""
+    """Return where chunks begin along each dimension, and where the last one ends. Too long for every task."""
     return [[0, *accumulate(sizes)] for sizes in loader.manifest.items[loader.item].facts["chunks"]]
 
 
 def _pieces(edges: Sequence[int], start: int, stop: int) -> list[tuple[int, slice]]:
-    """Which chunks hold a range, and what of each: at least one, which may give nothing."""
+    """Return the numbers of the chunks that hold a range, and the slice of each. An empty range has one empty slice."""
     found = []
     for i in range(bisect_right(edges, start) - 1, bisect_left(edges, stop)):
         begin, end = edges[i], edges[i + 1]
@@ -162,9 +162,11 @@ def _chunks_of(item: Item, shapes: Sequence[Sequence[int]]) -> list[list[int]]:
     for position, shape in enumerate(shapes):
         index = item.index(position)
         if len(shape) != len(index):
-            raise ValueError(f"chunk {index} has the shape {tuple(shape)}, which does not have {len(index)} dimensions")
+            raise ValueError(f"chunk {index} has the shape {tuple(shape)}, which has not {len(index)} dimensions")
         for sizes, i, n in zip(chunks, index, shape):
             if sizes[i] not in (-1, n):
-                raise ValueError(f"chunk {index} has the shape {tuple(shape)}, next to chunks with {sizes[i]} for {n}")
+                raise ValueError(
+                    f"chunk {index} has the shape {tuple(shape)}, beside chunks of size {sizes[i]}, not {n}"
+                )
             sizes[i] = n
     return chunks

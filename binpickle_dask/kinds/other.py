@@ -1,6 +1,7 @@
-"""Collections of no kind of our own: Delayed, the scalars of bags and frames, those of other libraries.
+"""All other collections: Delayed, the scalars of bags and frames, and collections of other libraries.
 
-Rule: they are made again by dask's collection protocol, with one task for each part.
+Rule: they are made again by dask's collection protocol, with one task for each part. See `registry` for the three
+functions.
 """
 
 # mypy: allow-untyped-calls
@@ -17,9 +18,9 @@ from dask.delayed import Delayed
 from ..folder.manifest import Item, PartRecord
 from ..parts.loader import PartLoader
 
-__all__ = ["finish", "kind_of", "load", "plan"]
+__all__ = ["begin", "finish", "kind_of", "load"]
 
-# What has one key, and is made from that and a graph: its own way to be made again would keep the graph it came from.
+# How to make collections that have one key. By the protocol, they would keep the graph that they came from.
 _SINGLE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Delayed": Delayed,
     "Item": lambda key, graph, _: BagItem(graph, key),
@@ -31,8 +32,8 @@ def kind_of(collection: Any) -> str:
     return "delayed" if isinstance(collection, (Delayed, BagItem)) else "other"
 
 
-def plan(collection: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
-    """Return the number of keys, and how to make the collection again."""
+def begin(collection: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]:
+    """Return the number of keys, the name of the class, and how to make the collection again."""
     facts = {"type": f"{type(collection).__module__}.{type(collection).__qualname__}"}
     if kind_of(collection) == "delayed":
         kind = "Item" if isinstance(collection, BagItem) else "Delayed"
@@ -42,12 +43,12 @@ def plan(collection: Any) -> tuple[tuple[int, ...], dict[str, Any], dict[str, An
 
 
 def finish(item: Item, meta: dict[str, Any], records: Sequence[PartRecord]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return facts and the rest as they are."""
+    """Return facts and meta unchanged."""
     return item.facts, meta
 
 
 def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader) -> Any:
-    """Return the collection that loads the parts."""
+    """Return the collection whose graph loads the parts."""
     known = meta()
     if item.kind == "delayed":
         key = "from-bpk-" + tokenize(loader)
@@ -58,7 +59,7 @@ def load(item: Item, meta: Callable[[], dict[str, Any]], loader: PartLoader) -> 
     renamed = {_rename(key, names): Task(_rename(key, names), loader, i) for i, key in enumerate(graph)}
     try:
         return rebuild(renamed, *args, rename=names)
-    except TypeError:  # an older protocol, whose collections keep their keys
+    except TypeError:  # a collection of the older protocol, which knows no `rename`, keeps its keys
         return rebuild(graph, *args)
 
 

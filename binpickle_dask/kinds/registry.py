@@ -1,8 +1,19 @@
-"""Which module knows which kind of collection."""
+"""Which kind a dask collection has, and which module handles that kind.
+
+A module of a kind has three functions. `begin` is called before a save, `finish` when all parts are written:
+
+* `begin(collection)` returns the number of blocks along each dimension, the facts for the manifest (which JSON can
+  express), and the meta for `meta.bpk` (which only pickle can express).
+* `finish(item, meta, records)` returns facts and meta, completed by what the parts' records tell.
+* `load(item, meta, loader, **options)` returns the collection whose graph loads the parts; `meta()` reads `meta.bpk`.
+
+Rule: this module imports no part of dask that the caller has not imported already.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -12,40 +23,32 @@ from . import other
 
 __all__ = ["is_collection", "kind_of", "module_of", "settled"]
 
+# The kind, the module here that handles it, and the collections of that kind.
+_KINDS = (
+    ("array", "arrays", "dask.array", ("Array",)),
+    ("frame", "frames", "dask.dataframe", ("DataFrame", "Series", "Index")),
+    ("bag", "bags", "dask.bag", ("Bag",)),
+)
+_MODULES = {kind: module for kind, module, _, _ in _KINDS}
 
-def is_collection(obj: Any) -> bool:
-    """Return whether something is a dask collection."""
+
+def is_collection(obj: object) -> bool:
+    """Return whether an object is a dask collection."""
     return bool(is_dask_collection(obj))
 
 
 def kind_of(collection: Any) -> str:
-    """Return the kind of a collection, as manifests name it."""
-    # What has not been imported cannot be the collection's class.
-    for module, classes, kind in (
-        ("dask.array", ("Array",), "array"),
-        ("dask.dataframe", ("DataFrame", "Series", "Index"), "frame"),
-        ("dask.bag", ("Bag",), "bag"),
-    ):
-        if isinstance(collection, _classes(module, classes)):
+    """Return the kind of a collection, one of `KINDS`."""
+    for kind, _, module, classes in _KINDS:
+        imported = sys.modules.get(module)  # a class of a module that was never imported has no objects
+        if imported is not None and isinstance(collection, tuple(getattr(imported, name) for name in classes)):
             return kind
     return other.kind_of(collection)
 
 
 def module_of(kind: str) -> ModuleType:
-    """Return the module for a kind: with `plan`, `finish` and `load`."""
-    if kind == "array":
-        from . import arrays
-
-        return arrays
-    if kind == "frame":
-        from . import frames
-
-        return frames
-    if kind == "bag":
-        from . import bags
-
-        return bags
-    return other
+    """Return the module that handles a kind."""
+    return import_module(f".{_MODULES[kind]}", __package__) if kind in _MODULES else other
 
 
 def settled(collection: Any) -> Any:
@@ -54,8 +57,3 @@ def settled(collection: Any) -> Any:
     Optimizing a frame may merge partitions.
     """
     return collection.optimize(fuse=False) if kind_of(collection) == "frame" else collection
-
-
-def _classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
-    loaded = sys.modules.get(module)
-    return tuple(getattr(loaded, name) for name in names) if loaded is not None else ()

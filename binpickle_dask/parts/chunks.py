@@ -1,6 +1,6 @@
-"""What chunks of each kind of collection are, as far as no dask is needed to know.
+"""What can be done with chunks of each kind of collection without dask: describe one, and join several.
 
-Rule: no library of arrays or frames but NumPy is imported: their objects are asked by their own methods.
+Rule: NumPy is the only library of arrays or frames that this module imports. It calls methods of the objects of others.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["assemble", "describe", "realize"]
 
 
 def realize(kind: str, chunk: Any) -> Any:
-    """Return a chunk as it is stored: partitions of bags may be iterators."""
+    """Return a chunk in the form that is stored: a partition of a bag may be an iterator, which becomes a list."""
     return chunk if kind != "bag" or isinstance(chunk, (list, tuple)) else list(chunk)
 
 
 def describe(kind: str, chunk: Any) -> dict[str, Any]:
-    """Return what is to be known of a chunk: the shape, or rows and the ends of an index that is in order."""
+    """Return the facts of a chunk: the shape of an array; the number of rows of a frame, and the ends of its index."""
     if kind == "array":
         return {"shape": tuple(map(int, np.shape(chunk)))}
     if kind == "frame":
@@ -31,14 +31,14 @@ def describe(kind: str, chunk: Any) -> dict[str, Any]:
 
 
 def assemble(item: Item, parts: Sequence[Any]) -> Any:
-    """Return the whole that parts make up: what computing the collection gives.
+    """Join all parts of a collection, as computing it would.
 
     Args:
-        item: what they are parts of.
-        parts: all of them, in the order of the manifest.
+        item: the item that the parts belong to.
+        parts: all parts, in the order of the manifest.
 
     Raises:
-        TypeError: only the library that the collection comes from can join them.
+        TypeError: only the library that the collection comes from can join the parts.
     """
     if item.kind == "bag":
         return list(chain.from_iterable(parts))
@@ -52,14 +52,14 @@ def assemble(item: Item, parts: Sequence[Any]) -> Any:
 
 
 def _ends(index: Any) -> Any:
-    """First and last value of an index; `None` if it is empty, not in order, or of several levels."""
+    """Return the first and the last value of an index; `None` if it is empty, not in order, or of several levels."""
     if not len(index) or getattr(index, "nlevels", 1) > 1 or not getattr(index, "is_monotonic_increasing", False):
         return None
     return index[0], index[-1]
 
 
 def _join(parts: list[Any], numblocks: Sequence[int]) -> Any:
-    """Join blocks along the last axis, then along the one before, and so on."""
+    """Join blocks along the last axis, then along the axis before it, and so on."""
     masked = any(isinstance(part, np.ma.MaskedArray) for part in parts)
     join: Callable[..., Any] = np.ma.concatenate if masked else np.concatenate
     for axis in reversed(range(len(numblocks))):
@@ -69,7 +69,7 @@ def _join(parts: list[Any], numblocks: Sequence[int]) -> Any:
 
 
 def _concatenate(parts: list[Any]) -> Any:
-    """Join pandas objects, or those of a library that looks like it."""
+    """Join objects of pandas, or of a library with the same interface."""
     first = parts[0]
     if not hasattr(first, "index"):  # an Index
         return first.append(parts[1:])

@@ -1,7 +1,10 @@
 """The files that this process has mapped: one read-only mapping for each file, however many tasks load from it.
 
-Rule: a mapping lives as long as anything that was loaded from it, and is found again by the identity of the file, so
-that a file put in another's place is never taken for it. The table tells where in which file a piece of memory lies.
+Goals: tasks that load the same file share its mapping, and for any piece of memory one can ask which piece of which
+file it is. States: a mapping lives as long as any object that was loaded from it; the tables hold weak references only.
+A stale region, whose mapping is dead, is dropped when it is met, or when a new mapping gets its addresses.
+
+Rule: files are told apart by their signature, never by their path. `_lock` guards all tables.
 """
 
 from __future__ import annotations
@@ -13,23 +16,24 @@ import sys
 import threading
 import warnings
 from bisect import bisect_right
-from typing import Any, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple, Union
 from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
 from binpickle.errors import FormatWarning
 
-from ..folder.paths import naming_host
+from ..folder.hosts import naming_host
 
 __all__ = ["Place", "Signature", "find_place", "is_there", "map_file", "map_place"]
 
-# Device, inode, size and time of change in ns: what tells a file from any other that has borne its name.
+# Device, inode, size in bytes and time of change in ns: these tell a file from any other file of the same name.
 Signature = Tuple[int, int, int, int]
+FileBytes = Union[mmap.mmap, bytes]
 
 
 class Place(NamedTuple):
-    """A piece of a file: its path and signature, where the piece begins and how long it is, in bytes."""
+    """A piece of a file: the path and the signature of the file, the offset and the length of the piece in bytes."""
 
     path: str
     signature: Signature
@@ -41,19 +45,19 @@ class _Region(NamedTuple):
     end: int
     path: str
     signature: Signature
-    mapping: Any  # a weak reference: the same file may be mapped elsewhere by now
+    mapping: Callable[[], mmap.mmap | None]  # a weak reference; the file may be mapped elsewhere by now
 
 
 _lock = threading.Lock()
 _mappings: WeakValueDictionary[Signature, mmap.mmap] = WeakValueDictionary()
-# Start addresses in order, and what lies there. Stale ones are dropped when they are met, or their place is taken.
+# Start addresses in order, and the region that begins at each.
 _starts: list[int] = []
 _regions: dict[int, _Region] = {}
 _warned: list[str] = []
 
 
 def _forget_all() -> None:
-    """Begin anew in a process that was forked, maybe while another thread was at these tables."""
+    """Start with empty tables in a forked process: another thread may have been changing them during the fork."""
     global _lock, _mappings
     _lock = threading.Lock()
     _mappings = WeakValueDictionary()
@@ -65,8 +69,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
 
 
-def map_file(path: str) -> Any:
-    """Return a file's bytes as a read-only buffer: mapped, or in memory where no more files can be mapped.
+def map_file(path: str) -> FileBytes:
+    """Return the bytes of a file as a read-only buffer. It is mapped, or read if no more files can be mapped.
 
     Raises:
         OSError: from the operating system, with the host.
@@ -83,7 +87,7 @@ def map_file(path: str) -> Any:
 
 
 def find_place(address: int, nbytes: int) -> Place | None:
-    """Return where in a mapped file a piece of memory lies; `None` if it does not."""
+    """Return the piece of a mapped file that a piece of memory is; `None` if the memory is not mapped."""
     with _lock:
         at = bisect_right(_starts, address) - 1
         if at < 0:
@@ -99,7 +103,7 @@ def find_place(address: int, nbytes: int) -> Place | None:
 
 
 def is_there(place: Place) -> bool:
-    """Return whether the path of a place still leads to the file that is meant."""
+    """Return whether the path of a place still leads to the same file."""
     try:
         return _signature(os.stat(place.path)) == place.signature
     except OSError:
@@ -107,13 +111,14 @@ def is_there(place: Place) -> bool:
 
 
 def map_place(place: Place) -> memoryview:
-    """Return a piece of a file that some process has mapped, read-only.
+    """Map the file of a place, and return that piece of it, read-only.
 
     Raises:
-        OSError: from the operating system, with the host; `FileNotFoundError` also if another file has the name now.
+        FileNotFoundError: the file is gone, or another file has its name now.
+        OSError: from the operating system, with the host.
     """
     with _lock:
-        mapping: Any = _mappings.get(place.signature)
+        mapping: FileBytes | None = _mappings.get(place.signature)
     if mapping is None:
         with naming_host():
             if not is_there(place):
@@ -127,8 +132,8 @@ def _signature(status: os.stat_result) -> Signature:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _map(descriptor: int, path: str, signature: Signature) -> Any:
-    if not signature[2]:  # which cannot be mapped
+def _map(descriptor: int, path: str, signature: Signature) -> FileBytes:
+    if not signature[2]:  # an empty file cannot be mapped
         return b""
     options = {"trackfd": False} if sys.version_info >= (3, 13) and os.name == "posix" else {}
     try:
@@ -147,7 +152,7 @@ def _map(descriptor: int, path: str, signature: Signature) -> Any:
 
 
 def _forget(at: int, start: int, end: int) -> None:
-    """Drop regions whose memory the system has given to a new mapping."""
+    """Drop regions whose addresses the system has given to a new mapping. `at`: where `start` belongs in `_starts`."""
     while at > 0 and _regions[_starts[at - 1]].end > start:
         at -= 1
         del _regions[_starts.pop(at)]
@@ -166,7 +171,7 @@ def _open(path: str) -> int:
 
 
 def _raise_limit() -> bool:
-    """Let this process have as many open files as the system allows: before Python 3.13 each mapping keeps one."""
+    """Let this process open as many files as the system allows: before Python 3.13 each mapping keeps one open."""
     try:
         import resource
     except ImportError:
@@ -179,8 +184,10 @@ def _raise_limit() -> bool:
 
 
 def _read(descriptor: int, size: int, error: OSError) -> bytes:
+    """Read a file that could not be mapped, with one warning in each process."""
     if not _warned:
         _warned.append(str(error))
-        warnings.warn(f"parts are read into memory, this process can map no more: {error}", FormatWarning, stacklevel=2)
+        message = f"parts are read into memory, since this process cannot map more files: {error}"
+        warnings.warn(message, FormatWarning, stacklevel=2)
     with open(os.dup(descriptor), "rb") as file:
         return file.read(size)

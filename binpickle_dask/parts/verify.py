@@ -1,34 +1,34 @@
-"""Whether a snapshot is whole: all its files against their checksums, and with a key against their seals.
+"""Whether a snapshot is whole: all its files against their checksums, and in a folder with keys against their seals.
 
-Rule: nothing is unpickled or decoded. What is wrong is said in words, and does not end the search.
+Rule: nothing is unpickled or decoded. A damaged file becomes a message, and does not end the search.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
 import binpickle
 from binpickle.errors import BinPickleError
 
+from ..folder.folder import Folder
+from ..folder.hosts import HOST
+from ..folder.layout import META, RUN_FILE
 from ..folder.manifest import Manifest
-from ..folder.paths import HOST, META, RUN_FILE, read_run
-from ..folder.sealing import Sealing
-from .loader import check_part
+from .file import PartFile
 
-__all__ = ["find_errors"]
+__all__ = ["Progress", "find_errors"]
+
+Progress = Callable[[int, int], Any]
+"""The `progress` argument: called with how much is done, and how much there is in total."""
 
 
-def find_errors(
-    root: str, manifest: Manifest, sealing: Sealing, progress: Callable[[int, int], Any] | None
-) -> list[str]:
-    """Return what is wrong with the files of a snapshot.
+def find_errors(folder: Folder, manifest: Manifest, progress: Progress | None) -> list[str]:
+    """Return messages about all damaged or missing files of a snapshot.
 
     Args:
-        root: the folder.
-        manifest: of the snapshot; checked when it was read.
-        sealing: what all must be sealed with.
+        folder: the folder that holds the snapshot.
+        manifest: the manifest of the snapshot, checked when it was read.
         progress: called with the bytes of the parts done and in total.
 
     Raises:
@@ -36,26 +36,29 @@ def find_errors(
     """
     errors: list[str] = []
     done, total = 0, sum(sum(item.nbytes) for item in manifest.items)
-    folder = os.path.join(root, manifest.run)
     for item in manifest.items:
         for position, name in enumerate(item.part_names()):
-            path = os.path.join(folder, name)
-            sealed = sealing.arguments(path)
-            with _noting(errors, path):
-                check_part(path, item, position, sealed)
-                errors += _damages(path, sealed)
+            file = PartFile(folder, manifest.run, name)
+            with _noting(errors, file.path):
+                file.check(item, position)
+                errors += _damages(file)
             done += item.nbytes[position]
             if progress is not None:
                 progress(done, total)
-    meta = os.path.join(folder, META)
-    sealed = sealing.arguments(meta)
-    with _noting(errors, meta):
-        errors += _damages(meta, sealed)
-    return errors + _errors_of_run(root, manifest.run, sealing)
+    meta = PartFile(folder, manifest.run, META)
+    with _noting(errors, meta.path):
+        errors += _damages(meta)
+    # Only a save that continues the run relies on its run file.
+    path = folder.path(manifest.run, RUN_FILE)
+    with _noting(errors, path):
+        if folder.read_run(manifest.run) is None:
+            errors.append(f"{path}: the file is missing or damaged (host {HOST})")
+    return errors
 
 
 @contextmanager
 def _noting(errors: list[str], path: str) -> Iterator[None]:
+    """Turn errors about a file into messages."""
     try:
         yield
     except FileNotFoundError:
@@ -66,16 +69,6 @@ def _noting(errors: list[str], path: str) -> Iterator[None]:
         errors.append(str(error))
 
 
-def _damages(path: str, sealed: dict[str, Any]) -> list[str]:
-    with binpickle.BinPickleFile(path, **sealed) as file:
-        return [f"{path}: {error}" for error in file.find_errors()]
-
-
-def _errors_of_run(root: str, run: str, sealing: Sealing) -> list[str]:
-    """What is wrong with the file that says what a run is of; only who goes on with the run relies on it."""
-    errors: list[str] = []
-    path = os.path.join(root, run, RUN_FILE)
-    with _noting(errors, path):
-        if read_run(root, run, sealing.check) is None:
-            errors.append(f"{path}: the file is missing or damaged (host {HOST})")
-    return errors
+def _damages(file: PartFile) -> list[str]:
+    with binpickle.BinPickleFile(file.path, **file.sealed) as opened:
+        return [f"{file.path}: {error}" for error in opened.find_errors()]

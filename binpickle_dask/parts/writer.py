@@ -1,138 +1,152 @@
-"""Writing one part, on the worker that made it.
+"""Writing one part, on the worker that computed it.
 
-Rule: a part is put in place complete and only if its name is free, so that the first of several writers wins and what
-is mapped never changes. A task that runs again finds its part there, and computes nothing.
+Rule: a part gets its name when it is complete, and only if the name is free. So the first of several writers wins, and
+a mapped file never changes. A task that runs again finds its part, and computes nothing.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 import cloudpickle
 
 import binpickle
 from binpickle.errors import PartError
 
+from ..folder.folder import Folder, create
+from ..folder.hosts import HOST
 from ..folder.manifest import PartRecord
-from ..folder.paths import HOST, NO_HARD_LINKS, check_shared, naming_host
-from ..folder.sealing import UNSEALED, Sealing
 from .chunks import describe, realize
-from .loader import Reading, digest_of, load_file, remove_damaged
+from .file import PartFile, Reading
 
-__all__ = ["Deferred", "PartWriter"]
+if TYPE_CHECKING:
+    from binpickle.types import CodecsLike
+
+__all__ = ["Deferred", "PartWriter", "Storage", "write_new"]
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """The computation of a chunk, not yet done.
+    """The computation of a chunk that was not done yet.
 
     Attributes:
-        node: gives the chunk when it is called with the values of its inputs by key.
-        keys: of the inputs.
+        node: returns the chunk; is called with the values of its inputs by key.
+        keys: keys of the inputs.
     """
 
     node: Callable[[dict[Any, Any]], Any]
     keys: tuple[Any, ...]
 
     def __call__(self, values: Iterable[Any]) -> Any:
+        """Compute the chunk from the values of its inputs, in the order of `keys`."""
         return self.node(dict(zip(self.keys, values)))
 
 
 @dataclass(frozen=True)
-class PartWriter:
-    """Writes parts of one item; a task of the graph.
+class Storage:
+    """How parts are stored. Travels in dask graphs.
 
     Attributes:
-        root: the folder.
-        run: where in it the parts go.
-        kind: of the item.
-        codecs: as in `binpickle.dump`; `None` stores raw and mappable.
+        codecs: as in `binpickle.dump`; `None` stores parts raw, so that they can be mapped.
         digests: as in `binpickle.dump`.
         durable: as in `binpickle.dump`.
-        sealing: what parts are sealed with.
     """
 
-    root: str
-    run: str
-    kind: str
-    codecs: Any = None
+    codecs: CodecsLike = None
     digests: bool = False
     durable: bool | None = None
-    sealing: Sealing = UNSEALED
+
+
+@dataclass(frozen=True)
+class PartWriter:
+    """Writes parts of one item. A task of the graph.
+
+    Attributes:
+        folder: the folder that will hold the snapshot.
+        run: name of the run that the parts go into.
+        kind: kind of the item.
+        storage: how the parts are stored.
+    """
+
+    folder: Folder
+    run: str
+    kind: str
+    storage: Storage = Storage()
 
     def __call__(self, name: str, chunk: Any, values: Sequence[Any] = ()) -> PartRecord:
-        """Write one part, and return what is to be known of it.
+        """Write one part, and return its record.
 
         Args:
-            name: of the file.
-            chunk: what to write, or the computation of it.
+            name: name of the file.
+            chunk: the chunk to write, or a `Deferred` that computes it.
             values: inputs of the computation.
 
         Raises:
             NotSharedError: this worker does not see the folder.
-            AuthenticationError: the part is there, and its seal is missing or wrong.
+            AuthenticationError: the part exists, and its seal is missing or wrong.
             OSError: from the operating system, with the host.
         """
-        check_shared(self.root, self.run)
+        self.folder.check_shared(self.run)
         if isinstance(chunk, Deferred):
-            if os.path.exists(self._path(name)):  # a task that runs again, since a worker died after it had ended
+            # The part exists if the task runs again, because the worker that held its result died.
+            if os.path.exists(self.folder.path(self.run, name)):
                 return self.record(name)
             chunk = chunk(values)
         chunk = realize(self.kind, chunk)
-        if not self._put(name, chunk):
-            return self.record(name)
-        return self._record(name, describe(self.kind, chunk))
+        file = self._file(name)
+        codecs = self.storage.codecs
+        # One thread: the scheduler already runs as many tasks as there are cores.
+        is_new = write_new(
+            file, chunk, mappable=codecs is None, codecs=[] if codecs is None else codecs,
+            digests=self.storage.digests, durable=self.storage.durable, threads=1,
+        )  # fmt: skip
+        return self._record(file, chunk) if is_new else self.record(name)
 
     def record(self, name: str) -> PartRecord:
-        """Return what is to be known of a part that is there."""
-        return self._record(name, describe(self.kind, self.load(name)))
+        """Return the record of a part that exists."""
+        return self._record(self._file(name), self.load(name))
 
     def load(self, name: str) -> Any:
-        """Return a chunk that is there, for others that need it."""
-        path = self._path(name)
-        return load_file(path, Reading.of(sealing=self.sealing), self.sealing.arguments(path))
+        """Load a part that exists, for tasks that need the chunk."""
+        return self._file(name).load(Reading.of(self.folder))
 
     def check(self, name: str) -> PartRecord | None:
-        """Return the record of a part if it is there, whole and undamaged; remove it if it is damaged."""
-        path = self._path(name)
-        remove_damaged(path, self.sealing.arguments(path))
+        """Return the record of a part if it exists and is whole. Remove the part if it is damaged."""
+        file = self._file(name)
+        file.remove_if_damaged()
         try:
             return self.record(name)
         except FileNotFoundError:
             return None
-        except PartError:  # its bytes are those that were written, but they do not load
-            os.unlink(path)
+        except PartError:  # all checksums are right, but the object does not load
+            os.unlink(file.path)
             return None
 
-    def _put(self, name: str, chunk: Any) -> bool:
-        """Write a part; return whether it is ours, not one that was there before."""
-        try:
-            with naming_host():
-                self._dump(chunk, self._path(name), exclusive=True)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno not in NO_HARD_LINKS:
-                raise
-            with naming_host():
-                self._dump(chunk, self._path(name), exclusive=False)
-        return True
+    def _file(self, name: str) -> PartFile:
+        return PartFile(self.folder, self.run, name)
 
-    def _dump(self, chunk: Any, path: str, exclusive: bool) -> None:
-        mappable = self.codecs is None
-        codecs = [] if mappable else self.codecs
-        # One thread: the scheduler already runs as many tasks as there are cores.
-        binpickle.dump(
-            chunk, path, mappable=mappable, codecs=codecs, threads=1, digests=self.digests,
-            durable=self.durable, exclusive=exclusive, pickler=cloudpickle.Pickler, **self.sealing.arguments(path),
-        )  # fmt: skip
+    def _record(self, file: PartFile, chunk: Any) -> PartRecord:
+        digest = file.digest() if self.storage.digests else None
+        facts = describe(self.kind, chunk)
+        return PartRecord(os.path.basename(file.path), os.stat(file.path).st_size, digest, HOST, facts)
 
-    def _record(self, name: str, facts: dict[str, Any]) -> PartRecord:
-        path = self._path(name)
-        digest = digest_of(path, self.sealing.arguments(path)) if self.digests else None
-        return PartRecord(name, os.stat(path).st_size, digest, HOST, facts)
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.root, self.run, name)
+def write_new(file: PartFile, obj: Any, **options: Any) -> bool:
+    """Write an object under a name that must be free; return `False` if the file exists, which stays as it is.
+
+    Args:
+        file: the file to write.
+        obj: the object.
+        **options: of `binpickle.dump`.
+
+    Raises:
+        OSError: from the operating system, with the host.
+    """
+    try:
+        create(partial(binpickle.dump, obj, file.path, pickler=cloudpickle.Pickler, **options, **file.sealed))
+    except FileExistsError:
+        return False
+    return True

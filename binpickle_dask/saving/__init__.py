@@ -1,1 +1,1 @@
-"""Saving: the plan, the graph that writes the parts, the run that it writes into, and the commit."""
+"""The steps of a save: the plan, the run to write into, the graph that writes the parts, and the commit."""

@@ -1,7 +1,7 @@
-"""The graph of a save: each chunk's task becomes the task that also writes the chunk.
+"""The graph of a save: the task that computes a chunk becomes the task that also writes the chunk.
 
-Rule: a chunk that nothing else needs is never a result of its own, so it cannot travel before it is written, and is
-gone once it is. A part that is there already is loaded where others need it, and what led to it is not computed.
+Rule: a chunk that no other task needs is never a result of its own, so it cannot travel before it is written, and takes
+no memory afterwards. A part that exists already is loaded by the tasks that need it, and is not computed again.
 """
 
 # mypy: allow-untyped-calls
@@ -25,7 +25,7 @@ Graph = Dict[Any, Any]
 
 
 class Job(NamedTuple):
-    """One part to write: the key of the chunk, the file's name, and who writes it."""
+    """One part to write: the key of the chunk, the name of the file, and the writer."""
 
     chunk: Any
     name: str
@@ -33,29 +33,29 @@ class Job(NamedTuple):
 
 
 def chunk_graph(collections: Sequence[Any]) -> tuple[Graph, list[list[Any]]]:
-    """Return the optimized graph of collections, and each one's keys, in C order."""
+    """Return the optimized graph of collections, and the keys of each collection's chunks, in C order."""
     graph: Graph = {}
     keys: dict[int, list[Any]] = {}
-    # Together, dask would have to give up the expressions, and warns.
+    # Expressions and graphs are optimized apart: given both, dask gives up the expressions, and warns.
     for group in (True, False):
         numbers = [i for i, collection in enumerate(collections) if _is_expression(collection) is group]
         if numbers:
             expression = collections_to_expr([collections[i] for i in numbers], optimize_graph=True).optimize()
             graph.update(convert_legacy_graph(dict(expression.__dask_graph__())))
-            # Optimizing renames what expressions give, but leaves the names of graphs, whose order it may change.
+            # Optimizing renames the keys of expressions; it keeps the keys of graphs, but may change their order.
             nested = expression.__dask_keys__() if group else [collections[i].__dask_keys__() for i in numbers]
             keys.update(zip(numbers, (list(flatten([found])) for found in nested)))
     return graph, [keys[i] for i in range(len(collections))]
 
 
 def write_graph(graph: Graph, jobs: Sequence[Job], present: Sequence[Job], label: str) -> tuple[Graph, list[Any]]:
-    """Return the graph that writes parts, and the keys of its results: their records.
+    """Return the graph that writes parts, and the keys of its results, which are the parts' records.
 
     Args:
-        graph: of the chunks.
+        graph: the graph that computes the chunks.
         jobs: the parts to write.
-        present: those that are there.
-        label: unique to the save; the keys' names begin with it.
+        present: the parts that exist already.
+        label: name of the new keys; no other save has it.
     """
     graph = dict(graph)
     for job in present:
@@ -80,7 +80,7 @@ def _write(key: Any, job: Job, target: Any, node: Any) -> Task:
 
 
 def _target(graph: Graph, key: Any) -> Any:
-    """Follow aliases to the key that is computed; what a cluster holds already is in no graph."""
+    """Follow aliases to the key that is computed. A key that a cluster holds already is in no graph."""
     while isinstance(graph.get(key), Alias):
         key = graph[key].target
     return key

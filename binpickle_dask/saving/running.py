@@ -1,7 +1,7 @@
-"""Running the graph of a save on whatever scheduler is in use, and collecting the records.
+"""Running the graph of a save on the scheduler in use, and collecting the records.
 
-Rule: on a cluster each record is fetched and its future released as it comes, so that a worker that dies takes no
-finished work with it, and only records pass through the client.
+Rule: on a cluster each record is fetched, and its future released, as soon as it is there. So a worker that dies takes
+no finished work with it, and only records pass through the client.
 """
 
 # mypy: allow-untyped-calls
@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from dask.base import get_scheduler
 from dask.callbacks import Callback
 
-__all__ = ["Progress", "run"]
+from ..parts.verify import Progress
+from .graph import Graph
 
-Progress = Callable[[int, int], Any]
+__all__ = ["run"]
 
 
 def run(
-    graph: dict[Any, Any],
+    graph: Graph,
     keys: Sequence[Any],
+    *,
     collections: Sequence[Any],
     compute_kwargs: Mapping[str, Any] | None,
     client: Any,
@@ -30,16 +32,16 @@ def run(
     """Compute keys of a graph, and return the results in any order.
 
     Args:
-        graph: to run.
-        keys: of the results, all small.
-        collections: say which scheduler is meant if nothing else does.
-        compute_kwargs: as for `dask.compute`: `scheduler` and what it takes.
-        client: of distributed; overrides `scheduler`.
-        progress: called in this thread with how many results are there, and how many there will be.
+        graph: the graph to run.
+        keys: the keys of the results, which must be small.
+        collections: their default scheduler is used if no other is given.
+        compute_kwargs: as for `dask.compute`: `scheduler` and its arguments.
+        client: a client of distributed; overrides `scheduler`.
+        progress: called in this thread with the number of results so far, and the number of results in total.
 
     Raises:
         TypeError: the client is asynchronous.
-        Exception: what a task raises; the others are cancelled.
+        Exception: the error of a task; all other tasks are cancelled.
     """
     if not keys:
         return []
@@ -56,19 +58,19 @@ def run(
 
 
 def _client_of(get: Any) -> Any:
-    """The distributed client whose method this is, if it is one."""
+    """Return the distributed client that a `get` function is a method of, if there is one."""
     distributed = sys.modules.get("distributed")
     owner = getattr(get, "__self__", None)
     if distributed is None or not isinstance(owner, distributed.Client):
         return None
     if owner.asynchronous:
-        raise TypeError("this blocks, so it needs a client that is not asynchronous; or compute=False")
+        raise TypeError("saving blocks, so it needs a client that is not asynchronous; or use compute=False")
     return owner
 
 
 @contextmanager
 def _seceded() -> Iterator[None]:
-    """Let a worker run other tasks meanwhile, if this is in one of its own: else the two would wait for each other."""
+    """Let a worker run other tasks meanwhile, if this runs in a task: the save would wait for a thread of its own."""
     from distributed import rejoin, secede
     from distributed.worker import thread_state
 
@@ -83,8 +85,9 @@ def _seceded() -> Iterator[None]:
 
 
 def _stream(
-    client: Any, graph: dict[Any, Any], keys: Sequence[Any], options: dict[str, Any], progress: Progress | None
+    client: Any, graph: Graph, keys: Sequence[Any], options: dict[str, Any], progress: Progress | None
 ) -> list[Any]:
+    """Run a graph on a cluster; on an error cancel all tasks that have not ended."""
     from distributed import as_completed
 
     records: list[Any] = []
@@ -106,7 +109,7 @@ def _stream(
 
 
 class _Counting(Callback):
-    """Tells of results as the local schedulers finish them."""
+    """Reports results to `progress` as the local schedulers finish them."""
 
     def __init__(self, keys: Any, progress: Progress | None):
         super().__init__()

@@ -1,87 +1,82 @@
-"""Which run a save writes its parts into: a new one, or with `resume=True` the one that it continues.
+"""Which run a save writes its parts into: a new run, or with `resume=True` the run that it continues.
 
-Rule: a run is continued only by the same computation, split in the same way and stored with the same codecs. Nothing
-that is committed is superseded unless the caller says so.
+Rule: a save continues a run only if that is of the same computation, split in the same way, and stored with the same
+codecs. A committed snapshot is superseded only if the caller allows it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
 from binpickle.errors import NotCommittedError
 
-from ..folder.manifest import read_manifest
-from ..folder.paths import RUN_FILE, SNAPSHOTS, manifest_path, naming_host, new_name, read_pointer, read_run, run_names
-from ..folder.sealing import Sealing, put_sealed
+from ..folder.folder import Folder
+from ..folder.hosts import naming_host
+from ..folder.layout import RUN_FILE, SNAPSHOTS, new_name
 
 __all__ = ["choose_run"]
 
 
-def choose_run(
-    root: str, identity: dict[str, Any], *, overwrite: bool, resume: bool, durable: bool, sealing: Sealing
-) -> str:
-    """Return the run to write into, made if it is new.
+def choose_run(folder: Folder, identity: dict[str, Any], *, overwrite: bool, resume: bool, durable: bool | None) -> str:
+    """Return the name of the run to write into. A new run is made, and the folder with it if it does not exist.
 
     Args:
-        root: the folder; made if it is not there.
-        identity: of the computation: `token`, and how it is split and stored.
+        folder: the folder that will hold the snapshot.
+        identity: `token` of the computation, how it is split, and how it is stored.
         overwrite: whether a snapshot of another computation may be superseded.
         resume: whether to continue a run of the same computation.
-        durable: sync what is made to the disk.
-        sealing: what the run is sealed with.
+        durable: sync new files to the disk.
 
     Raises:
         AuthenticationError: the seal of a run to continue is missing or wrong.
-        FileExistsError: the folder holds a snapshot, and neither `overwrite` nor `resume` allow another.
+        FileExistsError: the folder holds a snapshot, and neither `overwrite` nor `resume` allows another.
         ValueError: the folder holds unfinished runs, and none is of this computation.
         OSError: from the operating system, with the host.
     """
-    token = _committed_token(root)
+    token = _committed_token(folder)
     if token is not None and not overwrite and not (resume and token == identity["token"]):
-        of = ", and of another computation: resume=True cannot continue it" if resume else ""
-        raise FileExistsError(17, f"holds a snapshot already{of}; overwrite=True puts another in its place", root)
-    if resume:
-        found = _find(root, identity, sealing, refuse=token is None and not overwrite)
-        if found is not None:
-            return found
+        other = " of another computation, which resume=True cannot continue" if resume else ""
+        message = f"the folder holds a snapshot{other}; overwrite=True replaces it"
+        raise FileExistsError(errno.EEXIST, message, folder.root)
+    found = _find(folder, identity, refuse=token is None and not overwrite) if resume else None
+    return found if found is not None else _make_run(folder, identity, bool(durable))
+
+
+def _make_run(folder: Folder, identity: dict[str, Any], durable: bool) -> str:
+    """Make the folder of a run. Its run file says what the run is for, so that workers can tell that they see it."""
     run = new_name()
-    _write_run(root, run, identity, durable, sealing)
+    with naming_host():
+        os.makedirs(folder.path(SNAPSHOTS), exist_ok=True)
+        os.makedirs(folder.path(run))
+    folder.write_json(folder.path(run, RUN_FILE), {**identity, "run": run}, durable=durable)
     return run
 
 
-def _write_run(root: str, run: str, identity: dict[str, Any], durable: bool, sealing: Sealing) -> None:
-    """Make the folder of a run, and say in it what it is for, so that workers can tell that they see it."""
-    folder = os.path.join(root, run)
-    with naming_host():
-        os.makedirs(os.path.join(root, SNAPSHOTS), exist_ok=True)
-        os.makedirs(folder)
-    put_sealed(os.path.join(folder, RUN_FILE), {**identity, "run": run}, sealing, durable=durable)
-
-
-def _committed_token(root: str) -> str | None:
-    """Seals are not checked for it: a token that was forged keeps from resuming, and does no more."""
+def _committed_token(folder: Folder) -> str | None:
+    """Return the token of the current snapshot, unchecked: a forged token prevents resuming, and does no more."""
     try:
-        snapshot = read_pointer(root)
+        snapshot = folder.current()
     except (NotCommittedError, FileNotFoundError, NotADirectoryError):
         return None
-    return read_manifest(root, snapshot).token if os.path.lexists(manifest_path(root, snapshot)) else ""
+    return folder.unchecked.read_manifest(snapshot).token if os.path.lexists(folder.manifest_path(snapshot)) else ""
 
 
-def _find(root: str, identity: dict[str, Any], sealing: Sealing, refuse: bool) -> str | None:
-    """The run of the same computation that has got furthest."""
-    runs = {name: read_run(root, name) or {} for name in run_names(root)}
+def _find(folder: Folder, identity: dict[str, Any], *, refuse: bool) -> str | None:
+    """Return the run of the same computation that has the most parts; with `refuse`, raise if all are of others."""
+    runs = {name: folder.unchecked.read_run(name) or {} for name in folder.runs()}
     same = [name for name, data in runs.items() if _matches(data, identity)]
-    if sealing:
-        same = [name for name in same if _matches(read_run(root, name, sealing.check), identity)]
+    if folder.sealing:
+        same = [name for name in same if _matches(folder.read_run(name), identity)]
     if same:
-        return max(same, key=lambda name: (len(os.listdir(os.path.join(root, name))), name))
+        return max(same, key=lambda name: (len(os.listdir(folder.path(name))), name))
     if runs and refuse:
         differing = sorted({key for data in runs.values() for key, value in identity.items() if data.get(key) != value})
         raise ValueError(
-            f"{root}: the unfinished runs here are of another computation (they differ in {', '.join(differing)}). "
-            "Names that dask makes up at random, as for unseeded random numbers or delayed(pure=False), differ in each "
-            "process. overwrite=True starts anew"
+            f"{folder.root}: the unfinished runs here are of another computation (they differ in "
+            f"{', '.join(differing)}). Names that dask makes up at random, as for unseeded random numbers or "
+            "delayed(pure=False), differ in each process. overwrite=True starts anew"
         )
     return None
 

@@ -7,14 +7,16 @@ from binpickle_dask.cluster.plugins import MappedNannyPlugin, MappedWorkerPlugin
 from binpickle_dask.cluster.references import SERIALIZERS, register, to_self
 from binpickle_dask.cluster.sizes import count_mapped_as_nothing
 from binpickle_dask.cluster.unreachable import Unreachable
-from binpickle_dask.folder.paths import HOST
-from binpickle_dask.folder.sealing import Sealing
-from binpickle_dask.parts.loader import PartLoader, Reading
+from binpickle_dask.folder.folder import Folder
+from binpickle_dask.folder.hosts import HOST
+from binpickle_dask.parts.file import Reading
+from binpickle_dask.parts.loader import PartLoader
 from binpickle_dask.parts.mappings import find_place, map_file
-from binpickle_dask.parts.writer import PartWriter
+from binpickle_dask.parts.writer import PartWriter, Storage
 
 __all__ = [
     "CAN_MEASURE",
+    "Folder",
     "HOST",
     "MappedNannyPlugin",
     "MappedWorkerPlugin",
@@ -22,7 +24,7 @@ __all__ = [
     "PartWriter",
     "Reading",
     "SERIALIZERS",
-    "Sealing",
+    "Storage",
     "Unreachable",
     "count_mapped_as_nothing",
     "find_place",

@@ -16,7 +16,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from dask_internals import PartLoader, PartWriter
+from dask_internals import Folder, PartLoader, PartWriter
 from distributed import Client, LocalCluster
 
 import binpickle_dask as bpd
@@ -109,8 +109,8 @@ def test_not_shared(client: Any, tmp_path: Path) -> None:
     """A worker that does not see the folder says so, with its host and the path, and makes none of its own."""
     absent = str(tmp_path / "absent")
     for task in (
-        client.submit(PartWriter(absent, "run", "array"), "c.0.bpk", 1),
-        client.submit(PartLoader(absent, "snapshot", 0), 0),
+        client.submit(PartWriter(Folder(absent), "run", "array"), "c.0.bpk", 1),
+        client.submit(PartLoader(Folder(absent), "snapshot", 0), 0),
     ):
         with pytest.raises(errors.NotSharedError, match=r"host .* does not see") as caught:
             task.result()

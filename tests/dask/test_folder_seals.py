@@ -19,7 +19,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from dask_internals import PartLoader, PartWriter, Reading, Sealing, find_place
+from dask_internals import Folder, PartLoader, PartWriter, Reading, Storage, find_place
 
 import binpickle_dask as bpd
 from binpickle import errors
@@ -229,7 +229,7 @@ def test_functions(folder: Path) -> None:
 def test_function_gives_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that has no key on some worker does not make it load, or save, without a seal."""
     loaded = bpd.from_bpk(folder, key=one_key, context=CONTEXT)
-    writer = PartWriter(str(folder), only(folder, "RUN.json").parent.name, "array", sealing=Sealing.of(one_key))
+    writer = PartWriter(Folder.of(folder, one_key), only(folder, "RUN.json").parent.name, "array")
     monkeypatch.setitem(globals(), "one_key", no_key)
     for call in (loaded.compute, lambda: writer("c.9.bpk", 1)):
         with pytest.raises(TypeError, match="one_key gives no key"):
@@ -352,7 +352,7 @@ def test_planted_part(folder: Path, key: Path) -> None:
     run = only(folder, "RUN.json").parent
     shutil.copy(run / "c.1.bpk", run / "c.9.bpk")
     with pytest.raises(errors.AuthenticationError, match=r"c\.9\.bpk"):
-        PartWriter(str(folder), run.name, "array", digests=True, sealing=Sealing.of(key, CONTEXT))("c.9.bpk", 1)
+        PartWriter(Folder.of(folder, key, CONTEXT), run.name, "array", Storage(digests=True))("c.9.bpk", 1)
 
 
 def test_vacuum(folder: Path, key: Path) -> None:
@@ -393,11 +393,11 @@ def test_trusted(tmp_path: Path, synchronous: None) -> None:
 
 def test_no_key_shown(folder: Path, key: Path) -> None:
     """Neither what is printed nor what is pickled has a key in it."""
-    sealing = Sealing.of(one_key, CONTEXT)
+    opened = Folder.of(folder, one_key, CONTEXT)
     store = bpd.open_bpk(folder, key=one_key, context=CONTEXT)
-    loader = PartLoader(str(folder), store.snapshot, 0, Reading.of(sealing=sealing))
+    loader = PartLoader(opened, store.snapshot, 0, Reading.of(opened))
     assert loader(1).sum() == 22
-    for obj in (sealing, store, loader, bpd.from_bpk(folder, key=one_key, context=CONTEXT)):
+    for obj in (opened, store, loader, bpd.from_bpk(folder, key=one_key, context=CONTEXT)):
         assert not shows_key(repr(obj).encode() + pickle.dumps(obj) + cloudpickle.dumps(obj))
 
 
