@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import BinaryIO, Mapping, Sequence
+from typing import BinaryIO, Mapping, Sequence, TextIO
 
 import anyio
 import anyio.abc
@@ -16,6 +16,7 @@ import numpy as np
 
 import binpickle
 from binpickle import errors
+from binpickle.types import CodecsLike, KeyLike, MmapMode, PathOrReadable, PathOrWritable, Progress, Trusted
 
 
 class Ridge:
@@ -126,3 +127,53 @@ def failing(path: Path) -> None:
         print(error.chunk, error.buffers)
     except (errors.FormatError, errors.AuthenticationError, errors.BinPickleError) as error:
         print(error.file)
+
+
+def wrapping(obj: object, target: PathOrWritable, codecs: CodecsLike, key: KeyLike, progress: Progress) -> None:
+    """Functions of users pass the arguments on by the types that `binpickle.types` exports."""
+    binpickle.dump(obj, target, codecs=codecs, key=key, progress=progress)
+
+
+def unwrapping(source: PathOrReadable, mmap_mode: MmapMode, trusted: Trusted) -> object:
+    """See `wrapping`."""
+    loaded: object = binpickle.load(source, mmap_mode=mmap_mode, trusted=trusted)
+    return loaded
+
+
+def found_wrong(obj: object, path: Path, text: TextIO, stream: BinaryIO) -> None:
+    """A type checker finds each of these calls wrong: mypy refuses an `ignore` that is not needed."""
+    binpickle.dump(path, obj)  # type: ignore[arg-type]
+    binpickle.dump(obj, text)  # type: ignore[arg-type]
+    binpickle.dump(obj, path, codecs=7)  # type: ignore[arg-type]
+    binpickle.dump(obj, path, codecs=["zstd", 7])  # type: ignore[list-item]
+    binpickle.dump(obj, path, key="secret")  # type: ignore[arg-type]
+    binpickle.dump(obj, path, metadata={"size": 3})  # type: ignore[dict-item]
+    binpickle.dump(obj, path, pickler=pickle.dumps)  # type: ignore[arg-type]
+    binpickle.dump(obj, path, progress=print_done)  # type: ignore[arg-type]
+    binpickle.dumps(obj, exclusive=True)  # type: ignore[call-arg]
+    binpickle.load(text)  # type: ignore[arg-type]
+    binpickle.load(b"bytes of a file")  # type: ignore[arg-type]
+    binpickle.load(path, mmap_mode="w")  # type: ignore[arg-type]
+    binpickle.load(path, trusted=Ridge)  # type: ignore[arg-type]
+    binpickle.load(path, trusted=[7])  # type: ignore[list-item]
+    binpickle.load(path, limits=1 << 30)  # type: ignore[arg-type]
+    binpickle.loads("model.bpk")  # type: ignore[arg-type]
+    binpickle.loads(stream)  # type: ignore[arg-type]
+    binpickle.inspect(path, key=7)  # type: ignore[arg-type]
+    binpickle.file_info(7)  # type: ignore[arg-type]
+    binpickle.BinPickleFile(path, mmap_mode=True)  # type: ignore[arg-type]
+    binpickle.BinPickler.compressed(path, 9)  # type: ignore[arg-type]
+    binpickle.repack(path, text)  # type: ignore[arg-type]
+    binpickle.register_codec("zstd")  # type: ignore[arg-type]
+
+
+def print_done(done: int) -> None:
+    """What takes too few arguments to report progress."""
+
+
+async def found_wrong_in_an_event_loop(obj: object, path: Path, text: TextIO) -> None:
+    """See `found_wrong`."""
+    await binpickle.adump(obj, 7)  # type: ignore[arg-type]
+    await binpickle.adump(obj, path, limiter=4)  # type: ignore[arg-type]
+    await binpickle.aload(text)  # type: ignore[arg-type]
+    await binpickle.aload(path, mmap_mode="w")  # type: ignore[arg-type]
