@@ -51,12 +51,14 @@ from binpickle.pickling import arrays, renames
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
+from binpickle.reading.filereader import allocate
 from binpickle.show import text
 from binpickle.threads.cpus import usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.writing import plan as plan_module
 from binpickle.writing import stream as stream_module
 from binpickle.writing.chunk import AUTO
+from binpickle.writing.options import DumpOptions
 from binpickle.writing.plan import Plan, plan_buffers
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "Checksum",
     "Contents",
     "Crew",
+    "DumpOptions",
     "Flags",
     "HEADER",
     "Header",
@@ -96,6 +99,7 @@ __all__ = [
     "TRAILER",
     "Trailer",
     "VERSION",
+    "allocate",
     "allowlist",
     "arrays",
     "chain_for",

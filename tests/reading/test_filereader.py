@@ -1,0 +1,27 @@
+"""Reading the chunks of an open file: where its memory comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from internals import allocate
+
+from binpickle import LimitError
+
+
+@pytest.mark.parametrize("nbytes", [1, 63, 4096, (4 << 20) - 1, 4 << 20, (4 << 20) + 1])
+def test_fresh_memory(nbytes: int) -> None:
+    """Fresh memory has the asked length and can be written; it begins at a cache line, or if large at a huge page."""
+    memory = allocate(nbytes)
+    assert memory.shape == (nbytes,)
+    assert memory.dtype == np.uint8
+    assert memory.flags.writeable
+    assert memory.__array_interface__["data"][0] % (64 if nbytes < 4 << 20 else 2 << 20) == 0
+
+
+@pytest.mark.parametrize("nbytes", [1 << 62, (1 << 63) - 1, 1 << 64])
+def test_no_memory(nbytes: int) -> None:
+    """More memory than there is refuses the file by its limit, not with an error of NumPy's."""
+    with pytest.raises(LimitError, match=f"^{nbytes} bytes of memory are needed, more than there are$") as caught:
+        allocate(nbytes)
+    assert caught.value.limit == "decoded_bytes"

@@ -1,0 +1,46 @@
+"""The options of a dump: one definition, which every function that writes lists in its own signature."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from common import each
+from internals import DumpOptions
+
+import binpickle
+
+OPTIONS = inspect.signature(DumpOptions).parameters
+LISTED = set(OPTIONS) - {"align"}
+WRITERS = {f.__name__: f for f in (binpickle.dump, binpickle.dumps, binpickle.adump, binpickle.BinPickler)}
+
+
+@each(WRITERS)
+def test_signatures(row: Any) -> None:
+    """A function that writes has every option as a keyword, of the same type and with the same default."""
+    parameters = inspect.signature(row).parameters
+    assert set(parameters) >= LISTED
+    for name in set(parameters) & set(OPTIONS):
+        assert parameters[name].annotation == OPTIONS[name].annotation
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        default = None if row is binpickle.BinPickler and name == "codecs" else OPTIONS[name].default
+        assert parameters[name].default == default
+
+
+def test_from_arguments() -> None:
+    """Options are taken from a function's arguments by name; the others are left alone, and those not there default."""
+    options = DumpOptions.of({"obj": 1, "file": "a.bpk", "threads": 2, "mappable": True, "metadata": {"by": "me"}})
+    assert options.mappable
+    assert options.align
+    assert options.metadata == {"by": "me"}
+    assert options.keys is None
+
+
+@pytest.mark.parametrize("name", sorted(LISTED))
+def test_passed_on(name: str) -> None:
+    """Each function hands each option on: a wrong value is refused by its name before anything is written."""
+    wrong = {"context": b"no key", "pickler": int, "codecs": 7, "key": "x", "metadata": 7}.get(name, "wrong")
+    for write in (binpickle.dumps, lambda obj, **options: binpickle.BinPickler("unwritten.bpk", **options)):
+        with pytest.raises((TypeError, ValueError)):
+            write([], **{name: wrong})
