@@ -15,7 +15,7 @@ from binpickle import BinPickleError, BinPickleFile
 
 from ..keys import read_key
 from ..show.facts import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
-from ..show.text import count_text, json_text, nbytes_text, share_text, shorten
+from ..show.text import LONGEST_FACT, count_text, json_text, nbytes_text, share_text, shorten
 from .failures import error_text, print_error
 from .folders import find_errors, folder_facts, folder_json
 from .keys import folder_arguments, key_arguments, key_context
@@ -64,7 +64,7 @@ def info(
 
 
 def _show_facts(screen: Screen, found: list[tuple[str, str]], metadata: Mapping[str, str], every: bool) -> None:
-    pairs = [("metadata", f"{name}: {text}") for name, text in metadata.items()]
+    pairs = [("metadata", shorten(f"{name}: {text}", LONGEST_FACT)) for name, text in metadata.items()]
     shown = pairs if every else pairs[:ROWS]
     screen.facts([*found, *shown])
     screen.more(len(pairs) - len(shown))

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, Callable, Mapping, Sequence
 
 from ..show.facts import seal_text
-from ..show.text import count_text, nbytes_text, shape_text
+from ..show.text import LONGEST_FACT, count_text, nbytes_text, shape_text, shorten
 
 __all__ = ["find_errors", "folder_facts", "folder_json"]
 
@@ -54,7 +54,7 @@ def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str
         ("snapshot", found["snapshot"]),
         ("snapshots", ", ".join(found["snapshots"])),
     ]
-    return [(name, text) for name, text in facts if text]
+    return [(name, shorten(text, LONGEST_FACT)) for name, text in facts if text]
 
 
 def find_errors(folder: str, sealing: Mapping[str, Any], progress: Callable[[int, int], Any] | None) -> list[str]:

@@ -1,6 +1,7 @@
 """The command `inspect`: which names a file would import, and whether all of them are trusted.
 
-Rule: every name that is not trusted is shown, before all others, so that no number of other names hides it.
+Rule: names are shown whole, and those that are not trusted all and first, so that neither the length of a name nor the
+number of other names hides one.
 """
 
 from __future__ import annotations

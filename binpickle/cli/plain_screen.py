@@ -11,14 +11,13 @@ from typing import Sequence, TextIO
 from ..show.facts import Piece
 from ..show.text import printable, shorten
 
-__all__ = ["ROWS", "Screen", "cell_text", "fact_text"]
+__all__ = ["ROWS", "Screen", "cell_text"]
 
 ROWS = 20
 """How many rows of one kind a command shows by default. Nobody reads more; `--all` and `--json` are for a search."""
 
-# A longer text of a file is cut off, so that a single text cannot fill the screen.
+# A longer text is cut off in a table, so that the table keeps its shape.
 _LONGEST_CELL = 32
-_LONGEST_FACT = 1000
 
 
 class Screen:
@@ -38,7 +37,7 @@ class Screen:
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write names, each with its text."""
         for name, text in pairs:
-            print(printable(name), fact_text(text), sep="\t", file=self._stream)
+            print(printable(name), printable(text), sep="\t", file=self._stream)
 
     def more(self, count: int, detail: str = "") -> None:
         """Say how many rows are left out, if any are; `--all` shows them."""
@@ -63,8 +62,3 @@ class Screen:
 def cell_text(text: str) -> str:
     """Return text as a cell of a table may show it."""
     return printable(shorten(text, _LONGEST_CELL))
-
-
-def fact_text(text: str) -> str:
-    """Return text as it may stand beside its name."""
-    return printable(shorten(text, _LONGEST_FACT))

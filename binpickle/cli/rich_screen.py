@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..show.facts import COLOURS, NUMBERS, Piece
 from ..show.text import printable
-from .plain_screen import Screen, cell_text, fact_text
+from .plain_screen import Screen, cell_text
 
 __all__ = ["RichScreen", "rich_bar"]
 
@@ -46,7 +46,7 @@ class RichScreen(Screen):
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, text in pairs:
-            grid.add_row(Text(printable(name)), Text(fact_text(text)))
+            grid.add_row(Text(printable(name)), Text(printable(text)))
         self._console.print(grid)
 
     def drawing(self, pieces: Sequence[Piece]) -> None:

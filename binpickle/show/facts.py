@@ -10,7 +10,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from .text import codecs_text, count_text, ids_text, nbytes_text, order_text, shape_text, share_text
+from .text import (
+    LONGEST_FACT,
+    codecs_text,
+    count_text,
+    ids_text,
+    nbytes_text,
+    order_text,
+    shape_text,
+    share_text,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from ..reading.description import Buffer, Summary, Total
@@ -111,7 +121,7 @@ def facts(path: str, summary: Summary, authenticated: bool = False) -> list[tupl
         ("digest", summary.root_digest.hex() if summary.root_digest is not None else ""),
         ("libraries", ", ".join(f"{name} {version}" for name, version in summary.libraries.items())),
     ]
-    return [(name, text) for name, text in found if text]
+    return [(name, shorten(text, LONGEST_FACT)) for name, text in found if text]
 
 
 def seal_text(authenticated: bool) -> str:

@@ -9,6 +9,7 @@ import json
 from typing import Any, Mapping, Sequence
 
 __all__ = [
+    "LONGEST_FACT",
     "codecs_text",
     "count_text",
     "ids_text",
@@ -23,6 +24,8 @@ __all__ = [
 
 _UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"]
 _ELLIPSIS = "..."
+LONGEST_FACT = 1000
+"""A longer text is cut off where a file is described, so that a single text cannot fill the screen."""
 
 
 def printable(text: str) -> str:

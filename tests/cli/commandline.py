@@ -1,4 +1,4 @@
-"""What the tests of the command line share: an object with buffers of all kinds, and ways to run the command."""
+"""An object with buffers of all kinds, and ways to run the command, for all tests of the command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MODEL: dict[str, Any] = {
 
 
 class Result(NamedTuple):
-    """What a run of the command line left."""
+    """The exit code and the output of one run of the command line."""
 
     code: int
     out: str

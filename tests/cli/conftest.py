@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def model(run: Run) -> str:
-    """A file of some buffers, compressed, with metadata."""
+    """A file with metadata and some buffers, two of them compressed."""
     metadata = {"author": "me", "trained": "on a Tuesday"}
     binpickle.dump(MODEL, "model.bpk", codecs=[choose], metadata=metadata, digests=True)
     return "model.bpk"
@@ -42,7 +42,7 @@ def model(run: Run) -> str:
 
 @pytest.fixture
 def damaged(model: str) -> str:
-    """The same with a bit changed in its largest buffer."""
+    """A copy of `model` with one bit changed in the largest buffer."""
     data = bytearray(Path(model).read_bytes())
     data[len(data) // 2] ^= 1
     Path("damaged.bpk").write_bytes(data)

@@ -1,4 +1,4 @@
-"""What the other commands do."""
+"""The commands `verify`, `repack` and `extract-stream`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from binpickle import BinPickleFile
 
 
 def test_verify(run: Run, model: str, damaged: str) -> None:
-    """`verify` says of each file whether it is as it was written, and ends with 1 if any is not."""
+    """`verify` tells whole files from damaged ones, and ends with 1 if a file is damaged or missing."""
     assert run("verify", model) == (0, "model.bpk: ok\n", "")
     result = run("verify", model, damaged, "missing.bpk", model)
     assert result.code == 1
@@ -30,7 +30,7 @@ def test_verify(run: Run, model: str, damaged: str) -> None:
 
 
 def test_verify_many_errors(run: Run) -> None:
-    """Of many damaged chunks the first are named and the others counted."""
+    """`verify` names the first of many damaged chunks and counts the rest."""
     binpickle.dump([np.full(1 << 18, n) for n in range(30)], "f.bpk", codecs=["zstd"])
     data = bytearray(Path("f.bpk").read_bytes())
     with BinPickleFile("f.bpk") as opened:
@@ -52,7 +52,7 @@ def test_verify_many_errors(run: Run) -> None:
     ids=str,
 )
 def test_repack(run: Run, model: str, options: list[str], mappable: bool, codecs: list[str]) -> None:
-    """`repack` stores the same object the other way, and says how large it has become."""
+    """`repack` stores the same object in the way asked for, and prints the size of the new file."""
     result = run("repack", model, "other.bpk", *options)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("other.bpk: ")
@@ -64,14 +64,14 @@ def test_repack(run: Run, model: str, options: list[str], mappable: bool, codecs
 
 
 def test_repack_auto(run: Run, model: str) -> None:
-    """Without an option each buffer gets what suits it."""
+    """Without an option `repack` gives each buffer the codecs that suit it."""
     assert run("repack", model, model).code == 0
     with BinPickleFile(model) as opened:
         assert opened.buffers[1].stored_nbytes < MODEL["counts"].nbytes / 2
 
 
 def test_extract_stream(run: Run, model: str) -> None:
-    """The pickle stream goes to a file or to stdout, byte by byte."""
+    """`extract-stream` writes the exact bytes of the pickle stream to a file or to stdout."""
     with BinPickleFile(model) as opened:
         stream = opened.stream()
     assert run("extract-stream", model, "stream.pkl") == (0, "", "")

@@ -1,4 +1,4 @@
-"""How the command line ends when something is wrong: with one line and an exit code, never with a traceback."""
+"""Every failure of the command line ends with one line and an exit code, never with a traceback."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_exceptions(
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 def test_terminated(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal to end the process unwinds it, so that temporary files go; afterwards it works as before."""
+    """SIGTERM unwinds the command, so that temporary files are removed, and its handler is restored afterwards."""
     unwound = []
 
     def wait(*_: Any, **__: Any) -> None:
@@ -110,7 +110,7 @@ def test_terminated(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_output_refused(run: Run, arguments: str, reader: str, code: int, err: str) -> None:
-    """Output that nobody reads ends the program quietly, a full disk with one line."""
+    """The command ends quietly when nobody reads its output, and with one line when the disk is full."""
     binpickle.dump([list(range(100_000)), [np.arange(n) for n in range(200, 1500)]], "many.bpk")
     script = f"exec 3>code; {{ {sys.executable} -m binpickle {arguments}; echo $? >&3; }} {reader}"
     result = subprocess.run(["sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)

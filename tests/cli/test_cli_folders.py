@@ -1,4 +1,4 @@
-"""What the command line does with folders of parts, which it hands over to `binpickle_dask`."""
+"""Folders on the command line, which `binpickle_dask` reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from commandline import Run
 
 
 class Store(SimpleNamespace):
-    """What `binpickle_dask.store.open_bpk` returns, as far as it is used."""
+    """Stands in for the result of `binpickle_dask.store.open_bpk`, with the names that the command line uses."""
 
     errors: list[str] = []
 
@@ -26,7 +26,7 @@ class Store(SimpleNamespace):
 
 @pytest.fixture
 def folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A folder named `out`, and the store that is made of it."""
+    """A folder named `out`, and the store that opening it returns."""
     os.mkdir("out")
     facts = {"kind": "array", "nparts": 10, "nbytes": 80_000, "shape": (9500, 3), "dtype": "float64", "columns": None}
     facts["sealed"] = False
@@ -37,7 +37,7 @@ def folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_info_folder(run: Run, folder: Store) -> None:
-    """`info` of a folder shows what its newest snapshot is."""
+    """`info` of a folder shows the facts of its newest snapshot."""
     result = run("info", "out")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
@@ -53,7 +53,7 @@ def test_info_folder(run: Run, folder: Store) -> None:
 
 
 def test_info_folder_json(run: Run, folder: Store) -> None:
-    """As JSON it has the same under names that stay."""
+    """`info --json` of a folder has the same facts, under names that do not change."""
     found = json.loads(run("info", "out", "--json").out)
     assert found == {
         "path": "out",
@@ -78,7 +78,7 @@ def test_verify_folder(run: Run, folder: Store, errors: list[str], code: int, ou
 
 
 def test_folder_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package for folders one line says which it is."""
+    """Without `binpickle_dask` one line names the extra to install."""
     os.mkdir("out")
     monkeypatch.setitem(sys.modules, "binpickle_dask.store", None)
     for command in ["info", "verify"]:
@@ -89,7 +89,7 @@ def test_folder_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_store_names(folder: Store) -> None:
-    """The store that stands in for the real one here has no name that the real one lacks."""
+    """The real store has every name of the store that stands in for it here."""
     pytest.importorskip("cloudpickle")
     code = "import sys; from binpickle_dask.store import Store; sys.exit(set(sys.argv[1:]) - set(dir(Store)) != set())"
     assert subprocess.run([sys.executable, "-c", code, "verify", *vars(folder)]).returncode == 0

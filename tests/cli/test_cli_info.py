@@ -1,4 +1,4 @@
-"""What `info` shows of a file, to people and to programs."""
+"""The command `info`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from binpickle import BinPickleFile
     ],
 )
 def test_info(run: Run, model: str, line: str) -> None:
-    """`info` shows what a file is and every buffer."""
+    """`info` shows the facts of a file, and a table row for every buffer."""
     result = run("info", model)
     assert (result.code, result.err) == (0, "")
     assert len(lines_of(result.out, line)) == 1
@@ -77,7 +77,7 @@ def test_info_drawing(run: Run, terminal: OpenTerminal) -> None:
 
 
 def test_info_many(run: Run) -> None:
-    """Of many buffers the largest are shown and the others summed up; `--all` shows every one."""
+    """`info` shows the largest of many buffers and adds up the rest; `--all` shows every buffer."""
     many = [np.arange(300 + n) for n in range(40)] + [np.zeros((7, 100 + n), "i2") for n in range(1000)]
     binpickle.dump(many, "many.bpk", codecs=["zstd"])
     short = run("info", "many.bpk").out
@@ -91,7 +91,7 @@ def test_info_many(run: Run) -> None:
 
 
 def test_info_many_names(run: Run) -> None:
-    """Metadata and sums of many kinds are cut off as well, and say so."""
+    """`info` shows the first entries of long metadata and of many totals, and counts those left out."""
     many = [np.zeros(3, f"S{n}") for n in range(400, 440)]
     binpickle.dump(many, "many.bpk", metadata={f"name {n}": "x" * 5000 for n in range(50)})
     out = run("info", "many.bpk").out
@@ -104,7 +104,7 @@ def test_info_many_names(run: Run) -> None:
 
 @pytest.mark.parametrize("obj", [None, np.zeros((0, 3)), np.zeros(0)], ids=str)
 def test_info_empty(run: Run, obj: Any) -> None:
-    """A file without bytes outside its pickle stream is shown as well."""
+    """`info` shows a file that has no bytes outside its pickle stream."""
     binpickle.dump(obj, "empty.bpk", mappable=True)
     result = run("info", "empty.bpk")
     assert result.code == 0
@@ -112,7 +112,7 @@ def test_info_empty(run: Run, obj: Any) -> None:
 
 
 def test_info_json(run: Run, model: str) -> None:
-    """JSON holds, under names that stay, what an open file says of itself."""
+    """`info --json` holds the values of an open file, under names that do not change."""
     found = json.loads(run("info", model, "--json").out)
     with BinPickleFile(model) as opened:
         summary = opened.summary
@@ -149,7 +149,7 @@ def test_info_json(run: Run, model: str) -> None:
 
 
 def test_info_sealed(run: Run) -> None:
-    """A seal is shown without its key, and that nothing is known of it."""
+    """Without a key `info` shows that there is a seal, and that it was not checked."""
     binpickle.dump(MODEL, "sealed.bpk", key=bytes(32))
     assert "seal\tthere is one, which was not checked: no key was given" in run("info", "sealed.bpk").out
     assert json.loads(run("info", "sealed.bpk", "--json").out)["sealed"] is True

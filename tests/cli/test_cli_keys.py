@@ -1,4 +1,4 @@
-"""Key files on the command line: what they check, what they change, and what is said when they do not fit."""
+"""Key files on the command line: they check seals, they change seals, and a wrong key is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEALED = "sealed.bpk --key-file key"
 
 @pytest.fixture
 def sealed(run: Run) -> str:
-    """A sealed file, its key, another key, and what is too short to be one."""
+    """A sealed file, its key, another key, and files that are too short and too long for a key."""
     for name, data in [("key", KEY), ("other", OTHER), ("short", KEY[:31]), ("long", bytes(1 << 17))]:
         Path(name).write_bytes(data)
     binpickle.dump(MODEL, "sealed.bpk", codecs=["zstd"], key=KEY)
@@ -45,7 +45,7 @@ def sealed(run: Run) -> str:
     ],
 )
 def test_good_seals(run: Run, sealed: str, arguments: str, words: str) -> None:
-    """With the right key and context every command does what it does, and says that the seal is good."""
+    """With the right key and context every command does its work, and says that the seal is good."""
     result = run(*(word.replace("_", " ") for word in arguments.split()))
     assert (result.code, result.err) == (0, "")
     assert words in result.out
@@ -66,7 +66,7 @@ def test_good_seals(run: Run, sealed: str, arguments: str, words: str) -> None:
 )
 @pytest.mark.parametrize("command", ["info", "inspect", "verify", "repack", "extract-stream"])
 def test_refused(run: Run, sealed: str, command: str, arguments: str, words: str) -> None:
-    """A seal that is missing or wrong, and a key that is none, end every command, and no file is written."""
+    """A missing or wrong seal, or a file that holds no key, ends every command before it writes a file."""
     before = sorted(os.listdir("."))
     out = "out" if command in ("repack", "extract-stream") else ""
     result = run(*arguments.format(command, out=out).split())
@@ -89,7 +89,7 @@ def test_refused(run: Run, sealed: str, command: str, arguments: str, words: str
     ],
 )
 def test_repack(run: Run, sealed: str, arguments: str, key: bytes | None, context: bytes) -> None:
-    """`repack` keeps the seal, makes another one, or removes it if that is said."""
+    """`repack` keeps the seal, makes another seal with `--new-key-file`, and removes it with `--unseal`."""
     result = run("repack", *(word.replace("_", " ") for word in arguments.split()), "new.bpk")
     assert (result.code, result.err) == (0, "")
     assert binpickle.inspect("new.bpk").sealed == (key is not None)
@@ -108,7 +108,7 @@ def test_repack(run: Run, sealed: str, arguments: str, key: bytes | None, contex
     ],
 )
 def test_repack_refused(run: Run, sealed: str, arguments: str, words: str) -> None:
-    """A seal is not lost by leaving out the key."""
+    """`repack` without the key of a sealed file is refused, so that the seal is not lost."""
     result = run("repack", *arguments.split())
     assert result.code == 1
     assert words in result.err
@@ -116,7 +116,7 @@ def test_repack_refused(run: Run, sealed: str, arguments: str, words: str) -> No
 
 
 def test_unseal_or_new_key(run: Run, sealed: str) -> None:
-    """To remove the seal and to make another one is a contradiction."""
+    """`--unseal` and `--new-key-file` exclude each other."""
     result = run("repack", "sealed.bpk", "new.bpk", "--unseal", "--new-key-file", "other")
     assert result.code == 2
     assert "not allowed with" in result.err
@@ -130,7 +130,7 @@ def test_json(run: Run, sealed: str) -> None:
 
 
 def test_folder(run: Run, sealed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a folder the paths of keys are handed on, which is what workers need."""
+    """For a folder the command passes on the paths of keys, which workers need."""
     os.mkdir("folder")
     opened: list[Any] = []
 
@@ -146,7 +146,7 @@ def test_folder(run: Run, sealed: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keys_not_shown(run: Run, sealed: str) -> None:
-    """No message has the bytes of a key."""
+    """No message contains the bytes of a key."""
     Path("text").write_bytes(b"correct horse battery staple, and more")
     shown = [run(command, "sealed.bpk", "--key-file", "text") for command in ("info", "inspect", "verify")]
     assert not any("horse" in result.out + result.err for result in shown)

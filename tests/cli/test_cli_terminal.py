@@ -1,4 +1,4 @@
-"""What reaches a terminal: colours and bars, and nothing from a file that acts on it."""
+"""On a terminal there are colours and bars, and no text of a file acts on the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\x1b]8;;http://a\x1b\\\u202egnp\u2069\r
 
 @pytest.fixture
 def hostile(run: Run) -> str:
-    """A file whose every text is made to act on a terminal, its name too."""
+    """A file whose name and texts all try to act on a terminal."""
     path = HOSTILE.replace("/", "|") + ".bpk"
     fields = [(HOSTILE, "i4"), ("[bold]", "f8")]
     binpickle.dump([np.zeros(99, fields), NOISE], path, metadata={HOSTILE: HOSTILE, "[link=http://a]": "[blink]"})
@@ -54,7 +54,7 @@ def test_hostile(run: Run, hostile: str, arguments: list[str]) -> None:
 
 
 def test_hostile_damage(run: Run, hostile: str) -> None:
-    """The texts of errors are escaped as well."""
+    """The messages of errors are escaped."""
     data = bytearray(Path(hostile).read_bytes())
     data[len(data) // 2] ^= 1
     Path(hostile).write_bytes(data)
@@ -64,7 +64,7 @@ def test_hostile_damage(run: Run, hostile: str) -> None:
 
 
 def test_narrow_encoding(run: Run) -> None:
-    """Text that the output's encoding does not have is written out."""
+    """Characters that the encoding of the output lacks are escaped."""
     binpickle.dump(None, "f.bpk", metadata={"name": "naïve 数"})
     environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
     result = python("info", "f.bpk", stdout=subprocess.PIPE, env=environ)
@@ -73,7 +73,7 @@ def test_narrow_encoding(run: Run) -> None:
 
 
 def test_terminal_hostile(run: Run, hostile: str, terminal: OpenTerminal) -> None:
-    """On a terminal, too, nothing acts but the colours, and markup is text like any other."""
+    """With rich, colours are the only control sequences, and markup in a file is plain text."""
     pytest.importorskip("rich")
     screen = terminal("stdout")
     assert run("info", hostile).code == 0
@@ -96,7 +96,7 @@ def test_terminal_colours(run: Run, model: str, terminal: OpenTerminal, columns:
 
 
 def test_terminal_no_colours(run: Run, model: str, terminal: OpenTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks for no colours gets none."""
+    """With `NO_COLOR` there are no colours."""
     pytest.importorskip("rich")
     monkeypatch.setenv("NO_COLOR", "1")
     screen = terminal("stdout")
@@ -105,7 +105,7 @@ def test_terminal_no_colours(run: Run, model: str, terminal: OpenTerminal, monke
 
 
 def test_terminal_without_rich(run: Run, model: str, terminal: OpenTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without rich the text on a terminal is the plain one, and there is no bar."""
+    """Without rich a terminal shows the plain text that is piped, and no bar."""
     commands = [["info", model], ["verify", model], ["repack", model, "new.bpk"], ["inspect", model]]
     piped = [run(*command).out for command in commands]
     monkeypatch.setitem(sys.modules, "rich", None)
@@ -116,7 +116,7 @@ def test_terminal_without_rich(run: Run, model: str, terminal: OpenTerminal, mon
 
 
 def test_piped(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is piped is plain and has no bar, also where rich is installed and colours are asked for."""
+    """Piped output is plain and has no bar, even with rich installed and `FORCE_COLOR` set."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     for command in [["info", model], ["verify", model], ["repack", model, "new.bpk"], ["inspect", model]]:
         result = run(*command)
@@ -128,7 +128,7 @@ def test_piped(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     "arguments", [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"]], ids=lambda words: words[0]
 )
 def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[str]) -> None:
-    """On a terminal a bar on stderr shows how far it is, and is gone at the end; the result goes to stdout."""
+    """On a terminal a bar on stderr shows the progress and is gone at the end; the result goes to stdout."""
     pytest.importorskip("rich")
     screen = terminal("stderr")
     result = run(*arguments)
@@ -141,7 +141,7 @@ def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[
 
 
 def test_stream_on_terminal(run: Run, model: str, terminal: OpenTerminal) -> None:
-    """A pickle stream is not written to a terminal, on which it would act."""
+    """`extract-stream` refuses to write to a terminal, on which the bytes of a pickle would act."""
     screen = terminal("stdout")
     result = run("extract-stream", model, "-")
     assert result.code == 1

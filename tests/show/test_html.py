@@ -1,4 +1,4 @@
-"""What a notebook shows of an open file."""
+"""The HTML of an open file, which a notebook shows."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def show(obj: Any, **arguments: Any) -> Page:
     ],
 )
 def test_shown(words: str) -> None:
-    """The drawing comes with a legend, the largest buffers, and what the file says of itself."""
+    """The HTML has a legend of the drawing, the largest buffers, metadata and library versions."""
     axes = np.arange(600.0).reshape(4, 50, 3).transpose(2, 0, 1)
     page = show([NOISE.reshape(50, 100), axes], metadata={"author": "me"}, codecs=[])
     assert words in page.text
 
 
 def test_drawing() -> None:
-    """The blocks of the drawing are as wide as the parts of the file that they stand for, which they name."""
+    """Each block of the drawing is as wide as its part of the file takes room, and names that part."""
     with BinPickleFile(io.BytesIO(binpickle.dumps([NOISE, NOISE[:2000] + 1], codecs=[]))) as opened:
         page, summary = Page(opened._repr_html_()), opened.summary
     widths = [
@@ -89,7 +89,7 @@ def test_drawing() -> None:
 
 
 def test_shrunk() -> None:
-    """A bar beside each buffer shows how far it shrank; one that grew fills it."""
+    """A bar beside each buffer shows how far the buffer shrank; a buffer that grew fills its bar."""
     page = show([np.zeros(10_000), NOISE], codecs=["gzip"])
     gauges = [found for style in page.attributes["style"] for found in re.findall("width:([0-9.]+)%", style)]
     assert len(gauges) == 2
@@ -99,7 +99,7 @@ def test_shrunk() -> None:
 
 
 def test_many() -> None:
-    """Of many buffers ten are shown and the others counted, of much metadata twenty."""
+    """Of many buffers the HTML shows ten, of long metadata twenty entries, and counts the rest."""
     many = [np.arange(300 + n) for n in range(5000)]
     page = show(many, metadata={f"name {n}": "x" * 10_000 for n in range(1000)})
     assert "5,000 buffers" in page.text
@@ -110,14 +110,14 @@ def test_many() -> None:
 
 @pytest.mark.parametrize("obj", [None, np.zeros((0, 3)), [1, 2]], ids=str)
 def test_no_buffers(obj: Any) -> None:
-    """A file without bytes outside its pickle stream is drawn as well."""
+    """A file that has no bytes outside its pickle stream has a drawing, too."""
     page = show(obj, mappable=True)
     assert "s pickle stream" in page.text
     assert "there is nothing to map" in page.text
 
 
 def test_hostile(tmp_path: Any) -> None:
-    """Text of a file or its name is shown as text: it makes no tag, leaves no attribute, and reorders nothing."""
+    """Text of a file or of its name stays text: it makes no tag, leaves no attribute and reorders nothing."""
     path = tmp_path / HOSTILE.replace("/", "|")
     binpickle.dump([np.zeros(99, [(HOSTILE, "i4"), ("b", "f8")]), NOISE], path, metadata={HOSTILE: HOSTILE})
     with BinPickleFile(path) as opened:
@@ -131,7 +131,7 @@ def test_hostile(tmp_path: Any) -> None:
 
 
 def test_any_theme() -> None:
-    """Letters and background have the page's own colours, but for letters on the drawing's blocks."""
+    """Letters and background keep the colours of the page, except on the blocks of the drawing."""
     page = show([NOISE], metadata={"author": "me"})
     for style in page.attributes["style"]:
         assert ("color:#000" in style) == ("background:#" in style and "text-align:center" in style)
@@ -139,19 +139,19 @@ def test_any_theme() -> None:
 
 
 def test_alone() -> None:
-    """It needs nothing from elsewhere: no script, no style sheet, no address."""
+    """The HTML needs no script, no style sheet and no address."""
     with BinPickleFile(io.BytesIO(binpickle.dumps(NOISE))) as opened:
         html = opened._repr_html_()
     assert not re.search("<script|<style|<link|<img|url[(]|http|class=|id=", html)
 
 
 def test_closed() -> None:
-    """A file is shown after it was closed as before."""
+    """A closed file has the same HTML as before it was closed."""
     with BinPickleFile(io.BytesIO(binpickle.dumps(NOISE))) as opened:
         before = opened._repr_html_()
     assert opened._repr_html_() == before
 
 
 def printed(text: str) -> str:
-    """Text as it is to be seen."""
+    """Return text with its control characters escaped, as the HTML shows it."""
     return text.replace("\u202e", "\\u202e").replace("\x1b", "\\x1b")

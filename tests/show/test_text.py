@@ -1,4 +1,4 @@
-"""Numbers as words, and text of any origin made safe to show."""
+"""Numbers as words, and text from files made safe to show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANY_TEXT = st.text(st.characters(), max_size=200)  # lone surrogates are among t
 
 @given(ANY_TEXT)
 def test_printable_any(text: str) -> None:
-    """Whatever the text, what is shown of it is printable and has one line."""
+    """The result of `printable` is printable and has one line, whatever the text."""
     shown = words.printable(text)
     assert shown.isprintable()
     assert shown.splitlines() == [shown] * bool(shown)
@@ -22,7 +22,7 @@ def test_printable_any(text: str) -> None:
 
 @given(st.text(st.characters(whitelist_categories=["L", "N", "P"])))
 def test_printable_same(text: str) -> None:
-    """Text that does nothing but show itself stays as it is."""
+    """Letters, numbers and punctuation stay as they are."""
     assert words.printable(text) == text
 
 
@@ -42,7 +42,7 @@ def test_printable_same(text: str) -> None:
     ],
 )
 def test_printable(text: str, shown: str) -> None:
-    """Control characters, overrides and invisible ones are written out as in a Python string."""
+    """Control characters, overrides and invisible characters are escaped as in a Python string."""
     assert words.printable(text) == shown
 
 
@@ -64,7 +64,7 @@ def test_printable(text: str, shown: str) -> None:
     ],
 )
 def test_nbytes_text(nbytes: int, text: str) -> None:
-    """Bytes come in decimal units with three digits, also next to a change of unit."""
+    """A number of bytes has decimal units and three digits, also next to a change of unit."""
     assert words.nbytes_text(nbytes) == text
 
 
@@ -82,7 +82,7 @@ def test_nbytes_text(nbytes: int, text: str) -> None:
     ],
 )
 def test_share_text(part: int, whole: int, text: str) -> None:
-    """A share is in percent, says so where it is almost nothing, and is empty without a whole."""
+    """A share is in percent, `<0.1 %` if it is tiny, and an empty text if the whole is 0."""
     assert words.share_text(part, whole) == text
 
 
@@ -111,7 +111,7 @@ def test_small_words() -> None:
 
 @given(st.recursive(ANY_TEXT | st.integers() | st.none(), lambda inner: st.lists(inner, max_size=3), max_leaves=9))
 def test_json_text(value: object) -> None:
-    """JSON is printable ASCII, and reads back as what it was made of."""
+    """JSON is printable ASCII, and parses to the value that it was made from."""
     text = words.json_text(value)
     assert text.isascii()
     assert text.isprintable()
