@@ -52,27 +52,20 @@ def info(
         return 0
     sealing = key_arguments(key_files, context)
     with BinPickleFile(file, **sealing) as opened:
-        summary, buffers = opened.summary, opened.buffers
         if in_json:
-            print(json_text(as_json(file, summary, buffers)))
+            print(json_text(as_json(file, opened.summary, opened.buffers)))
         else:
-            screen = open_screen(sys.stdout)
-            _show_facts(screen, facts(file, summary, bool(sealing)), summary.metadata, every)
-            screen.drawing(pieces(summary, buffers))
-            _show_buffers(screen, opened, every)
+            _show(file, opened, every, authenticated=bool(sealing))
     return 0
 
 
-def _show_facts(screen: Screen, found: list[tuple[str, str]], metadata: Mapping[str, str], every: bool) -> None:
-    pairs = [("metadata", shorten(f"{name}: {text}", LONGEST_FACT)) for name, text in metadata.items()]
-    shown = pairs if every else pairs[:ROWS]
-    screen.facts([*found, *shown])
-    screen.more(len(pairs) - len(shown))
-
-
-def _show_buffers(screen: Screen, opened: BinPickleFile, every: bool) -> None:
-    """Show the largest buffers, and if there are others the totals of all."""
-    summary, buffers = opened.summary, opened.buffers
+def _show(path: str, opened: BinPickleFile, every: bool, authenticated: bool) -> None:
+    screen, summary, buffers = open_screen(sys.stdout), opened.summary, opened.buffers
+    metadata = [("metadata", shorten(f"{name}: {text}", LONGEST_FACT)) for name, text in summary.metadata.items()]
+    entries = metadata if every else metadata[:ROWS]
+    screen.facts([*facts(path, summary, authenticated), *entries])
+    screen.more(len(metadata) - len(entries))
+    screen.drawing(pieces(summary, buffers))
     count = summary.buffers.count
     numbers = summary.largest(count if every else ROWS)
     if numbers:

@@ -1,7 +1,7 @@
 """Plain text: what is piped, and what a terminal shows without rich.
 
-Rule: one line a fact or row, its texts separated by tabs, so that `cut` and `awk` can read it. A `Screen` escapes every
-text that it is given, tabs and ends of lines included, and nothing else prints to stdout.
+Rule: one line per fact or row, with tabs between its texts, so that `cut` and `awk` can read it. A `Screen` escapes
+every text that it is given, tabs and line ends included. Only JSON and pickle streams reach stdout without a screen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Screen:
         print(printable(text), file=self._stream)
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Write names, each with its text."""
+        """Write facts, each a name and a text."""
         for name, text in pairs:
             print(printable(name), printable(text), sep="\t", file=self._stream)
 

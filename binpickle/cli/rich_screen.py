@@ -21,7 +21,7 @@ from .plain_screen import Screen, cell_text
 
 __all__ = ["RichScreen", "rich_bar"]
 
-# Rich takes about a millisecond a row, too much for the tens of thousands that `--all` may show.
+# Longer tables are plain text: rich takes about a millisecond a row, and `--all` may show tens of thousands.
 _MOST_ROWS = 1000
 
 
@@ -41,7 +41,7 @@ class RichScreen(Screen):
         self._console.print(Text(printable(text)))
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Write names, each with its text."""
+        """Write facts, each a name and a text."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
@@ -54,7 +54,7 @@ class RichScreen(Screen):
         bar, cells, legend = Table.grid(expand=True), [], []
         for piece in pieces:
             colour = COLOURS[piece.mark]
-            # The letters after the first are for who sees no colours, or copies the line.
+            # The letters after the first show without colours, and when the line is copied.
             cell = Text(piece.mark * self._console.width, f"{colour} on {colour}", no_wrap=True, overflow="crop")
             cell.stylize(f"black on {colour}", 0, 1)
             cells.append(cell)
@@ -69,7 +69,7 @@ class RichScreen(Screen):
             return super().table(columns, rows)
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
         for title in columns:
-            # Where room lacks, the columns of text give way, which show that something was cut off.
+            # On a narrow terminal the columns of text give way; an ellipsis shows where a text is cut off.
             table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS)
         for row in rows:
             table.add_row(*(Text(cell_text(cell), no_wrap=True, overflow="ellipsis") for cell in row))
@@ -78,7 +78,11 @@ class RichScreen(Screen):
 
 @contextmanager
 def rich_bar(stream: TextIO, title: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar on a terminal for as long as this context lasts; yield a `progress` for the functions of BinPickle."""
+    """Show a bar on a terminal for as long as the context lasts.
+
+    Yields:
+        A `progress` for the functions of BinPickle.
+    """
     name = TextColumn("{task.description}", markup=False)
     columns = [name, BarColumn(), DownloadColumn(), TimeRemainingColumn()]
     # No thread refreshes the bar: whoever reports progress does, often enough.
