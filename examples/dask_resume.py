@@ -1,11 +1,11 @@
-"""A regression over more data than the workers have memory for: killed in the middle, and resumed.
+"""A regression over more data than the workers have memory for, killed in the middle and resumed.
 
     python examples/dask_resume.py            # 3 GB of data, two workers of 1 GB
     python examples/dask_resume.py --gb 0.5   # smaller
 
-What happens: a program generates the data on a cluster of worker processes and saves it as a checkpoint, with a
-progress bar. It is killed, workers and all, when 40 % are done. Started again, it computes only what is missing, then
-fits the regression on mapped chunks.
+A program generates the data on a cluster of worker processes, and saves it as a checkpoint with a progress bar. When
+40 % of the parts are written, it kills itself and its workers. When it runs again, it computes only the missing parts,
+and then fits the regression on mapped chunks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KILL_AT = 0.4
 
 
 def generated(gigabytes: float) -> tuple[da.Array, da.Array]:
-    """Return features and targets, the same in every process since the generator is seeded."""
+    """Return features and targets. They are the same in every process, since the generator is seeded."""
     chunks = max(int(gigabytes * 1e9 / (8 * FEATURES * ROWS_A_CHUNK)), 4)
     random = da.random.default_rng(0)
     x = random.normal(size=(chunks * ROWS_A_CHUNK, FEATURES), chunks=(ROWS_A_CHUNK, FEATURES))
@@ -40,7 +40,7 @@ def generated(gigabytes: float) -> tuple[da.Array, da.Array]:
 
 
 def bar(begun: float, stop_at: float):
-    """Return what draws the progress, and kills this program with all its workers at a fraction of the work."""
+    """Return a function that draws the progress, and kills this program and its workers at a fraction of the work."""
 
     def draw(done: int, total: int) -> None:
         filled = 40 * done // total
@@ -54,7 +54,7 @@ def bar(begun: float, stop_at: float):
 
 
 def work(gigabytes: float, path: str, stop_at: float) -> None:
-    """Save the data, or the rest of it; then fit."""
+    """Save the data, or the parts of it that are missing; then fit."""
     x, y = generated(gigabytes)
     print(f"  {x.nbytes / 1e9:.1f} GB of features, two workers of {WORKER_MEMORY}")
     with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=WORKER_MEMORY) as cluster, Client(
@@ -71,10 +71,10 @@ def work(gigabytes: float, path: str, stop_at: float) -> None:
 
 
 def main() -> None:
-    """Run the work twice: once until it is killed, once to the end."""
+    """Run the work twice: until it is killed, and to the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gb", type=float, default=3.0, help="size of the data")
-    parser.add_argument("--path", help="where to put it; by default a temporary folder")
+    parser.add_argument("--path", help="folder for the data; by default a temporary folder")
     parser.add_argument("--stop-at", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stop_at is not None:

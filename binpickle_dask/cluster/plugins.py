@@ -108,10 +108,7 @@ def _ask_for_references(worker: Worker) -> Undo:
     pool = worker.rpc
     before, arguments = pool.deserializers, dict(pool.connection_args)
     pool.deserializers = [references.FAMILY, *(before or ["dask", "pickle", "error", "msgpack"])]
-    pool.connection_args["handshake_overrides"] = {
-        **arguments.get("handshake_overrides", {}),
-        **references.HANDSHAKE,
-    }
+    pool.connection_args["handshake_overrides"] = {**arguments.get("handshake_overrides", {}), **references.HANDSHAKE}
     pool.collect()  # closes connections that were opened without the handshake
 
     def undo() -> None:

@@ -7,7 +7,8 @@ is ever unpickled. It stores one list per property with one value per part, so t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import mul
 from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
@@ -74,10 +75,7 @@ class Item:
     @property
     def nparts(self) -> int:
         """Number of parts."""
-        count = 1
-        for n in self.numblocks:
-            count *= n
-        return count
+        return reduce(mul, self.numblocks, 1)  # not by NumPy, whose integers overflow
 
     def part_name(self, index: Sequence[int]) -> str:
         """Return the file name of the part with this block index."""

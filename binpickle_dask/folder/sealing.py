@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Callable, Sequence, Union, cast
 
 from binpickle.errors import AuthenticationError
@@ -171,7 +172,4 @@ def _found(name: str) -> Any:
 
 def _function(name: str) -> Any:
     module, _, qualname = name.partition(":")
-    found: Any = import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    return found
+    return attrgetter(qualname)(import_module(module))

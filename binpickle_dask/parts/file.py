@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import binpickle
-from binpickle.errors import (
-    AuthenticationError,
-    FormatError,
-    IntegrityError,
-    LimitError,
-    PartError,
-    UnknownCodecError,
-)
+from binpickle.errors import AuthenticationError, FormatError, IntegrityError, LimitError, PartError, UnknownCodecError
 
 from ..folder.folder import Folder
 from ..folder.hosts import HOST, about, naming_host
@@ -46,11 +39,7 @@ class Reading:
 
     @classmethod
     def of(
-        cls,
-        folder: Folder,
-        mmap_mode: str | None = "auto",
-        verify: bool | None = None,
-        trusted: Trusted | None = None,
+        cls, folder: Folder, mmap_mode: str | None = "auto", verify: bool | None = None, trusted: Trusted | None = None
     ) -> Reading:
         """Return the reading for a caller's arguments.
 

@@ -1,4 +1,4 @@
-"""Checkpoints, and going on with what did not end."""
+"""Checkpoints, and resuming saves that did not end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.usefixtures("synchronous")
 
 
 class Pair(NamedTuple):
-    """Two of a kind."""
+    """Two objects of one class."""
 
     left: Any
     right: Any
 
 
 class Counter:
-    """Passes blocks on, writes down how many, and fails at one of them."""
+    """Passes blocks on, counts them in a file, and fails at one of them."""
 
     __name__ = "counter"
 
@@ -51,13 +51,13 @@ class Counter:
 
 
 def counted(tmp_path: Path, fail_at: int = -1) -> tuple[Any, Counter]:
-    """An array of six blocks, and how many were computed."""
+    """Return an array of six blocks, and a function that returns how many were computed."""
     counter = Counter(tmp_path / "log", fail_at)
     return da.arange(12, chunks=2).map_blocks(counter, dtype=int, meta=np.empty(0, int)), counter
 
 
 def test_structures(tmp_path: Path) -> None:
-    """Collections in builtin structures come back in them, as `dask.persist` gives them; the rest is passed through."""
+    """Collections in builtin structures come back in their places, as from `dask.persist`; other objects pass through."""
     array = da.arange(6, chunks=2)
     frame = dd.from_pandas(pd.DataFrame({"a": range(4)}), npartitions=2)
     given = ({"array": array, "both": [Pair(frame, 5), dask.delayed(max)(1, 2)]}, "text")
@@ -72,7 +72,7 @@ def test_structures(tmp_path: Path) -> None:
 
 
 def test_shared_work_once(tmp_path: Path) -> None:
-    """What several collections of a checkpoint share is computed once."""
+    """Work that several collections of a checkpoint share is done once."""
     array, counter = counted(tmp_path)
     first, total, again = bpd.checkpoint(array, array.sum(), array, path=tmp_path / "out")
     assert counter.count == 6
@@ -92,7 +92,7 @@ def test_order(tmp_path: Path) -> None:
 
 
 def test_resume(tmp_path: Path) -> None:
-    """After a failure only what is missing is computed, nothing of it was to be seen before."""
+    """After a failure only the missing parts are computed, and nobody saw any part before."""
     array, counter = counted(tmp_path, fail_at=4)
     with pytest.raises(ArithmeticError):
         bpd.to_bpk(array, tmp_path / "out", resume=True)
@@ -107,7 +107,7 @@ def test_resume(tmp_path: Path) -> None:
 
 
 def test_resume_inside(tmp_path: Path) -> None:
-    """A part that is there is loaded where the rest of a checkpoint needs it."""
+    """A part that exists is loaded where the rest of a checkpoint needs it."""
     array, _ = counted(tmp_path, fail_at=5)
     with pytest.raises(ArithmeticError):
         bpd.checkpoint(array, array.sum(), path=tmp_path / "out", resume=True)
@@ -132,7 +132,7 @@ def test_resume_damaged(tmp_path: Path) -> None:
 
 
 def test_resume_other(tmp_path: Path) -> None:
-    """Another computation, or the same stored otherwise, is refused in words, unless it may overwrite."""
+    """Another computation, or the same one stored otherwise, is refused with the reason, unless it may overwrite."""
     array, _ = counted(tmp_path, fail_at=3)
     with pytest.raises(ArithmeticError):
         bpd.to_bpk(array, tmp_path / "out", resume=True)
@@ -146,7 +146,7 @@ def test_resume_other(tmp_path: Path) -> None:
 
 
 def test_resume_unnamed(tmp_path: Path) -> None:
-    """What has no token that would be the same in another process cannot be resumed, which is said at once."""
+    """A computation whose token differs in each process cannot be resumed, and the error comes at once."""
     array, counter = counted(tmp_path)
     with pytest.raises(ValueError, match="token"):
         bpd.checkpoint(array, object(), path=tmp_path / "out", resume=True)

@@ -25,31 +25,31 @@ from binpickle import errors
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Nothing: clients open and close theirs as they like."""
+    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
 
 
 @pytest.fixture
 def workers() -> Iterator[Any]:
-    """A client of three workers of its own, to be killed."""
+    """Return a client of three workers that the test may kill."""
     with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         client.wait_for_workers(3)
         yield client
 
 
 def logged(block: Any, block_id: Any = None, log: str = "") -> Any:
-    """Pass a block on after a while, and leave a file that says so."""
+    """Wait a while, leave a file as a trace, and pass a block on."""
     time.sleep(0.05)
     Path(log, f"{block_id[0]}-{time.time_ns()}").touch()
     return block + 1
 
 
 def sent(dask_worker: Any) -> int:
-    """How many bytes of results a worker has sent to anyone."""
+    """Return how many bytes of results a worker has sent."""
     return int(dask_worker.transfer_outgoing_bytes_total)
 
 
 def test_nothing_travels(client: Any, tmp_path: Path) -> None:
-    """Chunks are written where they are made: what workers send are records, whatever the size of the chunks."""
+    """Chunks are written where they are computed. Workers send records only, whatever the size of the chunks."""
     before = sum(client.run(sent).values())
     info = bpd.to_bpk(da.random.default_rng(0).random((16, 100_000), chunks=(1, 100_000)), tmp_path)
     assert info.nbytes > 12_000_000
@@ -57,7 +57,7 @@ def test_nothing_travels(client: Any, tmp_path: Path) -> None:
 
 
 def test_kinds(client: Any, tmp_path: Path) -> None:
-    """Arrays, frames, bags and single values are saved together by the workers, and loaded by them."""
+    """Workers save arrays, frames, bags and single values together, and load them."""
     array = da.arange(10, chunks=4)
     frame = dd.from_pandas(pd.DataFrame({"a": range(10)}), npartitions=3)
     bag = db.from_sequence(range(10), npartitions=3).map(operator.neg)
@@ -75,7 +75,7 @@ def test_compute_later(client: Any, tmp_path: Path) -> None:
 
 
 def test_failure(client: Any, tmp_path: Path) -> None:
-    """What a task raises is raised, and nothing is committed; what was asked of the scheduler reaches it."""
+    """The error of a task is raised, and nothing is committed; arguments for the scheduler reach it."""
     array = (
         da.arange(4, chunks=1)
         .map_blocks(operator.truediv, 0, dtype=float, meta=np.empty(0))
@@ -90,7 +90,7 @@ def test_failure(client: Any, tmp_path: Path) -> None:
 
 
 def fail(block: Any) -> Any:
-    """Fail, but not on what dask tries out beforehand."""
+    """Fail, but not on the empty block that dask tries beforehand."""
     if block.size:
         raise ArithmeticError
     return block
@@ -106,7 +106,7 @@ def fail_once(block: Any, path: str) -> Any:
 
 
 def test_not_shared(client: Any, tmp_path: Path) -> None:
-    """A worker that does not see the folder says so, with its host and the path, and makes none of its own."""
+    """A worker that does not see the folder raises an error with its host and the path, and makes no folder."""
     absent = str(tmp_path / "absent")
     for task in (
         client.submit(PartWriter(Folder(absent), "run", "array"), "c.0.bpk", 1),
@@ -119,7 +119,7 @@ def test_not_shared(client: Any, tmp_path: Path) -> None:
 
 
 def test_missing_part(client: Any, tmp_path: Path) -> None:
-    """A part that is gone is named by the worker that wanted it."""
+    """A worker that needs a missing part names the part."""
     bpd.to_bpk(da.arange(10, chunks=4), tmp_path)
     next(tmp_path.rglob("c.1.bpk")).unlink()
     with pytest.raises(errors.PartError, match="missing") as caught:
@@ -128,7 +128,7 @@ def test_missing_part(client: Any, tmp_path: Path) -> None:
 
 
 def test_vacuumed(client: Any, tmp_path: Path) -> None:
-    """A worker that loads from a snapshot that was removed says that it is gone."""
+    """A worker that loads from a removed snapshot says that the snapshot is gone."""
     bpd.to_bpk(da.arange(10, chunks=4), tmp_path)
     old = bpd.from_bpk(tmp_path)
     bpd.to_bpk(da.arange(10, chunks=5), tmp_path, overwrite=True)
@@ -138,7 +138,7 @@ def test_vacuumed(client: Any, tmp_path: Path) -> None:
 
 
 def test_killed_worker(workers: Any, tmp_path: Path) -> None:
-    """A worker that is killed costs no finished part: at most what it was doing is done again."""
+    """A killed worker costs no finished part: at most its tasks in progress are repeated."""
     log = tmp_path / "log"
     log.mkdir()
     killed = []
@@ -160,7 +160,7 @@ def test_killed_worker(workers: Any, tmp_path: Path) -> None:
 
 
 def test_checkpoint_outlives_workers(tmp_path: Path) -> None:
-    """A checkpoint is not computed again when workers and scheduler have gone."""
+    """A checkpoint is not computed again after workers and scheduler have ended."""
     log = tmp_path / "log"
     log.mkdir()
     array = da.ones((6, 10), chunks=(1, 10)).map_blocks(logged, log=str(log), dtype=float, meta=np.empty((0, 0)))
@@ -172,7 +172,7 @@ def test_checkpoint_outlives_workers(tmp_path: Path) -> None:
 
 
 def test_in_process(tmp_path: Path) -> None:
-    """Workers that are threads of this process do the same."""
+    """Workers that are threads of this process save and load, too."""
     with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster, Client(cluster) as client:
         bpd.enable(client)
         bpd.to_bpk(da.arange(10, chunks=4), tmp_path)

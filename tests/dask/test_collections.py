@@ -1,4 +1,4 @@
-"""What is saved comes back: kinds of collections, kinds of chunks, modes of dask."""
+"""Saved collections come back, of all kinds, with all kinds of chunks, in all modes of dask."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("synchronous")
 
 
 class Duck:
-    """An element that only knows how to be equal."""
+    """An element that has no method but `__eq__`."""
 
     def __init__(self, value: int):
         self.value = value
@@ -86,7 +86,7 @@ def test_slices(sizes: list[list[int]], data: st.DataObject, tmp_path_factory: p
 
 
 def test_unknown_chunks(tmp_path: Path) -> None:
-    """Chunk sizes that were unknown are known afterwards."""
+    """Unknown chunk sizes are known afterwards."""
     array = da.arange(10, chunks=4)
     back = saved(array[array % 3 == 0], tmp_path)
     assert back.chunks == ((2, 1, 1),)
@@ -94,7 +94,7 @@ def test_unknown_chunks(tmp_path: Path) -> None:
 
 
 def test_plain(tmp_path: Path) -> None:
-    """Of a NumPy array of numbers all is in the manifest: nothing is unpickled before the parts are."""
+    """The manifest describes a NumPy array of numbers fully: nothing is unpickled before the parts are."""
     saved(da.arange(10, chunks=4), tmp_path)
     for path in tmp_path.rglob("meta.bpk"):
         path.unlink()
@@ -115,7 +115,7 @@ def test_masked(tmp_path: Path) -> None:
 
 
 def test_sparse(tmp_path: Path) -> None:
-    """Chunks of other array libraries come back as they were."""
+    """Chunks of other array libraries come back with their class."""
     sparse = pytest.importorskip("sparse")
     array = da.eye(6, chunks=4).map_blocks(sparse.COO, meta=sparse.COO(np.zeros((0, 0))))
     back = saved(array, tmp_path)
@@ -165,7 +165,7 @@ def test_divisions_found(tmp_path: Path) -> None:
 
 
 def test_columns(tmp_path: Path) -> None:
-    """Only the columns that are asked for, or used, are taken from the parts."""
+    """Only columns that are asked for, or used, are taken from the parts."""
     bpd.to_bpk(dd.from_pandas(FRAME, npartitions=2), tmp_path)
     assert list(bpd.from_bpk(tmp_path, columns=["floats", "integers"]).compute()) == ["floats", "integers"]
     projected = bpd.from_bpk(tmp_path)[["floats"]].optimize()
@@ -175,7 +175,7 @@ def test_columns(tmp_path: Path) -> None:
 
 
 def test_bag(tmp_path: Path) -> None:
-    """A bag comes back, also if its partitions are iterators of objects."""
+    """A bag comes back, even if its partitions are iterators of objects."""
     bag = db.from_sequence(range(10), npartitions=3).map(Duck)
     back = saved(bag, tmp_path)
     assert back.npartitions == 3
@@ -192,7 +192,7 @@ SINGLES: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", SINGLES)
 def test_single(name: str, tmp_path: Path) -> None:
-    """Collections of one value come back as what they were."""
+    """Collections of one value come back with their class."""
     back = saved(SINGLES[name](), tmp_path)
     assert type(back).__name__ == name
     assert back.compute() == bpd.open_bpk(tmp_path).load() == 3
@@ -232,7 +232,7 @@ def test_schedulers(scheduler: str, tmp_path: Path) -> None:
 
 
 def test_expressions(tmp_path: Path) -> None:
-    """All works in the mode in which dask arrays are expressions, where many readers and writers do not."""
+    """Everything works in the mode in which dask arrays are expressions, where many readers and writers fail."""
     code = f"""
         import dask
         dask.config.set({{"array.query-planning": True, "scheduler": "synchronous"}})
@@ -254,7 +254,7 @@ def test_expressions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codecs", ["auto", ["zstd"], []])
 def test_codecs(codecs: Any, tmp_path: Path) -> None:
-    """Parts are stored with the codecs that are given, and decoded with nothing but the folder."""
+    """Parts are stored with the given codecs, and decoded without any other information than the folder."""
     array = da.arange(10_000, chunks=2500) // 5000
     info = bpd.to_bpk(array, tmp_path, codecs=codecs)
     assert (info.nbytes < 10_000) == bool(codecs)
@@ -264,7 +264,7 @@ def test_codecs(codecs: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "writable"), [(None, True), ("r", False), ("c", True)])
 def test_mmap_mode(mode: str | None, writable: bool, tmp_path: Path) -> None:
-    """Chunks are read-only where they are mapped so, and writable in the other modes."""
+    """Mapped chunks are read-only, and writable in the other modes."""
     back = saved(da.arange(1000, chunks=500), tmp_path, mmap_mode=mode)
     flags = [block.flags.writeable for block in dask.compute(*back.to_delayed())]
     assert flags == [writable] * 2
@@ -309,12 +309,12 @@ def test_names(tmp_path: Path) -> None:
     ],
 )
 def test_from_bpk_refuses(options: dict[str, Any], error: type[Exception], tmp_path: Path) -> None:
-    """Arguments that do not fit what the folder holds are refused when it is opened."""
+    """Arguments that do not fit the content of the folder are refused when it is opened."""
     bpd.to_bpk(da.zeros(4, chunks=2), tmp_path)
     with pytest.raises(error):
         bpd.from_bpk(tmp_path, **options)
 
 
 def run_python(code: str) -> None:
-    """Run code in a Python of its own."""
+    """Run code in another Python process."""
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True)

@@ -1,4 +1,4 @@
-"""Saving on clusters that change meanwhile: workers come and go, a scheduler ends, a worker may not write."""
+"""Saving on clusters that change: workers come and go, a scheduler ends, a worker has no right to write."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ CHUNKS = 40
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Nothing: clients open and close theirs as they like."""
+    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where each computation of a block leaves a file."""
+    """Return a folder in which each computation of a block leaves a file."""
     (tmp_path / "log").mkdir()
     return tmp_path / "log"
 
 
 def logged(block: Any, block_id: Any = None, log: str = "") -> Any:
-    """Pass a block on after a while, and leave a file that says so. After a dozen wait for a file named `go`."""
+    """Wait a while, leave a file as a trace, and pass a block on. After a dozen blocks wait for a file named `go`."""
     time.sleep(0.05)
     deadline = time.monotonic() + 60
     while len(os.listdir(log)) >= 12 and not Path(log).with_name("go").exists() and time.monotonic() < deadline:
@@ -43,12 +43,12 @@ def logged(block: Any, block_id: Any = None, log: str = "") -> Any:
 
 
 def ready() -> bool:
-    """Whether this module is imported, which may take a new worker longer than all the blocks."""
+    """Return whether this module is imported, which may take a new worker longer than all the blocks."""
     return True
 
 
 def array(log: Path) -> Any:
-    """An array whose blocks take a while, and what they add up to."""
+    """Return an array whose blocks take a while, and the sum of its elements."""
     blocks = da.ones((CHUNKS, 1000), chunks=(1, 1000))
     return blocks.map_blocks(logged, log=str(log), dtype=float, meta=np.empty((0, 0)))
 
@@ -57,7 +57,7 @@ TOTAL = 1000.0 * sum(range(1, CHUNKS + 1))
 
 
 def test_scaled(log: Path, tmp_path: Path) -> None:
-    """Workers that come while a save runs take part in it, and workers that go cost no finished part."""
+    """Workers that join during a save take part in it, and workers that leave cost no finished part."""
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         sizes, go = {4: 3, 25: 1}, tmp_path / "go"
 
@@ -79,7 +79,7 @@ def test_scaled(log: Path, tmp_path: Path) -> None:
 
 
 def test_scheduler_ended(log: Path, tmp_path: Path) -> None:
-    """When the cluster ends in the middle the save fails; on another cluster it goes on with what is there."""
+    """A save fails when its cluster ends; on another cluster it continues with the finished parts."""
     (tmp_path / "go").touch()
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
 
@@ -100,7 +100,7 @@ def test_scheduler_ended(log: Path, tmp_path: Path) -> None:
 
 
 def forbid(block: Any, path: str) -> Any:
-    """Give up the right to write to a folder: as root by becoming somebody else, who may only read."""
+    """Give up the right to write to a folder. A process of root becomes another user, who may only read."""
     if os.geteuid() == 0:
         os.chmod(path, 0o755)
         os.seteuid(65534)
@@ -112,7 +112,7 @@ def forbid(block: Any, path: str) -> Any:
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="by the permissions of POSIX")
 def test_may_not_write(tmp_path: Path) -> None:
-    """A worker that may not write is named, with the path, by the error of the operating system."""
+    """The error of a worker that may not write is that of the operating system, with the worker and the path."""
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
         forbidden = da.ones(4, chunks=2).map_blocks(forbid, str(tmp_path), dtype=float, meta=np.empty(0))
         with pytest.raises(PermissionError, match=f"on host {HOST}") as caught:

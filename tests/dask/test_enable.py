@@ -1,4 +1,4 @@
-"""Mapped chunks on a cluster: what travels, what is spilled, what counts as memory."""
+"""Mapped chunks on a cluster: which bytes travel, which bytes are spilled, and which count as memory."""
 
 from __future__ import annotations
 
@@ -43,31 +43,31 @@ HAVE_ARROW = importlib.util.find_spec("pyarrow") is not None
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Nothing: clients open and close theirs as they like."""
+    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    """A folder with an array of two chunks."""
+    """Return the opened folder of an array of two chunks."""
     bpd.to_bpk(da.arange(2 * N, chunks=N), tmp_path / "array", compute_kwargs={"scheduler": "synchronous"})
     return bpd.open_bpk(tmp_path / "array")
 
 
 @pytest.fixture
 def enabled(client: Any) -> Iterator[Any]:
-    """A client whose workers handle mapped chunks."""
+    """Return a client whose workers handle mapped chunks."""
     bpd.enable(client)
     yield client
     bpd.disable(client)
 
 
 def is_mapped(array: Any) -> bool:
-    """Whether an array lies in a mapped part."""
+    """Return whether an array lies in a mapped part."""
     return find_place(array.ctypes.data, 1) is not None
 
 
 def sent(obj: Any, recipient: Any = None) -> tuple[Any, int]:
-    """Serialize as for another worker; return what arrives, and how many bytes were sent."""
+    """Serialize an object as for another worker; return the object that arrives, and the number of bytes sent."""
     register()
     header, frames = serialize(obj, serializers=SERIALIZERS, context=recipient or to_self())
     frames = [bytes(frame) for frame in frames]
@@ -90,7 +90,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_by_reference(name: str, store: Any) -> None:
-    """A mapped array and its views are sent as where they lie, and arrive mapped."""
+    """A mapped array and its views are sent as references, and arrive mapped."""
     obj = VIEWS[name](store.part(0))
     (header, frames), nbytes = sent(obj)
     back = deserialize(header, frames)
@@ -113,7 +113,7 @@ FRAMES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_frame_by_reference(name: str, tmp_path: Path) -> None:
-    """So is a frame, and a column of text that pyarrow holds."""
+    """A frame, and a column of text that pyarrow holds, are sent as references."""
     frame = FRAMES[name]
     bpd.to_bpk(dd.from_pandas(frame, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
     part = bpd.open_bpk(tmp_path).part(0)
@@ -126,7 +126,7 @@ def test_frame_by_reference(name: str, tmp_path: Path) -> None:
 
 
 def test_frame_of_bytes(tmp_path: Path) -> None:
-    """What of a frame does not lie in a file travels beside what does, and stays writable."""
+    """Columns of a frame that are not mapped travel beside the mapped ones, and stay writable."""
     bpd.to_bpk(dd.from_pandas(NUMBERS, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
     frame = bpd.open_bpk(tmp_path).part(0).assign(own=1.5, thing=np.full(N, None))
     (header, frames), nbytes = sent(frame)
@@ -147,7 +147,7 @@ def test_frame_of_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_bytes(case: str, change: Any, store: Any) -> None:
-    """What is not a large piece of a mapped file is sent as bytes."""
+    """Memory that is not a large piece of a mapped file is sent as bytes."""
     obj = change(store.part(0))
     (header, frames), _ = sent(obj)
     back = deserialize(header, frames)
@@ -157,14 +157,14 @@ def test_bytes(case: str, change: Any, store: Any) -> None:
 
 @pytest.mark.parametrize("recipient", [{}, {"recipient": {}}, {"recipient": {"bpk": "another host"}}], ids=str)
 def test_others_get_bytes(recipient: Any, store: Any) -> None:
-    """Who does not prove to see the same files gets bytes."""
+    """A receiver that does not prove that it sees the same files gets bytes."""
     (header, _), nbytes = sent(store.part(0), recipient or {"recipient": None})
     assert header["serializer"] == "dask"
     assert nbytes > 8 * N
 
 
 def test_copy_on_write_by_bytes(store: Any) -> None:
-    """What may have been changed in memory is sent as it is in memory."""
+    """Copy-on-write memory, which may have changed, is sent as bytes."""
     array = store.part(0, mmap_mode="c")
     array[0] = -1
     (header, frames), _ = sent(array)
@@ -173,7 +173,7 @@ def test_copy_on_write_by_bytes(store: Any) -> None:
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
 def test_file_changed_before(change: str, store: Any) -> None:
-    """If the file is deleted or replaced while it is mapped, the bytes that are mapped are sent."""
+    """If the file is deleted or replaced while it is mapped, the mapped bytes are sent."""
     array = store.part(0)
     (path,) = Path(store.path).rglob("c.0.bpk")
     data = path.read_bytes()
@@ -191,7 +191,7 @@ USES += [lambda x: x.shape, lambda x: x @ x, lambda x: np.ones(2) * x, lambda x:
 
 @pytest.mark.parametrize("use", USES)
 def test_unreachable(use: Any, store: Any) -> None:
-    """A reference that cannot be followed arrives without an error, and raises it wherever it is used."""
+    """A reference to a file that cannot be mapped arrives without an error, and raises the error at every use."""
     (header, frames), _ = sent(store.part(0))
     path, signature, *rest = header["places"][0]
     header["places"] = [(path + "x", (0, 0, 0, 0), *rest)]
@@ -204,7 +204,7 @@ def test_unreachable(use: Any, store: Any) -> None:
 
 
 def test_worker_to_worker(enabled: Any, store: Any) -> None:
-    """Between two workers a chunk arrives mapped; the client gets it as memory."""
+    """A chunk arrives mapped on another worker, and as memory at the client."""
     first, second = enabled.scheduler_info()["workers"]
     part = enabled.submit(bpd.open_bpk(store.path).part, 0, workers=[first])
     assert enabled.submit(is_mapped, part, workers=[second]).result()
@@ -212,7 +212,7 @@ def test_worker_to_worker(enabled: Any, store: Any) -> None:
 
 
 def test_spilled(enabled: Any, store: Any) -> None:
-    """What is spilled is a reference, and what comes back from it is mapped."""
+    """A reference is spilled, and the chunk comes back mapped."""
     (first, *_) = enabled.scheduler_info()["workers"]
     part = enabled.submit(bpd.open_bpk(store.path).part, 1, workers=[first])
     wait(part)
@@ -221,7 +221,7 @@ def test_spilled(enabled: Any, store: Any) -> None:
 
 
 def spill(key: str, dask_worker: Any) -> int:
-    """Spill all that a worker holds; return the size of the file for a key."""
+    """Spill all chunks of a worker; return the size of the file for a key."""
     while dask_worker.data.fast and dask_worker.data.evict() != -1:
         pass
     assert key in dask_worker.data.disk
@@ -229,7 +229,7 @@ def spill(key: str, dask_worker: Any) -> int:
 
 
 def test_retired(enabled: Any, store: Any) -> None:
-    """Moving what a worker holds to another moves references."""
+    """Moving the chunks of a worker to another worker moves references."""
     first, second = enabled.scheduler_info()["workers"]
     part = enabled.submit(bpd.open_bpk(store.path).part, 0, workers=[first], allow_other_workers=True)
     wait(part)
@@ -239,12 +239,12 @@ def test_retired(enabled: Any, store: Any) -> None:
 
 
 def holds_mapped(key: str, dask_worker: Any) -> bool:
-    """Whether a worker holds a key, mapped."""
+    """Return whether a worker holds the chunk of a key, mapped."""
     return is_mapped(dask_worker.data[key])
 
 
 def test_sizes(enabled: Any, store: Any) -> None:
-    """The scheduler takes a mapped chunk for small while this is enabled, and for what it is afterwards."""
+    """The scheduler counts a mapped chunk as small while this is enabled, and in full afterwards."""
     part = bpd.open_bpk(store.path).part
     small, large = enabled.submit(part, 0), enabled.submit(np.ones, N)
     wait([small, large])
@@ -256,7 +256,7 @@ def test_sizes(enabled: Any, store: Any) -> None:
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_frame_sizes(name: str, tmp_path: Path) -> None:
-    """Of a frame, only what does not lie in a file has a size."""
+    """Of a frame, only memory that is not mapped has a size."""
     frame = FRAMES[name]
     bpd.to_bpk(dd.from_pandas(frame, npartitions=1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
     part = bpd.open_bpk(tmp_path).part(0)
@@ -274,7 +274,7 @@ def test_frame_sizes(name: str, tmp_path: Path) -> None:
 
 
 def test_sizes_shared(store: Any) -> None:
-    """Workers that share a process share this: it is undone when the last of them has gone."""
+    """Workers that share a process share the replacement: it is undone when the last of them has ended."""
     part = store.part(0)
     first, second = count_mapped_as_nothing(), count_mapped_as_nothing()
     first()
@@ -285,7 +285,7 @@ def test_sizes_shared(store: Any) -> None:
 
 
 def test_sizes_without_pandas(tmp_path: Path) -> None:
-    """pandas is not imported for it; frames that are met later are measured all the same."""
+    """pandas is not imported for the sizes; frames that come later are measured all the same."""
     frame = dd.from_pandas(NUMBERS, npartitions=1)
     bpd.to_bpk(frame, tmp_path, compute_kwargs={"scheduler": "synchronous"})
     code = f"""
@@ -304,12 +304,12 @@ assert sizeof(part) > {8 * N}
 
 
 def size_of_mapped(path: str) -> int:
-    """What dask takes the size of a mapped chunk for."""
+    """Return the size that dask computes for a mapped chunk."""
     return int(sizeof(bpd.open_bpk(path).part(0)))
 
 
 def test_guarded() -> None:
-    """A worker whose inside has changed is left as it is; the features that are off are named."""
+    """A worker with unexpected attributes is left unchanged, and the features that are off are named."""
     plugin = MappedWorkerPlugin(True, True)
     plugin.setup(SimpleNamespace(rpc=SimpleNamespace(), data=object(), monitor=None))
     assert [feature.split(" (")[0] for feature in plugin.off] == ["by_reference", "spilling references", "memory"]
@@ -320,7 +320,7 @@ def test_guarded() -> None:
 
 
 def test_warned(client: Any) -> None:
-    """Whoever enables is told once what is off."""
+    """The caller of `enable` is warned once of the features that are off."""
     client.run(lambda dask_worker: setattr(dask_worker.monitor, "get_process_memory", None))
     try:
         with pytest.warns(FormatWarning, match="memory") as caught:
@@ -333,7 +333,7 @@ def test_warned(client: Any) -> None:
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="Linux tells mapped pages apart")
 def test_private_memory(tmp_path: Path) -> None:
-    """Pages of mapped files do not count; memory of one's own does."""
+    """Pages of mapped files do not count as private memory; memory of the process does."""
     size = 50_000_000
     bpd.to_bpk(da.arange(size // 8, chunks=-1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
     gc.collect()  # what is freed later must not make up for what is taken
@@ -349,7 +349,7 @@ def test_private_memory(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="Linux tells mapped pages apart")
 def test_memory_limit(tmp_path: Path) -> None:
-    """A worker may map more than its memory limit, and is still ended for memory of its own."""
+    """A worker may map more than its memory limit, and is still ended for private memory."""
     limit = 350_000_000
     bpd.to_bpk(da.arange(2 * limit // 8, chunks=-1), tmp_path, compute_kwargs={"scheduler": "synchronous"})
     with LocalCluster(
@@ -366,7 +366,7 @@ def test_memory_limit(tmp_path: Path) -> None:
 
 
 def map_and_wait(path: str) -> int:
-    """Map a part, touch all of it, and give the nanny time to see it."""
+    """Map a part, touch all of it, and give the nanny time to notice."""
     import time
 
     part = bpd.open_bpk(path).part(0)
@@ -376,7 +376,7 @@ def map_and_wait(path: str) -> int:
 
 
 def fill_and_wait(n: int) -> None:
-    """Take memory that cannot be taken back, and give the nanny time to see it."""
+    """Take private memory, and give the nanny time to notice."""
     import time
 
     held = np.arange(n)

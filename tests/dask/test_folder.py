@@ -1,4 +1,4 @@
-"""The folder: what is in it when, who may read it meanwhile, and what is said of one that is not as it should be."""
+"""The folder: which files it holds when, who can read it meanwhile, and which errors a damaged folder raises."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def failing(block: Any, block_id: Any = None) -> Any:
 
 
 def files(path: Path) -> list[str]:
-    """All files in a folder, runs and snapshots by number instead of name."""
+    """Return the names of all files in a folder, with `run` for the names of runs."""
     names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
     return ["/".join(["run" if len(part) == 20 else part for part in name.split("/")]) for name in names]
 
 
 def parts(path: Path) -> list[Path]:
-    """The part files, in order."""
+    """Return the part files in order."""
     return sorted(path.rglob("c.*.bpk"))
 
 
 def test_layout(tmp_path: Path) -> None:
-    """A folder holds a pointer, a manifest, and a run with what it is for, the rest of the manifest, and the parts."""
+    """A folder holds a pointer, a manifest, and a run with its run file, `meta.bpk` and the parts."""
     info = bpd.to_bpk(ARRAY, tmp_path)
     run = ["run/RUN.json", "run/c.0.bpk", "run/c.1.bpk", "run/c.2.bpk", "run/meta.bpk"]
     assert sorted(files(tmp_path)) == sorted(["_bpk.json", f"_snapshots/{info.snapshot}.json", *run])
@@ -54,7 +54,7 @@ def test_layout(tmp_path: Path) -> None:
 
 
 def test_store(tmp_path: Path) -> None:
-    """A store tells what it holds without unpickling, and gives its parts."""
+    """A store describes the folder without unpickling, and returns its parts."""
     info = bpd.to_bpk(da.ones((4, 6), chunks=(3, 4)), tmp_path)
     store = bpd.open_bpk(tmp_path)
     assert (store.kind, store.shape, store.dtype) == ("array", (4, 6), "float64")
@@ -85,7 +85,7 @@ assert not {{"dask", "distributed", "pandas", "cloudpickle"}} & set(sys.modules)
 
 
 def test_not_committed(tmp_path: Path) -> None:
-    """A folder into which no save has ended is refused, one that is not there is not found."""
+    """A folder into which no save has ended is refused, and a missing folder is not found."""
     with pytest.raises(ArithmeticError):
         bpd.to_bpk(ARRAY.map_blocks(failing, dtype=int), tmp_path)
     for opening in (bpd.open_bpk, bpd.from_bpk):
@@ -96,7 +96,7 @@ def test_not_committed(tmp_path: Path) -> None:
 
 
 def test_overwrite(tmp_path: Path) -> None:
-    """A folder is written again only when that is said; what read the old snapshot goes on until `vacuum`."""
+    """A folder is written again only with `overwrite=True`; readers of the old snapshot go on until `vacuum`."""
     bpd.to_bpk(ARRAY, tmp_path)
     old = bpd.from_bpk(tmp_path)
     with pytest.raises(FileExistsError, match="overwrite=True"):
@@ -113,14 +113,14 @@ def test_overwrite(tmp_path: Path) -> None:
 
 
 def test_overwrite_what_is_read(tmp_path: Path) -> None:
-    """What is computed from a folder can be saved into it."""
+    """A collection that is computed from a folder can be saved into it."""
     bpd.to_bpk(ARRAY, tmp_path)
     bpd.to_bpk(bpd.from_bpk(tmp_path) + 1, tmp_path, overwrite=True)
     assert bpd.from_bpk(tmp_path).sum().compute() == 55
 
 
 def test_failed_overwrite(tmp_path: Path) -> None:
-    """A save that fails leaves what was there, and nothing half-written under the name of a part."""
+    """A save that fails leaves the old snapshot, and no incomplete file under the name of a part."""
     bpd.to_bpk(ARRAY, tmp_path)
     with pytest.raises(ArithmeticError):
         bpd.to_bpk(ARRAY.map_blocks(failing, dtype=int) + 1, tmp_path, overwrite=True)
@@ -131,7 +131,7 @@ def test_failed_overwrite(tmp_path: Path) -> None:
 
 
 def test_unfinished_kept(tmp_path: Path) -> None:
-    """`vacuum` leaves a run alone in which something was written a short while ago: it may be in progress."""
+    """`vacuum` keeps a run that was written to a short while ago: a save may be in progress."""
     bpd.to_bpk(ARRAY, tmp_path)
     with pytest.raises(ArithmeticError):
         bpd.to_bpk(ARRAY.map_blocks(failing, dtype=int) + 1, tmp_path, overwrite=True)
@@ -141,7 +141,7 @@ def test_unfinished_kept(tmp_path: Path) -> None:
 
 
 def test_two_savers(tmp_path: Path) -> None:
-    """Two saves at once both succeed, each a snapshot; the last to end is the current one."""
+    """Two saves at once both succeed, each with a snapshot; the last to end becomes the current one."""
     barrier = threading.Barrier(2, timeout=60)
     infos: list[Any] = []
 
@@ -164,7 +164,7 @@ def test_two_savers(tmp_path: Path) -> None:
 
 
 def test_compute_later(tmp_path: Path) -> None:
-    """`compute=False` gives a Delayed; nothing is there to be read before it has been computed."""
+    """`compute=False` returns a Delayed; nothing can be read before it is computed."""
     later = bpd.to_bpk(ARRAY, tmp_path, compute=False)
     with pytest.raises(errors.NotCommittedError):
         bpd.open_bpk(tmp_path)
@@ -173,25 +173,25 @@ def test_compute_later(tmp_path: Path) -> None:
 
 
 def test_return_stored(tmp_path: Path) -> None:
-    """`return_stored=True` gives the collection that loads what was saved."""
+    """`return_stored=True` returns the collection that loads what was saved."""
     assert bpd.to_bpk(ARRAY, tmp_path, return_stored=True).name == bpd.from_bpk(tmp_path).name
 
 
 def truncate(path: Path) -> None:
-    """Make a part shorter, as another file in its place."""
+    """Replace a part with a shorter file."""
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(data[:-8])
 
 
 def empty(path: Path) -> None:
-    """Put an empty file in a part's place."""
+    """Replace a part with an empty file."""
     path.unlink()
     path.touch()
 
 
 def flip(path: Path) -> None:
-    """Change a bit of what a part holds; its size stays."""
+    """Change one bit of the content of a part; its size stays."""
     data = bytearray(path.read_bytes())
     at = data.index(np.arange(4, 8).tobytes())
     data[at] ^= 1
@@ -210,7 +210,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage(name: str, mmap_mode: str | None, tmp_path: Path) -> None:
-    """A part that is missing, changed or damaged is named, with the host, when it is loaded or verified."""
+    """A part that is missing, changed or damaged is named with the host when it is loaded or verified."""
     damage, words = DAMAGES[name]
     bpd.to_bpk(ARRAY, tmp_path)
     damage(parts(tmp_path)[1])
@@ -224,7 +224,7 @@ def test_damage(name: str, mmap_mode: str | None, tmp_path: Path) -> None:
 
 
 def test_digests(tmp_path: Path) -> None:
-    """With digests a part that was exchanged for another of the same size is found out when it is mapped."""
+    """With digests a part that was replaced by another part of the same size is refused when it is mapped."""
     bpd.to_bpk(ARRAY, tmp_path, digests=True)
     first, second, _ = parts(tmp_path)
     second.unlink()
@@ -248,7 +248,7 @@ def test_digests(tmp_path: Path) -> None:
     ids=str,
 )
 def test_bad_manifest(change: dict[str, Any], tmp_path: Path) -> None:
-    """A manifest that is malformed, or names anything outside of the folder, is refused when it is opened."""
+    """A manifest that is malformed, or names a path outside of the folder, is refused when it is opened."""
     info = bpd.to_bpk(ARRAY, tmp_path)
     manifest = tmp_path / "_snapshots" / f"{info.snapshot}.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **change}))
@@ -258,7 +258,7 @@ def test_bad_manifest(change: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "x"}, {"prefix": "../"}, {"nbytes": [1]}, {"numblocks": [-1]}], ids=str)
 def test_bad_item(change: dict[str, Any], tmp_path: Path) -> None:
-    """So is one whose collections cannot be right."""
+    """A manifest with a malformed collection is refused when it is opened."""
     info = bpd.to_bpk(ARRAY, tmp_path)
     manifest = tmp_path / "_snapshots" / f"{info.snapshot}.json"
     data = json.loads(manifest.read_text())
@@ -278,14 +278,14 @@ def test_bad_item(change: dict[str, Any], tmp_path: Path) -> None:
     ids=str,
 )
 def test_refused(options: dict[str, Any], error: type[Exception], tmp_path: Path) -> None:
-    """What cannot be done is refused before anything is written."""
+    """Wrong arguments are refused before anything is written."""
     with pytest.raises(error):
         bpd.to_bpk(ARRAY, tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
 
 
 def test_no_collection(tmp_path: Path) -> None:
-    """Only collections are saved, into folders of a file system."""
+    """Only collections are saved, and only into folders of a file system."""
     with pytest.raises(TypeError, match="checkpoint"):
         bpd.to_bpk([ARRAY], tmp_path)
     with pytest.raises(ValueError, match="folder"):
@@ -294,7 +294,7 @@ def test_no_collection(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="by the permissions of POSIX")
 def test_file_in_the_way(tmp_path: Path) -> None:
-    """What the operating system refuses is said as it says it, with the host."""
+    """Errors of the operating system are raised unchanged, with the host."""
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="host") as caught:
         bpd.to_bpk(ARRAY, tmp_path / "file")
@@ -303,7 +303,7 @@ def test_file_in_the_way(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs resource limits")
 def test_disk_full(tmp_path: Path) -> None:
-    """A part that finds no room fails with path and host, and leaves nothing of itself."""
+    """Writing a part to a full disk fails with path and host, and leaves no file."""
     code = f"""
 import resource, signal
 import dask.array as da, binpickle_dask as bpd

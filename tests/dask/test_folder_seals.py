@@ -1,4 +1,4 @@
-"""Sealed folders: what is refused, what is not, and that no key travels."""
+"""Sealed folders: which files are refused, which are not, and that no key travels."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ ARRAY = da.arange(10, chunks=4) + 0
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Nothing: clients open and close theirs as they like."""
+    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
-    """A key file, and another one beside it."""
+    """Return a key file that has another key file beside it."""
     (tmp_path / "other").write_bytes(OTHER)
     (tmp_path / "key").write_bytes(KEY)
     return tmp_path / "key"
@@ -45,13 +45,13 @@ def key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, key: Path, synchronous: None) -> Path:
-    """A sealed folder with an array in three parts."""
+    """Return a sealed folder with an array in three parts."""
     bpd.to_bpk(ARRAY, tmp_path / "out", key=key, context=CONTEXT)
     return tmp_path / "out"
 
 
 class Keyring:
-    """Functions that can be imported, and one that cannot."""
+    """Functions that can be imported, and a method that cannot."""
 
     @staticmethod
     def both() -> list[bytes]:
@@ -70,19 +70,19 @@ def no_key() -> None:
 
 
 def total(folder: Path, **options: Any) -> int:
-    """Load all of a sealed folder anew, and add it up."""
+    """Load a sealed folder again, and return the sum of the array."""
     context = {"context": CONTEXT} if "key" in options else {}
     return int(bpd.from_bpk(folder, **{**context, **options}).sum().compute())
 
 
 def put(path: Path, data: bytes) -> None:
-    """Put another file in the place of one: what is mapped stays as it is."""
+    """Replace a file with a new file: mappings of the old file stay."""
     path.unlink()
     path.write_bytes(data)
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """The file of that name."""
+    """Return the only file with this name."""
     (found,) = folder.rglob(pattern)
     return found
 
@@ -90,7 +90,7 @@ def only(folder: Path, pattern: str) -> Path:
 @pytest.mark.usefixtures("synchronous")
 @pytest.mark.parametrize("codecs", [None, "auto"])
 def test_kinds(codecs: Any, key: Path, tmp_path: Path) -> None:
-    """All kinds of collections are sealed and come back, in structures, too."""
+    """All kinds of collections are sealed and come back, also in structures."""
     frame = dd.from_pandas(pd.DataFrame({"a": range(6), "t": "text"}), npartitions=2)
     bag = db.from_sequence(range(6), npartitions=2).map(operator.neg)
     given = ({"array": ARRAY, "frame": frame}, bag, dask.delayed(max)(1, 2))
@@ -105,7 +105,7 @@ def test_kinds(codecs: Any, key: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["_bpk.json", "*.json", "*.seal", "RUN.json", "RUN.seal", "c.1.bpk"])
 def test_one_byte(name: str, folder: Path, key: Path) -> None:
-    """Any change of any file is refused: when it is loaded, or, of what is read only to go on, then and by `verify`."""
+    """Any change of a file is refused by `verify`, and when it is loaded; a run file is read only to resume."""
     paths = [path for path in folder.rglob(name) if name[0] != "*" or path.parent.name == "_snapshots"]
     assert len(paths) == 1
     data = paths[0].read_bytes()
@@ -125,7 +125,7 @@ def test_one_byte(name: str, folder: Path, key: Path) -> None:
     [("_bpk.json", "NotCommitted"), ("s/*.json", "SnapshotGone"), ("s/*.seal", "Authentication"), ("c.1.bpk", "Part")],
 )
 def test_missing(name: str, error: str, folder: Path, key: Path) -> None:
-    """So is a folder that lacks one of them."""
+    """A folder that lacks one of its files is refused."""
     only(folder / ("_snapshots" if name[0] == "s" else ""), name.split("/")[-1]).unlink()
     with pytest.raises(getattr(errors, error + "Error")):
         total(folder, key=key)
@@ -152,7 +152,7 @@ def older_manifest(folder: Path, old: Path) -> None:
 @pytest.mark.parametrize("swap", [between_parts, older_part, older_run, older_manifest])
 @pytest.mark.parametrize("mmap_mode", ["auto", "r"])
 def test_swapped(swap: Callable[[Path, Path], None], mmap_mode: Any, folder: Path, key: Path, tmp_path: Path) -> None:
-    """Authentic files do not stand in for each other, neither in one run nor between two of the same array."""
+    """Authentic files cannot replace each other, neither in one run nor between two runs of the same array."""
     bpd.to_bpk(ARRAY, tmp_path / "old", key=key, context=CONTEXT)
     swap(folder, tmp_path / "old")
     with pytest.raises((errors.AuthenticationError, errors.PartError)):
@@ -160,7 +160,7 @@ def test_swapped(swap: Callable[[Path, Path], None], mmap_mode: Any, folder: Pat
 
 
 def test_meta(key: Path, tmp_path: Path, synchronous: None) -> None:
-    """What the manifest cannot say of a collection is sealed, too."""
+    """`meta.bpk`, which describes a collection beside the manifest, is sealed, too."""
     frame = dd.from_pandas(pd.DataFrame({"a": range(10)}), npartitions=2)
     for name in ("old", "new"):
         bpd.to_bpk(frame, tmp_path / name, key=key)
@@ -175,7 +175,7 @@ def test_meta(key: Path, tmp_path: Path, synchronous: None) -> None:
 
 
 def test_rollback(folder: Path, key: Path) -> None:
-    """The pointer is not sealed: it can be turned back to an older snapshot, but not for who names the snapshot."""
+    """The pointer is not sealed: it can be set to an older snapshot, but a caller that names the snapshot notices."""
     pointer = (folder / "_bpk.json").read_bytes()
     new = bpd.to_bpk(ARRAY + 1, folder, overwrite=True, key=key, context=CONTEXT).snapshot
     (folder / "_bpk.json").write_bytes(pointer)
@@ -207,7 +207,7 @@ def test_wrong_key(
 
 
 def test_rotation(folder: Path, key: Path) -> None:
-    """Of several keys the first seals, and any is accepted; a key file is read anew each time."""
+    """The first of several keys seals, and any key is accepted; a key file is read anew each time."""
     other = key.with_name("other")
     assert total(folder, key=[other, key]) == 45
     lazy = bpd.from_bpk(folder, key=[other, key], context=CONTEXT)
@@ -220,14 +220,14 @@ def test_rotation(folder: Path, key: Path) -> None:
 
 
 def test_functions(folder: Path) -> None:
-    """A function that can be imported gives the keys, too."""
+    """A function that can be imported may return the keys."""
     assert total(folder, key=one_key) == total(folder, key=Keyring.both) == 45
     with pytest.raises(TypeError, match="no_key gives no key"):
         total(folder, key=no_key)
 
 
 def test_function_gives_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function that has no key on some worker does not make it load, or save, without a seal."""
+    """If a function returns no key on some worker, this worker neither loads nor saves without a seal."""
     loaded = bpd.from_bpk(folder, key=one_key, context=CONTEXT)
     writer = PartWriter(Folder.of(folder, one_key), only(folder, "RUN.json").parent.name, "array")
     monkeypatch.setitem(globals(), "one_key", no_key)
@@ -255,7 +255,7 @@ def test_function_gives_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     ids=lambda value: type(value).__name__,
 )
 def test_refused(wrong: Any, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no key, or would travel by value, is refused before anything is made, and not shown."""
+    """A wrong key, or one that would travel by value, is refused before anything is made, and not shown."""
     monkeypatch.chdir(tmp_path)
     Path("short").write_bytes(KEY[:31])
     for call in (
@@ -274,12 +274,12 @@ def test_refused(wrong: Any, error: type[Exception], tmp_path: Path, monkeypatch
 
 
 def shows_key(data: bytes) -> bool:
-    """Whether bytes have the key in them, in any of the usual ways to write it."""
+    """Return whether bytes contain the key in any of the usual notations."""
     return any(form in data for form in (KEY, KEY.hex().encode(), repr(KEY)[2:-1].encode(), str(list(KEY)).encode()))
 
 
 def test_not_sealed(folder: Path, key: Path, tmp_path: Path) -> None:
-    """With a key, what has no seal is refused; without one, a sealed folder is as any other."""
+    """With a key, a folder without seals is refused; without a key, a sealed folder is read like any other."""
     bpd.to_bpk(ARRAY, tmp_path / "plain")
     with pytest.raises(errors.AuthenticationError, match="not sealed"):
         total(tmp_path / "plain", key=key)
@@ -290,7 +290,7 @@ def test_not_sealed(folder: Path, key: Path, tmp_path: Path) -> None:
 
 
 def test_loaded_names(folder: Path, key: Path) -> None:
-    """What was loaded without a check never passes for what was checked: they are different tasks."""
+    """A part that was loaded unchecked is never taken for a checked one: the tasks have different names."""
     names = {bpd.from_bpk(folder, **options).name for options in ({}, {"key": key, "context": CONTEXT})}
     names.add(bpd.from_bpk(folder, trusted=()).name)
     assert len(names) == 3
@@ -298,7 +298,7 @@ def test_loaded_names(folder: Path, key: Path) -> None:
 
 
 def test_copied_unless_asked(folder: Path, key: Path) -> None:
-    """With a key parts are copied, and then checked; they are mapped only when that is asked for."""
+    """With a key parts are copied and then checked; they are mapped only if the caller asks for it."""
     store = bpd.open_bpk(folder, key=key, context=CONTEXT)
     copied, mapped = store.part(0), store.part(0, mmap_mode="r")
     assert copied.flags.writeable
@@ -320,7 +320,7 @@ def test_mapped_checked(folder: Path, key: Path) -> None:
 
 
 def test_resume(folder: Path, key: Path) -> None:
-    """A sealed run is continued with its key; parts that were forged are computed again."""
+    """A sealed run is continued with its key; forged parts are computed again."""
     part = only(folder, "c.1.bpk")
     put(part, only(folder, "c.0.bpk").read_bytes())
     info = bpd.to_bpk(ARRAY, folder, resume=True, key=key, context=CONTEXT)
@@ -329,7 +329,7 @@ def test_resume(folder: Path, key: Path) -> None:
 
 
 def test_resume_wrong_key(folder: Path, key: Path) -> None:
-    """With another key a run is not continued, and nothing of it is removed; nor if its file was changed."""
+    """With another key, or a changed run file, a run is not continued, and nothing of it is removed."""
     with pytest.raises(errors.AuthenticationError):
         bpd.to_bpk(ARRAY, folder, resume=True, key=key.with_name("other"), context=CONTEXT)
     assert total(folder, key=key) == 45
@@ -340,7 +340,7 @@ def test_resume_wrong_key(folder: Path, key: Path) -> None:
 
 
 def test_resume_unsealed(folder: Path, key: Path, tmp_path: Path) -> None:
-    """A run without seals is not continued with a key, nor a sealed one without."""
+    """A run without seals is not continued with a key, and a sealed run is not continued without."""
     bpd.to_bpk(ARRAY, tmp_path / "plain", digests=True)
     sealed = bpd.to_bpk(ARRAY, tmp_path / "plain", resume=True, key=key, context=CONTEXT)
     assert sealed.ncomputed == 3
@@ -348,7 +348,7 @@ def test_resume_unsealed(folder: Path, key: Path, tmp_path: Path) -> None:
 
 
 def test_planted_part(folder: Path, key: Path) -> None:
-    """A part that somebody else put where one is to be written is refused, not taken for a finished one."""
+    """A part that somebody else wrote under the name of a missing part is refused, not taken for a finished one."""
     run = only(folder, "RUN.json").parent
     shutil.copy(run / "c.1.bpk", run / "c.9.bpk")
     with pytest.raises(errors.AuthenticationError, match=r"c\.9\.bpk"):
@@ -356,7 +356,7 @@ def test_planted_part(folder: Path, key: Path) -> None:
 
 
 def test_vacuum(folder: Path, key: Path) -> None:
-    """The seals go with what they seal, those of snapshots that never came when they are old."""
+    """Seals are removed with their files; a seal whose snapshot never came is removed when it is old."""
     (folder / "_snapshots" / "never.seal").write_bytes(bytes(32))
     bpd.to_bpk(ARRAY + 1, folder, overwrite=True, key=key, context=CONTEXT)
     store = bpd.open_bpk(folder, key=key, context=CONTEXT)
@@ -368,11 +368,11 @@ def test_vacuum(folder: Path, key: Path) -> None:
 
 
 class Plain:
-    """An element of a class that nobody trusts."""
+    """An element of a class that is not trusted."""
 
 
 def test_trusted(tmp_path: Path, synchronous: None) -> None:
-    """Parts and what describes them are loaded with the strict machine, which imports only what is named."""
+    """The strict machine loads parts and `meta.bpk`, and imports only names that are trusted."""
     bpd.to_bpk(ARRAY, tmp_path / "array")
     assert bpd.from_bpk(tmp_path / "array", trusted=()).sum().compute() == 45
     objects = da.from_array(np.array([Plain(), 2], object), chunks=1)
@@ -392,7 +392,7 @@ def test_trusted(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_no_key_shown(folder: Path, key: Path) -> None:
-    """Neither what is printed nor what is pickled has a key in it."""
+    """No representation and no pickle contains a key."""
     opened = Folder.of(folder, one_key, CONTEXT)
     store = bpd.open_bpk(folder, key=one_key, context=CONTEXT)
     loader = PartLoader(opened, store.snapshot, 0, Reading.of(opened))
@@ -425,13 +425,13 @@ def test_no_key_in_graphs(client: Any, key: Path, tmp_path: Path) -> None:
 
 
 def everything_known(dask_scheduler: Any) -> bytes:
-    """All that a scheduler knows of its tasks."""
+    """Return all that a scheduler knows of its tasks."""
     known = [(task.key, task.run_spec) for task in dask_scheduler.tasks.values()]
     return pickle.dumps(known) + repr(known).encode()
 
 
 def test_refused_on_workers(client: Any, key: Path, tmp_path: Path) -> None:
-    """Workers refuse what is forged by the errors that everybody does, and say which key they cannot read."""
+    """Workers refuse forged parts with the same errors, and name the key that they cannot read."""
     bpd.to_bpk(ARRAY, tmp_path / "out", key=key, context=CONTEXT)
     loaded = bpd.from_bpk(tmp_path / "out", key=key, context=CONTEXT)
     first = only(tmp_path, "c.0.bpk").read_bytes()
@@ -444,7 +444,7 @@ def test_refused_on_workers(client: Any, key: Path, tmp_path: Path) -> None:
 
 
 def test_command_line(folder: Path, key: Path) -> None:
-    """`binpickle verify` and `info` of a folder take its key."""
+    """`binpickle verify` and `binpickle info` take the key of a folder."""
     for command, options, code, words in [
         ("verify", ["--key-file", str(key), "--context", CONTEXT.decode()], 0, "ok"),
         ("verify", ["--key-file", str(key)], 1, "not by this key in this context"),

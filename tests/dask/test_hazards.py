@@ -1,4 +1,4 @@
-"""What users of dask do beside saving and loading, which must neither spoil results nor stop for ever."""
+"""Everything else that users of dask do: it must neither spoil results nor hang."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ARRAY = da.arange(8, chunks=2) + 0
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """A client of one worker with one thread, in this process."""
+    """Return a client of one worker with one thread, in this process."""
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         yield client
 
 
 def pointed(path: Path, snapshot: str) -> None:
-    """Make a snapshot the current one, as a saver does at its end."""
+    """Make a snapshot the current one, as a save does at its end."""
     pointer = json.loads((path / "_bpk.json").read_text())
     (path / "_bpk.json").write_text(json.dumps({**pointer, "snapshot": snapshot}))
 
 
 def test_persisted(client: Client, tmp_path: Path) -> None:
-    """What the cluster holds already, persisted collections and futures, is saved as it is."""
+    """Persisted collections and futures, which the cluster holds already, are saved without computing them."""
     frame = dd.from_pandas(pd.DataFrame({"a": range(6)}), npartitions=2)
     held = {
         "array": ARRAY.persist(),
@@ -65,7 +65,7 @@ def test_inside_a_task(client: Client, tmp_path: Path) -> None:
 
 
 def test_computed_twice(tmp_path: Path, synchronous: None) -> None:
-    """A save that dask runs twice is one snapshot, and does not supersede what came between."""
+    """A save that dask runs twice makes one snapshot, and does not supersede a later one."""
     save = bpd.to_bpk(ARRAY, tmp_path, compute=False)
     first = save.compute()
     assert save.compute() == first
@@ -76,7 +76,7 @@ def test_computed_twice(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_commit_interrupted(tmp_path: Path, synchronous: None) -> None:
-    """A save that ended before it switched the pointer does so when it is run again."""
+    """A save that ended before it switched the pointer switches it when it runs again."""
     old = bpd.to_bpk(ARRAY, tmp_path)
     save = bpd.to_bpk(ARRAY + 1, tmp_path, compute=False, overwrite=True)
     new = save.compute()
@@ -86,7 +86,7 @@ def test_commit_interrupted(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_vacuum_beside_a_saver(tmp_path: Path, synchronous: None) -> None:
-    """What is newer than the current snapshot may be about to take its place, and stays until it was given up."""
+    """A snapshot newer than the current one may be about to replace it, and stays until it was given up."""
     old = bpd.to_bpk(ARRAY, tmp_path)
     new = bpd.to_bpk(ARRAY + 1, tmp_path, overwrite=True)
     pointed(tmp_path, old.snapshot)
@@ -99,7 +99,7 @@ def test_vacuum_beside_a_saver(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_vacuum_of_damage(tmp_path: Path, synchronous: None) -> None:
-    """An old manifest that is damaged does not keep from cleaning up; the current one does."""
+    """An old manifest that is damaged does not prevent cleaning up; a damaged current manifest does."""
     old = bpd.to_bpk(ARRAY, tmp_path)
     new = bpd.to_bpk(ARRAY + 1, tmp_path, overwrite=True)
     store = bpd.open_bpk(tmp_path)
@@ -116,7 +116,7 @@ def test_vacuum_of_damage(tmp_path: Path, synchronous: None) -> None:
 
 @pytest.mark.parametrize("kind", ["array", "frame"])
 def test_moved_and_copied(kind: str, tmp_path: Path, synchronous: None) -> None:
-    """A folder that was moved or copied is read where it is opened."""
+    """A folder that was moved or copied can be read at its new path."""
     collection = ARRAY if kind == "array" else dd.from_pandas(pd.DataFrame({"a": range(6)}), npartitions=2)
     bpd.to_bpk(collection, tmp_path / "old")
     opened = bpd.from_bpk(tmp_path / "old")
@@ -129,7 +129,7 @@ def test_moved_and_copied(kind: str, tmp_path: Path, synchronous: None) -> None:
 
 
 def test_annotations(tmp_path: Path, synchronous: None) -> None:
-    """Annotations are those under which a collection is loaded, whoever loaded it before."""
+    """A collection has the annotations in force when it is loaded, also if it was loaded before."""
     bpd.to_bpk(ARRAY, tmp_path)
     for priority in (None, 7, None):
         with dask.annotate(**({} if priority is None else {"priority": priority})):
@@ -139,7 +139,7 @@ def test_annotations(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_stale_memory(tmp_path: Path, synchronous: None) -> None:
-    """Memory where a file was mapped once is not taken for it while the file is mapped elsewhere."""
+    """Memory at the former address of a mapped file is not taken for the file, which is mapped elsewhere now."""
     bpd.to_bpk(da.arange(100_000, chunks=-1), tmp_path)
     (part,) = tmp_path.rglob("c.0.bpk")
 
@@ -156,7 +156,7 @@ def test_stale_memory(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_numbers_of_parts(tmp_path: Path, synchronous: None) -> None:
-    """Parts have numbers as the items of a list have."""
+    """Parts are numbered like the items of a list."""
     bpd.to_bpk(ARRAY, tmp_path)
     store = bpd.open_bpk(os.fsencode(tmp_path))
     assert store.part(np.int64(1)).tolist() == [2, 3]
@@ -168,7 +168,7 @@ def test_numbers_of_parts(tmp_path: Path, synchronous: None) -> None:
 
 @pytest.mark.parametrize("names", [["a", "a"], [True, False], ["a", True]])
 def test_names_that_do_not_choose(names: list[Any], tmp_path: Path, synchronous: None) -> None:
-    """Columns with names that are not unique, or booleans, come back; they cannot be asked for."""
+    """Columns with names that are booleans or not unique come back; they cannot be chosen."""
     frame = pd.DataFrame(np.arange(8).reshape(4, 2), columns=names)
     pieces = [dask.delayed(frame[:2]), dask.delayed(frame[2:])]
     bpd.to_bpk(dd.from_delayed(pieces, meta=frame[:0]), tmp_path)
@@ -178,7 +178,7 @@ def test_names_that_do_not_choose(names: list[Any], tmp_path: Path, synchronous:
 
 
 def test_order_of_categories(tmp_path: Path, synchronous: None) -> None:
-    """An index whose categories are in an order of their own gives no divisions, in which dask would look elsewhere."""
+    """An index whose categories have an order of their own gets no divisions, since dask ignores that order."""
     index = pd.CategoricalIndex(["b", "a", "c", "c"], categories=["b", "a", "c"])
     frame = pd.DataFrame({"n": range(4)}, index=index)
     pieces = [dask.delayed(frame[:2]), dask.delayed(frame[2:])]
@@ -187,13 +187,13 @@ def test_order_of_categories(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_numpy_counts(tmp_path: Path, synchronous: None) -> None:
-    """Numbers of partitions may be NumPy's."""
+    """Numbers of partitions may be integers of NumPy."""
     frame = dd.from_pandas(pd.DataFrame({"n": range(8)}), npartitions=4).repartition(npartitions=np.int64(2))
     assert bpd.to_bpk(frame, tmp_path).nparts == 2
 
 
 def test_meta_is_mended(tmp_path: Path, synchronous: None) -> None:
-    """A `meta.bpk` that is damaged is written again when a save is continued."""
+    """A damaged `meta.bpk` is written again when a save is continued."""
     bag = db.from_sequence(range(6), npartitions=2)
     bpd.to_bpk(bag, tmp_path)
     (meta,) = tmp_path.rglob("meta.bpk")
@@ -206,13 +206,13 @@ def test_meta_is_mended(tmp_path: Path, synchronous: None) -> None:
 
 
 def test_length_of_delayed(tmp_path: Path, synchronous: None) -> None:
-    """A Delayed that can be unpacked still can."""
+    """A Delayed that can be unpacked can be unpacked after it was loaded."""
     first, second = bpd.checkpoint(dask.delayed(divmod, nout=2)(7, 3), path=tmp_path)[0]
     assert dask.compute(first, second) == (2, 1)
 
 
 def test_arguments_of_others(tmp_path: Path, synchronous: None) -> None:
-    """Arguments for another kind of collection are refused, whatever others there are."""
+    """Arguments for another kind of collection are refused, whatever the other arguments are."""
     bpd.to_bpk(ARRAY, tmp_path)
     with pytest.raises(ValueError, match="columns= is for"):
         bpd.from_bpk(tmp_path, chunks=4, columns=["a"])
@@ -229,7 +229,7 @@ def test_dimension_of_that_name(tmp_path: Path, synchronous: None) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_fork(tmp_path: Path) -> None:
-    """A process that is forked while threads load parts loads parts, too."""
+    """A process that was forked while threads load parts can load parts."""
     code = f"""
 import os, signal, threading
 import dask.array as da, binpickle_dask as bpd
@@ -252,7 +252,7 @@ ended.set()
 
 
 def test_vacuum_and_savers_at_once(tmp_path: Path, synchronous: None) -> None:
-    """Whoever cleans up beside a saver takes nothing that it has just written."""
+    """`vacuum` beside a save removes nothing that the save has just written."""
     bpd.to_bpk(ARRAY, tmp_path)
     ended = threading.Event()
     failures: list[BaseException] = []

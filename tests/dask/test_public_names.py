@@ -1,4 +1,4 @@
-"""The public names, and what others pickle of them."""
+"""The public names, and pickles of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_module(name: str) -> None:
 
 @pytest.mark.usefixtures("synchronous")
 def test_values(tmp_path: Path) -> None:
-    """What saving and opening return is pickled without any name of an inner module."""
+    """Pickles of the values that saving and opening return name no inner module."""
     info = bpd.to_bpk(da.arange(10, chunks=4), tmp_path)
     store = bpd.open_bpk(tmp_path)
     for pickled in (pickle.dumps(info), pickle.dumps(store)):
