@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
 import numpy as np
 
 from .errors import BinPickleError, FormatError, IntegrityError
-from .files.source import Source, open_source
+from .files.origin import open_source
+from .files.source import Source
 from .format.contents import Kind, Spec
 from .format.header import Header
 from .keys import Keys

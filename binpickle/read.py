@@ -9,7 +9,8 @@ from typing import Any
 
 from .errors import BinPickleError
 from .file import BinPickleFile
-from .files.source import BytesSource, open_source
+from .files.origin import open_source
+from .files.source import BytesSource
 from .limits import Limits
 from .reading.filereader import FileReader
 from .threads.cpus import check_threads

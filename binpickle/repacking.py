@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from .errors import AuthenticationError, BinPickleError
-from .files.sink import Sink, open_sink
-from .files.source import open_source
+from .files.origin import open_source
+from .files.sink import Sink
+from .files.target import open_sink
 from .format.header import VERSION
 from .keys import Keys
 from .limits import Limits

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any, Mapping
 
-from .files.sink import BytesSink, open_sink
+from .files.sink import BytesSink
+from .files.target import open_sink
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecLike, CodecsLike, KeyLike, PathOrWritable, PicklerClass, Progress

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from common import assert_same, leftovers, small_chunks
-from internals import sink_module
+from internals import atomic_module
 
 import binpickle
 
@@ -58,7 +58,7 @@ class Faults:
             if known != "fallocate":
                 patch.setattr(os, known, self._stand_in(known, getattr(os, known)))
         self.fallocate = lambda *args: self._allocate()
-        patch.setattr(sink_module.ctypes, "CDLL", lambda *_, **__: self)
+        patch.setattr(atomic_module.ctypes, "CDLL", lambda *_, **__: self)
 
     def fails(self, name: str) -> bool:
         self.calls[name] += 1

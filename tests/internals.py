@@ -18,7 +18,7 @@ from binpickle.codecs.chain import (
     register_codec,
     stream_chain,
 )
-from binpickle.files import sink as sink_module
+from binpickle.files import atomic as atomic_module
 from binpickle.format import checksums, header
 from binpickle.format.checksums import ALGORITHMS
 from binpickle.format.columns import exact_sums, pack_column, unpack_column
@@ -126,7 +126,7 @@ __all__ = [
     "register_codec",
     "renames",
     "shuffle",
-    "sink_module",
+    "atomic_module",
     "stream_chain",
     "stream_module",
     "text",

@@ -14,7 +14,8 @@ from typing import Any, Callable, Mapping
 from anyio import CapacityLimiter, from_thread
 
 from ..file import BinPickleFile, check_settings, load_steps
-from ..files.sink import Sink, open_sink
+from ..files.sink import Sink
+from ..files.target import open_sink
 from ..keys import Keys
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..threads.crew import Crew

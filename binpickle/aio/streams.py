@@ -18,7 +18,8 @@ from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
 from ..files.sink import Sink
-from ..files.source import Source, Spool
+from ..files.source import Source
+from ..files.spool import Spool
 from .crew import AsyncCrew
 
 __all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]

@@ -1,7 +1,7 @@
-"""Where a file's bytes come from: a path or descriptor, memory, or any file object.
+"""Sources: the bytes of a file, from a descriptor, from memory, or from a seekable file object.
 
-Rule: a source gives any range of the file, from any thread; positions count from the header. Only regular files can be
-mapped. What cannot seek is spooled first.
+Rule: a source gives any range of the file, in any thread; positions count from the header. Only regular files can be
+mapped.
 """
 
 from __future__ import annotations
@@ -10,24 +10,18 @@ import errno
 import io
 import mmap
 import os
-import stat
 import sys
-import tempfile
 import threading
-from contextlib import contextmanager
-from typing import IO, Any, Iterator
+from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, LimitError
+from ..errors import FormatError
 
-__all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "Spool", "makefile_hint", "open_source"]
+__all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
 
-# Unseekable sources stay in memory up to here, as most messages do; beyond it they go to an unnamed temporary file.
-_SPOOL_BYTES = 16 << 20
+# A file object gives no more than this at once, so that a large range is not held twice.
 _PIECE = 1 << 20
-# The header, and some of what follows: enough to tell that two readers show the same file.
-_SAME = 64
 
 
 class Source:
@@ -166,7 +160,7 @@ class FileSource(Source):
         self._lock = threading.Lock()
         self.base = file.tell()
         self.size = max(file.seek(0, io.SEEK_END) - self.base, 0)
-        self.name = _name_of(file)
+        self.name = name_of(file)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
         view = out.data
@@ -180,142 +174,7 @@ class FileSource(Source):
                 view = view[len(data) :]
 
 
-def open_source(file: Any, limit: int) -> Source:
-    """Return the source for what a caller gave as `file`.
-
-    Args:
-        file: see `load`.
-        limit: bytes to accept of one that must be read to its end first.
-
-    Raises:
-        LimitError: there are more.
-        TypeError: neither a path nor a binary file object with `read`.
-        OSError: the path cannot be opened.
-    """
-    if isinstance(file, (str, os.PathLike)):
-        return _open_path(os.fsdecode(file), limit)
-    if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
-        hint = ": loads takes bytes" if isinstance(file, (bytes, bytearray, memoryview)) else makefile_hint(file, "rb")
-        raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
-    if not _seekable(file):
-        return _spool(file, limit)
-    source = FileSource(file)
-    return _descriptor_of(source, file) or source
-
-
-def makefile_hint(file: Any, mode: str) -> str:
-    """Return what to say to someone who gave a socket for a file; nothing otherwise."""
-    return f": use its makefile({mode!r})" if callable(getattr(file, "makefile", None)) else ""
-
-
-def _open_path(path: str, limit: int) -> Source:
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISREG(mode):
-        source = DescriptorSource(fd, 0, path)
-        source.path = os.path.abspath(path)
-        return source
-    if stat.S_ISDIR(mode):
-        os.close(fd)
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    with open(fd, "rb") as file:
-        return _spool(file, limit)
-
-
-def _descriptor_of(source: FileSource, file: Any) -> Source | None:
-    """Return a source that reads the descriptor under a file object, if both show the same bytes.
-
-    gzip's and other wrappers have a `fileno`, too, but of the file before it is decoded.
-    """
-    try:
-        fd = file.fileno()
-    except (AttributeError, OSError):
-        return None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        return None
-    direct = DescriptorSource(fd, source.base, source.name, owner=file)
-    length = min(source.size, _SAME)
-    same = direct.size == source.size and bytes(direct.read(0, length)) == bytes(source.read(0, length))
-    return direct if same else None
-
-
-def _seekable(file: Any) -> bool:
-    try:
-        return bool(file.seekable()) if hasattr(file, "seekable") else bool(file.seek(0, io.SEEK_CUR) or True)
-    except (AttributeError, OSError, ValueError):
-        return False
-
-
-class Spool:
-    """Collects what can be read only once: in memory, and from some size on in an unnamed temporary file."""
-
-    def __init__(self, name: str | None = None):
-        self._name = name
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._file: IO[bytes] | None = None
-
-    def fits(self, nbytes: int) -> bool:
-        """Return whether that many more bytes would go to memory, so that adding them does no I/O."""
-        return self._file is None and self._size + nbytes <= _SPOOL_BYTES
-
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes."""
-        if self._file is None and not self.fits(len(piece)):
-            with _naming_temporary():
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish or close
-                self._file.writelines(self._pieces)
-            self._pieces.clear()
-        self._size += len(piece)
-        if self._file is None:
-            self._pieces.append(piece)
-        else:
-            with _naming_temporary():
-                self._file.write(piece)
-
-    def finish(self) -> Source:
-        """Return a source of all that was added."""
-        if self._file is None:
-            source: Source = BytesSource(b"".join(self._pieces))
-            source.name = self._name
-            return source
-        with _naming_temporary():
-            self._file.flush()
-        source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name)
-        self.close()
-        return source
-
-    def close(self) -> None:
-        """Drop everything."""
-        if self._file is not None:
-            self._file.close()
-        self._pieces.clear()
-
-
-@contextmanager
-def _naming_temporary() -> Iterator[None]:
-    """Name the folder in errors of the operating system: the file has no name, and nobody asked for it."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or tempfile.gettempdir()
-        raise
-
-
-def _spool(file: Any, limit: int) -> Source:
-    """Copy what is left of an unseekable file object to where it can be read from."""
-    spool, size = Spool(_name_of(file)), 0
-    try:
-        for piece in iter(lambda: file.read(_PIECE), b""):
-            size += len(piece)
-            if size > limit:
-                raise LimitError(f"the file has more than {limit} bytes", "stored_bytes")
-            spool.add(piece)
-        return spool.finish()
-    finally:
-        spool.close()
-
-
-def _name_of(file: Any) -> str | None:
+def name_of(file: Any) -> str | None:
+    """Return the name of a file object, for messages; `None` if it has none."""
     name = getattr(file, "name", None)
     return name if isinstance(name, str) else None
