@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..show.facts import seal_text
 from ..show.text import LONGEST_FACT, count_text, nbytes_text, shape_text, shorten
+from ..types import Progress
 
 __all__ = ["find_errors", "folder_facts", "folder_json"]
 
@@ -57,7 +58,7 @@ def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str
     return [(name, shorten(text, LONGEST_FACT)) for name, text in facts if text]
 
 
-def find_errors(folder: str, sealing: Mapping[str, Any], progress: Callable[[int, int], Any] | None) -> list[str]:
+def find_errors(folder: str, sealing: Mapping[str, Any], progress: Progress | None) -> list[str]:
     """Compare all stored bytes in a folder with their checksums; return the errors in words."""
     errors: list[str] = _open(folder, sealing).verify(progress=progress)
     return errors

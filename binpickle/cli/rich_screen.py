@@ -6,17 +6,19 @@ Rule: rich is given `Text`, never markup, so that a name like `[red]` in a file 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Callable, Iterator, Sequence, TextIO
+from typing import Iterator, Sequence, TextIO
 
 from rich import box
 from rich.columns import Columns
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from ..show.facts import COLOURS, NUMBERS, Piece
 from ..show.text import printable
+from ..types import Progress
 from .plain_screen import Screen, cell_text
 
 __all__ = ["RichScreen", "rich_bar"]
@@ -77,7 +79,7 @@ class RichScreen(Screen):
 
 
 @contextmanager
-def rich_bar(stream: TextIO, title: str) -> Iterator[Callable[[int, int | None], None]]:
+def rich_bar(stream: TextIO, title: str) -> Iterator[Progress]:
     """Show a bar on a terminal for as long as the context lasts.
 
     Yields:
@@ -86,6 +88,6 @@ def rich_bar(stream: TextIO, title: str) -> Iterator[Callable[[int, int | None],
     name = TextColumn("{task.description}", markup=False)
     columns = [name, BarColumn(), DownloadColumn(), TimeRemainingColumn()]
     # No thread refreshes the bar: whoever reports progress does, often enough.
-    with Progress(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(cell_text(title), total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)
+    with Bar(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(cell_text(title), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)

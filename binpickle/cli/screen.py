@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from importlib.util import find_spec
-from typing import Callable, ContextManager, TextIO
+from typing import ContextManager, TextIO
 
+from ..types import Progress
 from .plain_screen import Screen
 
 __all__ = ["open_screen", "progress_bar"]
@@ -20,7 +21,7 @@ def open_screen(stream: TextIO) -> Screen:
     return RichScreen(stream)
 
 
-def progress_bar(stream: TextIO, title: str) -> ContextManager[Callable[[int, int | None], None] | None]:
+def progress_bar(stream: TextIO, title: str) -> ContextManager[Progress | None]:
     """Return a context in which a stream shows a bar.
 
     Returns:
