@@ -74,16 +74,23 @@ class Buffers(Sequence[Buffer]):
         if not kind.nbytes:
             return Buffer(kind.dtype, kind.shape, order, 0, 0, codecs=(), offset=None, mapped=False)
         in_place = bool(placement.mappable[n])
+        first, last = int(placement.first[n]), int(placement.last[n])
         return Buffer(
             dtype=kind.dtype,
             shape=kind.shape,
             order=order,
             nbytes=kind.nbytes,
-            stored_nbytes=round(_share(self._reader, self._stored_before, n, kind.nbytes).item()),
-            codecs=contents.chains[contents.chunk_chains[placement.first[n]]],
+            stored_nbytes=round(self._share(first, last + 1, kind.nbytes)),
+            codecs=contents.chains[contents.chunk_chains[first]],
             offset=int(placement.offsets[n]) if in_place else None,
             mapped=self._mapped and in_place,
         )
+
+    def _share(self, first: int, stop: int, nbytes: int) -> float:
+        """Return the bytes in the file of a buffer of `nbytes` bytes that lies in chunks `first` to `stop - 1`."""
+        before, starts = self._stored_before, self._reader.contents.chunk_starts
+        share: float = _share(int(before[stop] - before[first]), nbytes, int(starts[stop] - starts[first]))
+        return share
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,9 @@ def _shares(reader: FileReader) -> np.ndarray:
     nbytes = reader.contents.buffer_nbytes
     counted = np.flatnonzero((nbytes > 0) & (reader.placement.roots == np.arange(len(nbytes))))
     shares = np.zeros(len(nbytes))
-    shares[counted] = _share(reader, _stored_before(reader), counted, nbytes[counted])
+    first, stop = reader.placement.first[counted], reader.placement.last[counted] + 1
+    before, starts = _stored_before(reader).astype(float), reader.contents.chunk_starts
+    shares[counted] = _share(before[stop] - before[first], nbytes[counted], starts[stop] - starts[first])
     return shares
 
 
@@ -223,18 +232,15 @@ def _stored_before(reader: FileReader) -> np.ndarray:
     return np.concatenate(([0], reader.contents.chunk_stored.cumsum()))
 
 
-def _share(reader: FileReader, stored_before: np.ndarray, which: Any, nbytes: Any) -> Any:
-    """Return the bytes that buffers take in the file, as fractions.
+def _share(stored: Any, nbytes: int | np.ndarray, logical: int | np.ndarray) -> Any:
+    """Return the bytes that a buffer takes in the file, as a fraction, or those of many buffers.
 
-    A buffer that shares its chunk with others takes the same part of its stored bytes as of its decoded bytes. Summing
-    must come before rounding: 100,000 rounded shares could add up to more than the file.
+    A buffer that shares its chunk with others takes the same part of its stored bytes as of its decoded bytes. Add up
+    shares before you round: 100,000 rounded shares could add up to more than the file.
 
     Args:
-        reader: the open file.
-        stored_before: see `_stored_before`.
-        which: the number of a buffer, or an array of numbers; none of them empty.
-        nbytes: the decoded length of each.
+        stored: the stored length of the chunks of the buffer; of many buffers as floats, which do not overflow.
+        nbytes: the length of the buffer.
+        logical: the decoded length of its chunks.
     """
-    starts, placement = reader.contents.chunk_starts, reader.placement
-    first, stop = placement.first[which], placement.last[which] + 1
-    return (stored_before[stop] - stored_before[first]) * np.float64(nbytes) / (starts[stop] - starts[first])
+    return stored * nbytes / logical
