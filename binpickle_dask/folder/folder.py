@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from typing import Any, Callable
 
 from binpickle.errors import FormatError, NotCommittedError, NotSharedError, SnapshotGoneError
+from binpickle.files import NO_HARD_LINKS, write_atomically
 
-from .atomic import NO_HARD_LINKS, write_atomically
 from .hosts import HOST, about, naming_host
 from .layout import POINTER, RUN_FILE, SNAPSHOTS, check_name, is_name, json_bytes, parse_json
 from .manifest import Manifest, parse_manifest
