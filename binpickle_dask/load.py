@@ -19,13 +19,15 @@ from .structure import fill
 if TYPE_CHECKING:
     from binpickle.types import Trusted
 
+    from .parts.file import AutoMmapMode
+
 __all__ = ["from_bpk"]
 
 
 def from_bpk(
     path: PathLike,
     *,
-    mmap_mode: str | None = "auto",
+    mmap_mode: AutoMmapMode = "auto",
     chunks: Any = None,
     columns: Iterable[Any] | None = None,
     snapshot: str | None = None,

@@ -33,6 +33,8 @@ from .saving.runs import choose_run
 if TYPE_CHECKING:
     from binpickle.types import CodecsLike
 
+    from .parts.file import AutoMmapMode
+
 __all__ = ["checkpoint", "to_bpk"]
 
 
@@ -108,7 +110,7 @@ def checkpoint(
     digests: bool = False,
     key: KeySource = None,
     context: bytes = b"",
-    mmap_mode: str | None = "auto",
+    mmap_mode: AutoMmapMode = "auto",
     compute_kwargs: Mapping[str, Any] | None = None,
     client: Any = None,
     progress: Progress | None = None,

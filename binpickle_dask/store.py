@@ -26,6 +26,8 @@ from .structure import OWN_CLASSES, Slot, fill
 if TYPE_CHECKING:
     from binpickle.types import Trusted
 
+    from .parts.file import AutoMmapMode
+
 __all__ = ["Store", "StoreInfo", "open_bpk"]
 
 
@@ -175,7 +177,7 @@ class Store:
         """Whether the manifest has a seal. The seal was checked only if the folder was opened with a key."""
         return os.path.lexists(seal_path(self.folder.manifest_path(self.snapshot)))
 
-    def part(self, index: int | Sequence[int], *, item: int = 0, mmap_mode: str | None = "auto") -> Any:
+    def part(self, index: int | Sequence[int], *, item: int = 0, mmap_mode: AutoMmapMode = "auto") -> Any:
         """Return one part.
 
         Args:
@@ -195,7 +197,7 @@ class Store:
         indices = tuple(index) if isinstance(index, Iterable) else of.index(_number(index, of.nparts))
         return load_part(self.folder, self.manifest, item, indices, self._reading(mmap_mode, None))
 
-    def load(self, *, mmap_mode: str | None = "auto", verify: bool | None = None) -> Any:
+    def load(self, *, mmap_mode: AutoMmapMode = "auto", verify: bool | None = None) -> Any:
         """Return the whole in memory, as computing the collection would. A collection of one part is mapped.
 
         Args:
@@ -253,7 +255,7 @@ class Store:
         """
         return vacuum(self.folder, abandoned_after)
 
-    def _reading(self, mmap_mode: str | None, verify: bool | None) -> Reading:
+    def _reading(self, mmap_mode: AutoMmapMode, verify: bool | None) -> Reading:
         return Reading.of(self.folder, mmap_mode, verify, self.trusted)
 
     def _load_item(self, item: int, reading: Reading) -> Any:

@@ -3,6 +3,7 @@
 Rule: both only register and unregister the plugins; `plugins` holds all that a worker does.
 """
 
+# mypy: allow-untyped-calls
 from __future__ import annotations
 
 import warnings

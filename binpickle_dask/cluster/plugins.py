@@ -7,7 +7,7 @@ attribute is not as this release expects, that feature stays off, and `off` name
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from distributed.diagnostics.plugin import NannyPlugin, WorkerPlugin
 from distributed.protocol.serialize import serialize_bytelist
@@ -17,12 +17,12 @@ from . import references
 from .accounting import CAN_MEASURE, private_memory
 from .sizes import count_mapped_as_nothing
 
-if TYPE_CHECKING:
-    from distributed import Nanny, Worker
-
 __all__ = ["NAME", "MappedNannyPlugin", "MappedWorkerPlugin"]
 
 Undo = Callable[[], Any]
+# The types of distributed do not know the private attributes that are used here.
+Nanny = Any
+Worker = Any
 
 NAME = "binpickle-mapped"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import binpickle
 from binpickle.errors import AuthenticationError, FormatError, IntegrityError, LimitError, PartError, UnknownCodecError
@@ -18,7 +18,11 @@ from ..folder.manifest import Item
 from .mappings import map_file
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from binpickle.types import BytesLike, MmapMode, Trusted
+
+    AutoMmapMode = Union[MmapMode, Literal["auto"]]
 
 __all__ = ["PartFile", "Reading", "part_error"]
 
@@ -39,7 +43,11 @@ class Reading:
 
     @classmethod
     def of(
-        cls, folder: Folder, mmap_mode: str | None = "auto", verify: bool | None = None, trusted: Trusted | None = None
+        cls,
+        folder: Folder,
+        mmap_mode: AutoMmapMode = "auto",
+        verify: bool | None = None,
+        trusted: Trusted | None = None,
     ) -> Reading:
         """Return the reading for a caller's arguments.
 

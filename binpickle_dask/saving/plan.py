@@ -142,7 +142,8 @@ def _codecs_text(codecs: CodecsLike) -> str | None:
     """Return codecs as text that is the same in every process."""
     if codecs is None or isinstance(codecs, str):
         return codecs
-    return json.dumps([_codec_text(codec) for codec in codecs])
+    several = codecs if isinstance(codecs, (list, tuple)) else [codecs]
+    return json.dumps([_codec_text(codec) for codec in several])
 
 
 def _codec_text(codec: Any) -> Any:

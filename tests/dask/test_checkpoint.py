@@ -57,7 +57,7 @@ def counted(tmp_path: Path, fail_at: int = -1) -> tuple[Any, Counter]:
 
 
 def test_structures(tmp_path: Path) -> None:
-    """Collections in builtin structures come back in their places, as from `dask.persist`; other objects pass through."""
+    """Collections in builtin structures come back in their places, as from `dask.persist`; others pass through."""
     array = da.arange(6, chunks=2)
     frame = dd.from_pandas(pd.DataFrame({"a": range(4)}), npartitions=2)
     given = ({"array": array, "both": [Pair(frame, 5), dask.delayed(max)(1, 2)]}, "text")

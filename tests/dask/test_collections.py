@@ -14,6 +14,7 @@ import dask
 import dask.array as da
 import dask.bag as db
 import dask.dataframe as dd
+import numcodecs
 import numpy as np
 import pandas as pd
 import pytest
@@ -252,7 +253,7 @@ def test_expressions(tmp_path: Path) -> None:
     run_python(code)
 
 
-@pytest.mark.parametrize("codecs", ["auto", ["zstd"], []])
+@pytest.mark.parametrize("codecs", ["auto", ["zstd"], [], {"id": "zstd"}, numcodecs.Zstd()], ids=str)
 def test_codecs(codecs: Any, tmp_path: Path) -> None:
     """Parts are stored with the given codecs, and decoded without any other information than the folder."""
     array = da.arange(10_000, chunks=2500) // 5000

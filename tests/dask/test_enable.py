@@ -43,7 +43,7 @@ HAVE_ARROW = importlib.util.find_spec("pyarrow") is not None
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
+    """Allow descriptors that stay open (replaces the common fixture): clients open and close theirs at any time."""
 
 
 @pytest.fixture

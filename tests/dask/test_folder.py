@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -318,6 +319,20 @@ else:
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     assert files(tmp_path) == ["run/RUN.json"]
+
+
+def test_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without hard links a folder is written by renaming, and nothing else is left in it."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    bpd.to_bpk(ARRAY, tmp_path)
+    bpd.to_bpk(ARRAY + 1, tmp_path, overwrite=True)
+    assert bpd.from_bpk(tmp_path).sum().compute() == 55
+    assert bpd.open_bpk(tmp_path).verify() == []
+    assert not list(tmp_path.rglob("*.bpk-tmp"))
 
 
 def test_frame_facts(tmp_path: Path) -> None:

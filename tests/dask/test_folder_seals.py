@@ -32,7 +32,7 @@ ARRAY = da.arange(10, chunks=4) + 0
 
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors() -> None:
-    """Allow descriptors that stay open: this replaces the common fixture, since clients open and close theirs any time."""
+    """Allow descriptors that stay open (replaces the common fixture): clients open and close theirs at any time."""
 
 
 @pytest.fixture
