@@ -13,8 +13,8 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from binpickle.codecs.allowlist import RULES
 from binpickle.codecs.chain import Chain, chain_from_specs, decode, encode
+from binpickle.codecs.table import CODECS
 from binpickle.errors import BinPickleError
 
 from .mutation import mutate_bytes
@@ -86,7 +86,7 @@ def try_frames(codec_id: str, seed: int, numbers: range) -> int:
 
 
 def _sample(chain: Chain, nbytes: int) -> tuple[Chain, bytes, int]:
-    only = RULES[chain[0].id].only(chain[0].spec)
+    only = CODECS[chain[0].id].only(chain[0].spec)
     dtype = np.dtype(bool if chain[0].id == "packbits" else only or np.uint8 if chain[0].id != "bitround" else "<f4")
     values = (np.arange(nbytes // dtype.itemsize) % 7).astype(dtype)
     return chain, bytes(encode(chain, values)), values.nbytes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from binpickle import keys
 from binpickle.cli import entry
-from binpickle.codecs import allowlist, decoders
-from binpickle.codecs.allowlist import NEVER, RULES
+from binpickle.codecs import parameters, table
 from binpickle.codecs.auto import choose
 from binpickle.codecs.byteshuffle import shuffle, unshuffle
 from binpickle.codecs.chain import (
@@ -18,8 +17,9 @@ from binpickle.codecs.chain import (
     register_codec,
     stream_chain,
 )
+from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
-from binpickle.format import checksums, header
+from binpickle.format import checksums, header, shapes
 from binpickle.format.checksums import ALGORITHMS
 from binpickle.format.columns import exact_sums, pack_column, unpack_column
 from binpickle.format.contents import Checksum, Contents, Kind
@@ -64,6 +64,7 @@ from binpickle.writing.plan import Plan, plan_buffers
 __all__ = [
     "checksums",
     "header",
+    "shapes",
     "keys",
     "ALGORITHMS",
     "ALIGNMENT",
@@ -94,13 +95,13 @@ __all__ = [
     "Plan",
     "RAW",
     "RESTRICTED_LIMITS",
-    "RULES",
+    "CODECS",
     "SHARE_BELOW",
     "TRAILER",
     "Trailer",
     "VERSION",
     "allocate",
-    "allowlist",
+    "parameters",
     "arrays",
     "chain_for",
     "chain_from_specs",
@@ -108,7 +109,7 @@ __all__ = [
     "check_trailer",
     "choose",
     "decode",
-    "decoders",
+    "table",
     "dtype_from_spec",
     "dtype_spec",
     "encode",

@@ -14,9 +14,9 @@ from numcodecs.abc import Codec
 from ..errors import CodecError, FormatError, UnknownCodecError
 from ..format.contents import Spec
 from ..format.header import MAX_CODECS
-from .allowlist import LEGACY, NEVER, RULES
 from .buffers import Buffer, Size, bytes_of
 from .step import REGISTERED, Step, library_codec, make_step, unknown_codec
+from .table import CODECS, LEGACY, NEVER
 
 __all__ = [
     "RAW",
@@ -183,7 +183,7 @@ def register_codec(cls: type[Codec]) -> None:
     codec_id = cls.codec_id
     if not isinstance(codec_id, str) or not codec_id:
         raise ValueError(f"{cls.__qualname__} has no codec_id")
-    if codec_id in RULES or codec_id in NEVER:
+    if codec_id in CODECS or codec_id in NEVER:
         raise ValueError(f"codec id {codec_id!r} is taken")
     REGISTERED[codec_id] = cls
 

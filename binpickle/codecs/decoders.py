@@ -7,10 +7,8 @@ anything is allocated for it. It raises what it or the library likes to raise: `
 from __future__ import annotations
 
 import base64
-import bz2
 import lzma
 import struct
-import zlib
 from typing import Any, Callable, Iterator, Optional
 
 import msgpack
@@ -22,13 +20,26 @@ from numcodecs.zstd import Zstd
 
 from ..format.contents import Spec
 from ..format.dtypes import dtype_from_spec
+from ..format.shapes import element_count, is_shape
 from .buffers import Buffer, Size
 from .byteshuffle import unshuffle
+from .parameters import LZMA_DICTIONARY
 
-__all__ = ["DECODERS", "Decoder", "LZMA_DICTIONARY", "library_decoder"]
-
-LZMA_DICTIONARY = 64 << 20
-"""The largest LZMA dictionary that is decoded: that of preset 9. It is allocated before the first byte comes out."""
+__all__ = [
+    "Decoder",
+    "checksum_decoder",
+    "decode_base64",
+    "decode_blosc",
+    "decode_blosc_blocks",
+    "decode_lz4",
+    "decode_unchanged",
+    "decode_zstd",
+    "library_decoder",
+    "lzma_decoder",
+    "msgpack2_decoder",
+    "shuffle_decoder",
+    "stream_decoder",
+]
 
 _LZMA_MEMORY = LZMA_DICTIONARY + (8 << 20)
 
@@ -67,7 +78,8 @@ def _decode_into(codec: Codec, data: memoryview, out: np.ndarray | None) -> Buff
 _ZSTD = Zstd()
 
 
-def _decode_zstd(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+def decode_zstd(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode one zstd frame, whose declared size is checked first."""
     declared = _zstd_size(data)
     size.check(declared)
     return _decode_into(_ZSTD, data, out) if declared else b""  # numcodecs refuses its own form of nothing
@@ -102,7 +114,8 @@ def _check_zstd_blocks(frame: memoryview, position: int, checksum: int) -> None:
 _LZ4 = LZ4()
 
 
-def _decode_lz4(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+def decode_lz4(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode one LZ4 block behind its length, as numcodecs writes it."""
     declared = int.from_bytes(data[:4], "little")
     size.check(declared)
     if declared:
@@ -112,7 +125,7 @@ def _decode_lz4(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
     return b""
 
 
-def _stream_decoder(start: Callable[[], Any]) -> Decoder:
+def stream_decoder(start: Callable[[], Any]) -> Decoder:
     """Return a decoder by the decompressor objects of the standard library."""
 
     def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
@@ -145,18 +158,31 @@ def _decompress(decompressor: Any, data: memoryview, size: Size) -> Iterator[byt
     size.check(size.most - room)
 
 
-def _lzma_decoder(spec: Spec) -> Decoder:
+def lzma_decoder(spec: Spec) -> Decoder:
+    """Return the decoder of LZMA in the container that a spec names."""
     container = spec.get("format", lzma.FORMAT_XZ)
     if container == lzma.FORMAT_RAW:  # has no header that could ask for memory: the spec says how much, and is checked
-        return _stream_decoder(lambda: lzma.LZMADecompressor(container, filters=spec.get("filters")))
-    return _stream_decoder(lambda: lzma.LZMADecompressor(container, memlimit=_LZMA_MEMORY))
+        return stream_decoder(lambda: lzma.LZMADecompressor(container, filters=spec.get("filters")))
+    return stream_decoder(lambda: lzma.LZMADecompressor(container, memlimit=_LZMA_MEMORY))
 
 
-def _decode_base64(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+def decode_unchanged(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Return the bytes as they are: what a codec that only rounds has nothing to undo of."""
+    return data
+
+
+def shuffle_decoder(spec: Spec) -> Decoder:
+    """Return the decoder that undoes the byte shuffle of a spec's element size."""
+    return lambda data, size, out: unshuffle(data, spec.get("elementsize", 4), out)
+
+
+def decode_base64(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode base64, strictly."""
     return base64.b64decode(data, validate=True)
 
 
-def _checksum_decoder(checksum: Callable[[memoryview], int], spec: Spec) -> Decoder:
+def checksum_decoder(checksum: Callable[[memoryview], int], spec: Spec) -> Decoder:
+    """Return the decoder that compares data with the 4 bytes of a checksum before or behind them."""
     at_end = spec.get("location") == "end"
 
     def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
@@ -168,7 +194,8 @@ def _checksum_decoder(checksum: Callable[[memoryview], int], spec: Spec) -> Deco
     return decode
 
 
-def _msgpack2_decoder(spec: Spec) -> Decoder:
+def msgpack2_decoder(spec: Spec) -> Decoder:
+    """Return the decoder of an array of numbers in MessagePack."""
     raw = spec.get("raw", False)
 
     def decode(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
@@ -176,7 +203,9 @@ def _msgpack2_decoder(spec: Spec) -> Decoder:
         found = msgpack.unpackb(data, raw=raw, max_array_len=size.most + 2, max_map_len=0, max_ext_len=0)
         *items, name, shape = found
         dtype = dtype_from_spec(name.decode() if raw else name)
-        size.check(_length(shape) * dtype.itemsize)
+        if not is_shape(shape):
+            raise ValueError("a shape is made of lengths")
+        size.check(element_count(shape) * dtype.itemsize)
         array = np.zeros(shape, dtype)
         array[:] = items
         return array
@@ -184,19 +213,11 @@ def _msgpack2_decoder(spec: Spec) -> Decoder:
     return decode
 
 
-def _length(shape: Any) -> int:
-    length = 1
-    for n in shape:
-        if type(n) is not int or n < 0:
-            raise ValueError("a shape is made of lengths")
-        length *= n
-    return length
-
-
 _BLOSC = Blosc()
 
 
-def _decode_blosc(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+def decode_blosc(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode one Blosc frame. A forged frame can still do harm: see `_blosc_size`."""
     declared = _blosc_size(data)
     size.check(declared)
     return _decode_into(_BLOSC, data, out) if declared else b""  # numcodecs refuses its own form of nothing
@@ -217,7 +238,7 @@ def _blosc_size(frame: memoryview) -> int:
     return int(declared)
 
 
-def _decode_blosc_blocks(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
+def decode_blosc_blocks(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
     """Decode what the codec `blosc` of format version 1 stores: a MessagePack array of Blosc frames."""
     frames = _blosc_frames(data)
     sizes = [_blosc_size(frame) for frame in frames]
@@ -237,22 +258,3 @@ def _blosc_frames(data: memoryview) -> list[memoryview]:
     if not isinstance(frames, list) or not all(isinstance(frame, bytes) for frame in frames):
         raise ValueError("not an array of Blosc frames")
     return [memoryview(frame) for frame in frames]
-
-
-DECODERS: dict[str, Callable[[Spec], Decoder]] = {
-    "adler32": lambda spec: _checksum_decoder(zlib.adler32, spec),
-    "base64": lambda spec: _decode_base64,
-    "bitround": lambda spec: lambda data, size, out: data,
-    "blosc": lambda spec: _decode_blosc,
-    "blosc-blocks": lambda spec: _decode_blosc_blocks,
-    "bz2": lambda spec: _stream_decoder(bz2.BZ2Decompressor),
-    "crc32": lambda spec: _checksum_decoder(zlib.crc32, spec),
-    "gzip": lambda spec: _stream_decoder(lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)),
-    "lz4": lambda spec: _decode_lz4,
-    "lzma": _lzma_decoder,
-    "msgpack2": _msgpack2_decoder,
-    "shuffle": lambda spec: lambda data, size, out: unshuffle(data, spec.get("elementsize", 4), out),
-    "zlib": lambda spec: _stream_decoder(zlib.decompressobj),
-    "zstd": lambda spec: _decode_zstd,
-}
-"""For each codec that is not left to `library_decoder`: from its checked spec to its decoder."""

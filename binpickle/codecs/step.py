@@ -1,14 +1,12 @@
 """One codec of a chain: from its spec to what encodes and decodes by it.
 
-Rule: specs come from files. They get the codecs of `allowlist` and those that `register_codec` added; numcodecs' own
+Rule: specs come from files. They get the codecs of `table` and those that `register_codec` added; numcodecs' own
 registry imports what it is asked for, so nothing that a file says ever reaches it.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
-from typing import Any, Callable
 
 import numpy as np
 from numcodecs.abc import Codec
@@ -16,14 +14,11 @@ from numcodecs.registry import codec_registry
 
 from ..errors import CodecError, UnknownCodecError
 from ..format.contents import Spec
-from .allowlist import LEGACY, NEVER, RULES, THIRD_PARTY, Rule, canonical
 from .buffers import Buffer, Size, bytes_of
-from .byteshuffle import shuffle
-from .decoders import DECODERS, Decoder, library_decoder
+from .decoders import Decoder, library_decoder
+from .table import CODECS, LEGACY, NEVER, THIRD_PARTY, CodecFacts, Encoder, canonical
 
 __all__ = ["REGISTERED", "Step", "library_codec", "make_step", "unknown_codec"]
-
-_Encoder = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True)
@@ -36,8 +31,8 @@ class Step:
 
     spec: Spec = field(compare=False)
     _key: str = field(repr=False)
-    _rule: Rule = field(compare=False, repr=False)
-    _encoder: _Encoder = field(compare=False, repr=False)
+    _facts: CodecFacts = field(compare=False, repr=False)
+    _encoder: Encoder = field(compare=False, repr=False)
     _decoder: Decoder = field(compare=False, repr=False)
 
     @property
@@ -51,30 +46,30 @@ class Step:
 
         Filters by element do not, `shuffle` among them: it refuses what is no multiple of its element size.
         """
-        return self._rule.takes_bytes
+        return self._facts.takes_bytes
 
     @property
     def needs_helper(self) -> bool:
         """Whether it may only run outside the main thread: in there Blosc starts threads, and its output varies."""
-        return self._rule.needs_helper
+        return self._facts.needs_helper
 
     @property
     def hostile_safe(self) -> bool:
         """Whether its decoder is safe to run on a file of unknown origin."""
-        return self._rule.hostile_safe
+        return self._facts.hostile_safe
 
     def encoded_size(self, size: Size) -> Size:
         """Return how many bytes come out of encoding so many."""
-        return Size(self._rule.size(self.spec, size.most), size.exact and self._rule.exact)
+        return Size(self._facts.size(self.spec, size.most), size.exact and self._facts.exact)
 
     def encode(self, data: np.ndarray) -> Buffer:
         """Encode a 1-d array; raises `ValueError`."""
-        only = self._rule.only(self.spec)
+        only = self._facts.only(self.spec)
         if only is not None and only != data.dtype:
             hint = "let a function choose the codecs of each buffer"
             raise ValueError(f"codec {self.id!r} would spoil {data.dtype} data, it is for {only}: {hint}")
         try:
-            encoded: Buffer = self._encoder(data if self._rule.typed else data.view(np.uint8))
+            encoded: Buffer = self._encoder(data if self._facts.typed else data.view(np.uint8))
             self.encoded_size(Size(data.nbytes, True)).check(bytes_of(encoded).nbytes)
         except MemoryError:
             raise
@@ -115,35 +110,28 @@ def make_step(spec: Spec, codec: Codec | None = None) -> Step:
         CodecError: it has no such parameters.
     """
     codec_id = spec["id"]
-    if codec_id not in RULES and codec_id not in REGISTERED:
+    if codec_id not in CODECS and codec_id not in REGISTERED:
         raise unknown_codec(codec_id)
-    rule = RULES.get(codec_id, THIRD_PARTY)
-    known = canonical(spec, rule) if codec_id in RULES else spec
-    return Step(known, repr(known), rule, _encoder(known, codec), _decoder(known))
+    facts = CODECS.get(codec_id, THIRD_PARTY)
+    known = canonical(spec, facts) if codec_id in CODECS else spec
+    return Step(known, repr(known), facts, _encoder(known, facts, codec), _decoder(known, facts))
 
 
-def _decoder(spec: Spec) -> Decoder:
-    if spec["id"] in DECODERS:
-        return DECODERS[spec["id"]](spec)
-    if spec["id"] in REGISTERED:  # nothing of it runs before decoding by it was allowed
+def _decoder(spec: Spec, facts: CodecFacts) -> Decoder:
+    if facts.decoder is not None:
+        return facts.decoder(spec)
+    if spec["id"] in REGISTERED:  # nothing of a third-party codec runs before decoding by it was allowed
         return lambda data, size, out: library_decoder(library_codec(spec))(data, size, out)
     return library_decoder(library_codec(spec))
 
 
-def _encoder(spec: Spec, codec: Codec | None) -> _Encoder:
-    if spec["id"] == "gzip":  # numcodecs' own writes the time into each stream
-        return lambda data: _gzip(data, spec.get("level", 1))
-    if spec["id"] == "shuffle":
-        return lambda data: shuffle(data, spec.get("elementsize", 4))
+def _encoder(spec: Spec, facts: CodecFacts, codec: Codec | None) -> Encoder:
+    if facts.encoder is not None:
+        return facts.encoder(spec)
     if codec is None:  # a step of a file, which may never have to encode, nor be able to in this release of numcodecs
         return lambda data: library_codec(spec).encode(data)
-    encoder: _Encoder = codec.encode
+    encoder: Encoder = codec.encode
     return encoder
-
-
-def _gzip(data: np.ndarray, level: int) -> bytes:
-    compressor = zlib.compressobj(level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return compressor.compress(data.data) + compressor.flush()
 
 
 def library_codec(spec: Spec) -> Codec:
@@ -154,7 +142,7 @@ def library_codec(spec: Spec) -> Codec:
         CodecError: it has no such parameters.
     """
     codec_id = spec["id"]
-    cls = REGISTERED.get(codec_id) or (_LIBRARY.get(codec_id) if codec_id in RULES else None)
+    cls = REGISTERED.get(codec_id) or (_LIBRARY.get(codec_id) if codec_id in CODECS else None)
     if cls is None:
         raise unknown_codec(codec_id)
     try:
@@ -167,12 +155,12 @@ def unknown_codec(codec_id: str) -> UnknownCodecError:
     """Return the error that says what to do about a codec that a file may not name."""
     if codec_id in NEVER:
         hint = "gives objects, not bytes, or runs code: no file may name it"
-    elif codec_id in RULES and codec_id not in LEGACY:
+    elif codec_id in CODECS and codec_id not in LEGACY:
         hint = "is not in the installed release of numcodecs: install a newer one, with what the codec needs"
     else:
         from difflib import get_close_matches  # only for this message
 
-        near = get_close_matches(codec_id, sorted(RULES), n=1)
+        near = get_close_matches(codec_id, sorted(CODECS), n=1)
         meant = f" (is {near[0]!r} meant?)" if near else ""
         hint = f"is not known{meant}: if it is one of your own, pass its class to binpickle.register_codec"
     return UnknownCodecError(f"codec {codec_id!r:.80} {hint}", codec_id)

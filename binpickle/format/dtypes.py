@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .contents import Kind
+from .shapes import MAX_ITEMSIZE, element_count, fields_fit, is_array, is_shape, is_subarray
 
 __all__ = ["dtype_from_spec", "dtype_spec", "kind_from_packed", "pack_kinds"]
 
@@ -30,11 +31,7 @@ _PLAIN = re.compile(
     re.ASCII,
 )
 
-_MAX_ITEMSIZE = (1 << 31) - 1  # NumPy's item sizes are C ints
-
 _MAX_DEPTH = 8
-
-_MAX_DIMENSIONS = 32  # of NumPy 1's arrays
 
 
 def dtype_spec(dtype: np.dtype) -> Any | None:
@@ -97,7 +94,7 @@ def _plain(spec: str) -> np.dtype:
         dtype = np.dtype(spec)
     except (TypeError, ValueError) as error:
         raise FormatError(f"index: NumPy has no element type {spec!r} here: {error}") from None
-    if int(re.sub(r"\D.*", "", spec[2:]) or 8) * (4 if dtype.kind == "U" else 1) > _MAX_ITEMSIZE:
+    if int(re.sub(r"\D.*", "", spec[2:]) or 8) * (4 if dtype.kind == "U" else 1) > MAX_ITEMSIZE:
         raise FormatError(f"index: {spec!r} is larger than NumPy allows")  # NumPy 1 takes it, and the size overflows
     return dtype
 
@@ -105,19 +102,11 @@ def _plain(spec: str) -> np.dtype:
 def _subarray(spec: Any, depth: int) -> np.dtype:
     inner, shape = spec
     base = dtype_from_spec(inner, depth + 1)
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+    if not is_shape(shape):
         raise FormatError(f"index: {shape!r:.80} is not the shape of a subarray")
-    if len(shape) > _MAX_DIMENSIONS or base.subdtype or max(base.itemsize, 1) * _length(shape) > _MAX_ITEMSIZE:
+    if not is_subarray(base, shape):
         raise FormatError("index: an element type has more or larger dimensions than NumPy allows")
     return np.dtype((base, tuple(shape)))
-
-
-def _length(shape: list[int]) -> int:
-    """Return the number of items, where lengths of 0 count as 1: so does NumPy when it looks at the size."""
-    length = 1
-    for n in shape:
-        length *= max(n, 1)
-    return length
 
 
 def _struct(spec: Any, depth: int) -> np.dtype:
@@ -126,9 +115,8 @@ def _struct(spec: Any, depth: int) -> np.dtype:
     numbers = (*offsets, spec["itemsize"])
     if not all(isinstance(name, str) for name in names) or not all(type(n) is int for n in numbers):
         raise FormatError("index: a structured type needs names, offsets and an item size")
-    ends = (offset + dtype.itemsize for offset, dtype in zip(offsets, formats))
-    if any(n < 0 for n in numbers) or max(ends, default=0) > numbers[-1] or numbers[-1] > _MAX_ITEMSIZE:
-        raise FormatError("index: a structured type has fields that lie outside of it")  # NumPy adds up in C integers
+    if not fields_fit(formats, offsets, spec["itemsize"]):
+        raise FormatError("index: a structured type has fields that lie outside of it")
     layout: Any = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
     dtype: np.dtype = np.dtype(layout, align=spec.get("aligned") is True)
     return dtype
@@ -142,7 +130,7 @@ def pack_kinds(kinds: Sequence[Kind]) -> list[Any]:
 
 def _pack(kind: Kind, specs: dict[int, Any]) -> Any:
     dtype, shape = kind.dtype, list(kind.shape or ())
-    if dtype is None or not _is_possible(dtype, shape):
+    if dtype is None or not is_array(dtype, shape):
         return kind.nbytes
     if id(dtype) not in specs:
         spec = dtype_spec(dtype)
@@ -172,24 +160,13 @@ def kind_from_packed(kind: Any) -> Kind:
     if type(kind) is int and 0 <= kind < 1 << 62:
         return Kind(kind)
     spec, shape, order = kind
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+    if not is_shape(shape):
         raise FormatError(f"index: {shape!r:.80} is not a shape")
     if order not in ("C", "F"):
         order = tuple(order) if isinstance(order, list) else (None,)
         if not all(type(axis) is int for axis in order) or sorted(order) != list(range(len(shape))):
             raise FormatError(f"index: {order!r:.80} is not an order of {len(shape)} axes")
     dtype = dtype_from_spec(spec)
-    if not _is_possible(dtype, shape):
+    if not is_array(dtype, shape):
         raise FormatError(f"index: no array has shape {shape!r:.80} and type {str(dtype):.80}")
-    nbytes = dtype.itemsize
-    for n in shape:
-        nbytes *= n
-    return Kind(nbytes, dtype, tuple(shape), order)
-
-
-def _is_possible(dtype: np.dtype, shape: Sequence[int]) -> bool:
-    """Return whether every NumPy makes such an array: 1 has 32 dimensions, and refuses a size even if there is a 0."""
-    size = max(dtype.itemsize, 1)
-    for n in shape:
-        size *= max(n, 1)
-    return len(shape) <= 32 and size < 1 << 62 and not dtype.subdtype
+    return Kind(dtype.itemsize * element_count(shape), dtype, tuple(shape), order)

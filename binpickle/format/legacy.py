@@ -19,6 +19,7 @@ from .columns import exact_sums
 from .contents import Checksum, Contents
 from .header import HEADER
 from .legacy_entries import VERSIONS, Chain, Fields, array_info, kinds
+from .messagepack import unique_map
 
 __all__ = ["parse"]
 
@@ -136,7 +137,7 @@ def _unpack_items(index: bytes, limits: Limits) -> Iterator[Any]:
     unpacker = msgpack.Unpacker(
         raw=False,
         strict_map_key=True,
-        object_pairs_hook=_unique,
+        object_pairs_hook=unique_map,
         max_buffer_size=2 * _WINDOW,
         max_array_len=_MAX_ITEMS,
         max_map_len=_MAX_ITEMS,
@@ -161,13 +162,6 @@ def _check_count(count: int, limits: Limits) -> int:
     if count - 1 > limits.buffers:
         raise LimitError(f"the file has {count - 1} buffers, more than {limits.buffers}", "buffers")
     return count
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) != len(pairs):
-        raise FormatError("index: a key stands twice in one map")
-    return mapping
 
 
 class _Table:

@@ -16,6 +16,7 @@ from ..errors import FormatError
 from .contents import Kind, Spec
 from .dtypes import dtype_from_spec
 from .header import MAX_CODECS
+from .shapes import MAX_DIMENSIONS, element_count, is_array, is_shape
 
 __all__ = ["VERSIONS", "Chain", "Fields", "array_info", "kinds"]
 
@@ -25,9 +26,6 @@ Chain = Tuple[Spec, ...]
 _MAX_SPEC_DEPTH = 4
 # The `chain` codec of version 1 nests; its writers did so once or twice.
 _MAX_CHAIN_DEPTH = 16
-# NumPy 1 has arrays of at most 32 dimensions, and refuses those of more bytes than this even where another one is 0.
-_MAX_DIMENSIONS = 32
-_MAX_ARRAY = (1 << 62) - 1
 
 _NATIVE_DTYPE = re.compile(
     r"bool|u?int(?:8|16|32|64)|float(?:16|32|64|96|128)|complex(?:64|128|192|256)"
@@ -149,10 +147,7 @@ def array_info(info: Any) -> Any:
     """Return `info` where it has the one form that was ever written, `["ndarray", dtype, [shape...]]`, else `None`."""
     if type(info) is not list or len(info) != 3 or info[0] != "ndarray" or type(info[1]) is not str:
         return None
-    shape = info[2]
-    if type(shape) is not list or len(shape) > _MAX_DIMENSIONS:
-        return None
-    return info if all(type(n) is int and n >= 0 for n in shape) else None
+    return info if is_shape(info[2]) and len(info[2]) <= MAX_DIMENSIONS else None
 
 
 def kinds(info: list[Any], nbytes: list[int]) -> tuple[np.ndarray, tuple[Kind, ...]]:
@@ -180,12 +175,9 @@ def kinds(info: list[Any], nbytes: list[int]) -> tuple[np.ndarray, tuple[Kind, .
 
 def _kind(nbytes: int, dtype_text: str | None, shape: tuple[int, ...] | None) -> Kind:
     dtype = None if dtype_text is None else _dtype(dtype_text)
-    if dtype is None or shape is None:
+    if dtype is None or shape is None or not dtype.itemsize or not is_array(dtype, shape):
         return Kind(nbytes)
-    size = largest = dtype.itemsize
-    for n in shape:
-        size, largest = size * n, largest * max(n, 1)
-    return Kind(nbytes, dtype, shape) if size == nbytes and 0 < largest <= _MAX_ARRAY else Kind(nbytes)
+    return Kind(nbytes, dtype, shape) if dtype.itemsize * element_count(shape) == nbytes else Kind(nbytes)
 
 
 def _dtype(text: str) -> np.dtype | None:

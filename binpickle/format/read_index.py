@@ -19,6 +19,7 @@ from .columns import exact_sums, unpack_column
 from .contents import Checksum, Contents, Kind, Spec
 from .dtypes import kind_from_packed
 from .header import HEADER, MAX_CODECS, MAX_ENCODED_CHUNK, PAGE, TRAILER, Header, Trailer
+from .messagepack import unique_map
 
 __all__ = ["check_index", "check_trailer", "parse"]
 
@@ -84,7 +85,7 @@ def _unpack_index(data: bytes) -> dict[str, Any]:
             data,
             raw=False,
             strict_map_key=True,
-            object_pairs_hook=_unique,
+            object_pairs_hook=unique_map,
             max_str_len=size,
             max_bin_len=size,
             max_array_len=size,
@@ -98,15 +99,6 @@ def _unpack_index(data: bytes) -> dict[str, Any]:
     if not isinstance(index, dict):
         raise FormatError("index: not a map")
     return index
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if not set(map(type, mapping)) <= {str}:
-        raise FormatError("index: a key is not a string")
-    if len(mapping) != len(pairs):
-        raise FormatError("index: a key stands twice in one map")
-    return mapping
 
 
 class _Chunks(NamedTuple):

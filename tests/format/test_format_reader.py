@@ -21,7 +21,7 @@ from format_parts import Parts
 from format_reader import read
 from hypothesis import given
 from hypothesis import strategies as st
-from internals import allowlist
+from internals import table
 
 import binpickle
 from binpickle.format import header as format
@@ -138,7 +138,7 @@ def test_same_codecs(name: str) -> None:
 def test_codecs_complete() -> None:
     """Every codec that files may name is among those that are tried."""
     named = {spec if isinstance(spec, str) else spec["id"] for chain in CHAINS.values() for spec in chain}
-    assert named == format_reader.CODECS == set(allowlist.RULES) - allowlist.LEGACY
+    assert named == format_reader.CODECS == set(table.CODECS) - table.LEGACY
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), max_size=12), st.sampled_from(list(OPTIONS)))

@@ -24,10 +24,10 @@ from format_reader import read
 from internals import (
     RESTRICTED_LIMITS,
     Limits,
-    allowlist,
     checksums,
-    decoders,
     dtype_from_spec,
+    parameters,
+    table,
 )
 from internals import (
     arrays as reducers,
@@ -112,7 +112,7 @@ ELSEWHERE = {
     "PLAIN_ALIGNMENT": plain_alignment(),
     "IN_BAND_BELOW": reducers.IN_BAND_BELOW,
     "MIN_KEY_BYTES": seal.MIN_KEY_BYTES,
-    "LZMA_DICTIONARY": decoders.LZMA_DICTIONARY,
+    "LZMA_DICTIONARY": parameters.LZMA_DICTIONARY,
 }
 
 
@@ -152,13 +152,13 @@ def test_checksums() -> None:
 def test_codecs() -> None:
     """The codecs of the page have the parameters, in order, and the properties that the code knows."""
     rows = by_name("id", "parameters")
-    assert set(rows) == set(allowlist.RULES) - allowlist.LEGACY
-    for name, (parameters, any_bytes, safe, _) in rows.items():
-        rule = allowlist.RULES[name]
-        assert quoted(parameters) == list(rule.parameters)
+    assert set(rows) == set(table.CODECS) - table.LEGACY
+    for name, (listed, any_bytes, safe, _) in rows.items():
+        rule = table.CODECS[name]
+        assert quoted(listed) == list(rule.parameters)
         assert [any_bytes, safe] == ["yes" if fact else "no" for fact in (rule.takes_bytes, rule.hostile_safe)]
     never = PAGE[PAGE.index("Never to be allowed") :].partition("\n\n")[0]
-    assert set(quoted(never)) == allowlist.NEVER
+    assert set(quoted(never)) == table.NEVER
 
 
 def test_index_keys() -> None:

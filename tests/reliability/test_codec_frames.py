@@ -7,7 +7,7 @@ import mmap
 from typing import Callable
 
 import pytest
-from internals import RULES, chain_from_specs
+from internals import CODECS, chain_from_specs
 
 from binpickle import UnknownCodecError
 from reliability.children import in_child
@@ -19,7 +19,7 @@ FRAMES = 20_000
 
 def test_all_codecs() -> None:
     """Every codec that restricted loading uses is tried."""
-    assert set(SPECS) == {name for name, rule in RULES.items() if rule.hostile_safe}
+    assert set(SPECS) == {name for name, rule in CODECS.items() if rule.hostile_safe}
 
 
 @pytest.mark.parametrize("codec_id", SPECS)
