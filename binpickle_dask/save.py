@@ -15,9 +15,6 @@ from dask._task_spec import List as TaskList
 from dask._task_spec import Task, TaskRef
 from dask.delayed import Delayed
 
-import binpickle
-
-from .folder.folder import Folder
 from .folder.layout import new_name
 from .folder.manifest import PartRecord
 from .folder.sealing import KeySource, PathLike
@@ -95,8 +92,11 @@ def to_bpk(
         raise TypeError(f"{type(collection).__name__} is not a dask collection; checkpoint() saves structures of them")
     if not compute and (return_stored or resume or progress is not None):
         raise ValueError("compute=False excludes return_stored, resume and progress")
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
-    saved = _save(collection, _folder(path, key, context), options, compute=compute)
+    options = SaveOptions.of(
+        path, key=key, context=context, codecs=codecs, digests=digests, durable=durable, overwrite=overwrite,
+        resume=resume, compute_kwargs=compute_kwargs, client=client, progress=progress,
+    )  # fmt: skip
+    saved = _save(collection, options, compute=compute)
     return from_bpk(saved.path, snapshot=saved.snapshot, key=key, context=context) if return_stored else saved
 
 
@@ -143,39 +143,31 @@ def checkpoint(
         TypeError: there is no collection; the key is neither a path nor a function that can be imported.
         Exception: the other errors of `to_bpk`.
     """
-    options = SaveOptions(codecs, overwrite, resume, durable, digests, compute_kwargs, client, progress)
-    saved = _save(collections, _folder(path, key, context), options)
+    options = SaveOptions.of(
+        path, key=key, context=context, codecs=codecs, digests=digests, durable=durable, overwrite=overwrite,
+        resume=resume, compute_kwargs=compute_kwargs, client=client, progress=progress,
+    )  # fmt: skip
+    saved = _save(collections, options)
     return from_bpk(saved.path, snapshot=saved.snapshot, mmap_mode=mmap_mode, key=key, context=context)
 
 
-def _folder(path: PathLike, key: KeySource, context: bytes) -> Folder:
-    if "://" in os.fsdecode(path):
-        raise ValueError(f"{os.fsdecode(path)}: path must be a folder of a file system that all workers see")
-    return Folder.of(path, key, context)
-
-
-def _save(obj: Any, folder: Folder, options: SaveOptions, *, compute: bool = True) -> Any:
+def _save(obj: Any, options: SaveOptions, *, compute: bool = True) -> Any:
     """Save a collection or a structure of collections: plan, choose the run, compute and write parts, commit."""
-    binpickle.dumps(None, codecs=options.codecs)  # refuses wrong codecs before anything is made
     plan = make_plan(obj, resume=options.resume)
-    storage = options.storage(folder)
-    run_name = choose_run(
-        folder, plan.identity(folder, storage), overwrite=options.overwrite, resume=options.resume,
-        durable=options.durable,
-    )  # fmt: skip
+    run_name = choose_run(plan.identity(options), options)
     snapshot = new_name()
     compute_all = partial(
         run, collections=plan.collections, compute_kwargs=options.compute_kwargs, client=options.client
     )
-    jobs = plan.jobs(folder, run_name, storage)
+    jobs = plan.jobs(run_name, options)
     found = {}
     if options.resume:
-        found = _find_present(jobs, folder.path(run_name), f"check-bpk-{snapshot}", compute_all)
+        found = _find_present(jobs, options.folder.path(run_name), f"check-bpk-{snapshot}", compute_all)
     missing = [job for job in jobs if job.name not in found]
     present = [job for job in jobs if job.name in found]
     writes, results = write_graph(plan.graph, missing, present, f"to-bpk-{snapshot}")
-    manifest = plan.manifest(snapshot, run_name, storage)
-    draft = Draft(folder, manifest, plan.metas, plan.structure, options.durable, len(missing))
+    manifest = plan.manifest(snapshot, run_name, options)
+    draft = Draft(options.folder, manifest, plan.metas, plan.structure, options.storage.durable, len(missing))
     if compute:
         return commit(draft, [*found.values(), *compute_all(writes, results, progress=options.progress)])
     key = f"commit-bpk-{snapshot}"

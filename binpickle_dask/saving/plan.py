@@ -7,6 +7,7 @@ Rule: planning writes nothing. `SaveOptions` is the definition of the arguments 
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
@@ -19,6 +20,7 @@ import binpickle
 
 from ..folder.folder import Folder
 from ..folder.manifest import Item, Manifest
+from ..folder.sealing import KeySource, PathLike
 from ..kinds.registry import is_collection, kind_of, module_of, settled
 from ..parts.verify import Progress
 from ..parts.writer import PartWriter, Storage
@@ -33,20 +35,37 @@ __all__ = ["Plan", "SaveOptions", "make_plan"]
 
 @dataclass(frozen=True)
 class SaveOptions:
-    """The arguments of `to_bpk` that say how to save: see there. The folder with its keys stands apart."""
+    """Where and how to save. `to_bpk` describes the fields from `overwrite` on.
 
-    codecs: CodecsLike = None
-    overwrite: bool = False
-    resume: bool = False
-    durable: bool | None = None
-    digests: bool = False
-    compute_kwargs: Mapping[str, Any] | None = None
-    client: Any = None
-    progress: Progress | None = None
+    Attributes:
+        folder: the folder, and where to get its keys.
+        storage: how parts are stored.
+    """
 
-    def storage(self, folder: Folder) -> Storage:
-        """Return how parts are stored in a folder. Sealed parts always have root digests."""
-        return Storage(self.codecs, self.digests or bool(folder.sealing), self.durable)
+    folder: Folder
+    storage: Storage
+    overwrite: bool
+    resume: bool
+    compute_kwargs: Mapping[str, Any] | None
+    client: Any
+    progress: Progress | None
+
+    @classmethod
+    def of(
+        cls, path: PathLike, *, key: KeySource, context: bytes, codecs: CodecsLike, digests: bool, durable: bool | None,
+        **others: Any,
+    ) -> SaveOptions:  # fmt: skip
+        """Return the options for a caller's arguments. Sealed parts always have root digests.
+
+        Raises:
+            TypeError: the key is neither a path nor a function that can be imported.
+            ValueError: the path is a URL; a codec is refused; a key is too short.
+        """
+        if "://" in os.fsdecode(path):
+            raise ValueError(f"{os.fsdecode(path)}: path must be a folder of a file system that all workers see")
+        folder = Folder.of(path, key, context)
+        binpickle.dumps(None, codecs=codecs)  # refuses wrong codecs before anything is made
+        return cls(folder, Storage(codecs, digests or bool(folder.sealing), durable), **others)
 
 
 @dataclass(frozen=True)
@@ -71,28 +90,29 @@ class Plan:
     items: tuple[Item, ...]
     metas: tuple[dict[str, Any], ...]
 
-    def identity(self, folder: Folder, storage: Storage) -> dict[str, Any]:
+    def identity(self, options: SaveOptions) -> dict[str, Any]:
         """Return the properties that a run must share with this save, so that the save can continue it."""
         return {
             "token": self.token,
-            "codecs": _codecs_text(storage.codecs),
-            "digests": storage.digests,
-            "sealed": bool(folder.sealing),
+            "codecs": _codecs_text(options.storage.codecs),
+            "digests": options.storage.digests,
+            "sealed": bool(options.folder.sealing),
             "blocks": [list(item.numblocks) for item in self.items],
         }
 
-    def jobs(self, folder: Folder, run: str, storage: Storage) -> list[Job]:
+    def jobs(self, run: str, options: SaveOptions) -> list[Job]:
         """Return the parts to write."""
         jobs = []
         for item, keys in zip(self.items, self.keys):
-            writer = PartWriter(folder, run, item.kind, storage)
+            writer = PartWriter(options.folder, run, item.kind, options.storage)
             jobs += [Job(key, name, writer) for key, name in zip(keys, item.part_names())]
         return jobs
 
-    def manifest(self, snapshot: str, run: str, storage: Storage) -> Manifest:
+    def manifest(self, snapshot: str, run: str, options: SaveOptions) -> Manifest:
         """Return the manifest, as far as it is known before the parts are written."""
+        codecs = _codecs_text(options.storage.codecs)
         structured = not isinstance(self.structure, Slot)
-        return Manifest(snapshot, run, self.token, _codecs_text(storage.codecs), _libraries(), self.items, structured)
+        return Manifest(snapshot, run, self.token, codecs, _libraries(), self.items, structured)
 
 
 def make_plan(obj: Any, *, resume: bool) -> Plan:

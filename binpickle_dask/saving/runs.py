@@ -15,19 +15,17 @@ from binpickle.errors import NotCommittedError
 from ..folder.folder import Folder
 from ..folder.hosts import naming_host
 from ..folder.layout import RUN_FILE, SNAPSHOTS, new_name
+from .plan import SaveOptions
 
 __all__ = ["choose_run"]
 
 
-def choose_run(folder: Folder, identity: dict[str, Any], *, overwrite: bool, resume: bool, durable: bool | None) -> str:
+def choose_run(identity: dict[str, Any], options: SaveOptions) -> str:
     """Return the name of the run to write into. A new run is made, and the folder with it if it does not exist.
 
     Args:
-        folder: the folder that will hold the snapshot.
         identity: `token` of the computation, how it is split, and how it is stored.
-        overwrite: whether a snapshot of another computation may be superseded.
-        resume: whether to continue a run of the same computation.
-        durable: sync new files to the disk.
+        options: the folder; whether a snapshot may be superseded, and whether a run may be continued.
 
     Raises:
         AuthenticationError: the seal of a run to continue is missing or wrong.
@@ -35,13 +33,14 @@ def choose_run(folder: Folder, identity: dict[str, Any], *, overwrite: bool, res
         ValueError: the folder holds unfinished runs, and none is of this computation.
         OSError: from the operating system, with the host.
     """
+    folder, overwrite, resume = options.folder, options.overwrite, options.resume
     token = _committed_token(folder)
     if token is not None and not overwrite and not (resume and token == identity["token"]):
         other = " of another computation, which resume=True cannot continue" if resume else ""
         message = f"the folder holds a snapshot{other}; overwrite=True replaces it"
         raise FileExistsError(errno.EEXIST, message, folder.root)
     found = _find(folder, identity, refuse=token is None and not overwrite) if resume else None
-    return found if found is not None else _make_run(folder, identity, bool(durable))
+    return found if found is not None else _make_run(folder, identity, bool(options.storage.durable))
 
 
 def _make_run(folder: Folder, identity: dict[str, Any], durable: bool) -> str:
