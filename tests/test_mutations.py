@@ -35,7 +35,7 @@ LIMITS = Limits(decoded_bytes=16 << 20, buffers=10_000)
 
 
 def dumped() -> list[bytes]:
-    """Make files of the current version, little and different."""
+    """Make small, different files of the current version."""
     array = np.arange(300.0)
     noise = np.frombuffer(np.random.RandomState(0).bytes(1200), np.uint8)
     several = [
@@ -152,7 +152,7 @@ def change_index(index: Any, edits: list[tuple[int, str, int]]) -> Any:
 
 
 def examine(data: bytes) -> None:
-    """Do everything with a file that is safe with one of unknown origin; fail on anything but `BinPickleError`."""
+    """Use a file in every way that is safe for files of unknown origin; fail on any error but `BinPickleError`."""
     info = binpickle.file_info(io.BytesIO(data))
     with allowed():
         binpickle.inspect(io.BytesIO(data), limits=LIMITS)
@@ -191,7 +191,7 @@ class allowed:  # noqa: N801 - reads as a word
 
 @pytest.mark.parametrize("data", FILES, ids=range(len(FILES)))
 def test_unchanged(data: bytes) -> None:
-    """The files that are changed below are fine before, and after they were signed again."""
+    """The files that the tests below change load before the change, and after they are signed again."""
     assert binpickle.file_info(io.BytesIO(data)).is_valid
     with BinPickleFile(io.BytesIO(resign(data))) as opened:
         assert opened.find_errors() == []
@@ -201,14 +201,14 @@ def test_unchanged(data: bytes) -> None:
 @given(st.sampled_from(range(len(FILES))), BYTE_EDITS)
 @FUZZ
 def test_bytes(file: int, edits: Any) -> None:
-    """Bytes that changed anywhere."""
+    """A file with changed bytes anywhere is read safely."""
     examine(change_bytes(FILES[file], edits))
 
 
 @given(st.sampled_from(range(len(FILES))), st.integers(0, 1 << 16), st.integers(0, 1 << 16))
 @FUZZ
 def test_cut(file: int, start: int, length: int) -> None:
-    """Files of which only a piece is there."""
+    """A piece of a file is read safely."""
     data = FILES[file]
     examine(data[: length % len(data)])
     examine(data[start % len(data) :])
@@ -217,7 +217,7 @@ def test_cut(file: int, start: int, length: int) -> None:
 @given(st.sampled_from(range(len(FILES))), BYTE_EDITS)
 @FUZZ
 def test_stored(file: int, edits: Any) -> None:
-    """Stored bytes that changed, under checksums that fit: decoders and the machine meet them."""
+    """A file with changed stored bytes and fitting checksums, which decoders and the machine meet, is read safely."""
     data = FILES[file]
     end = len(data) - 100 if data[5] < 3 else HEADER.size + len(split(data).body)
     body = change_bytes(data[HEADER.size : end], edits)
@@ -232,7 +232,7 @@ def test_stored(file: int, edits: Any) -> None:
 @given(st.sampled_from(range(len(FILES))), INDEX_EDITS)
 @FUZZ
 def test_index(file: int, edits: Any) -> None:
-    """Lies in the index."""
+    """A file whose index lies is read safely."""
     data = FILES[file]
     examine(edit_index(data, lambda index: change_index(index, edits)))
 
@@ -240,7 +240,7 @@ def test_index(file: int, edits: Any) -> None:
 @given(st.sampled_from(range(len(NEW))), INDEX_EDITS)
 @FUZZ
 def test_index_with_checksums(file: int, edits: Any) -> None:
-    """Lies in the index, under checksums that fit what it says."""
+    """A file whose index lies under fitting checksums is read safely."""
     data = FILES[file]
     changed = edit_index(data, lambda index: change_index(index, edits))
     try:
@@ -253,7 +253,7 @@ def test_index_with_checksums(file: int, edits: Any) -> None:
 @given(st.sampled_from(range(len(NEW))), BYTE_EDITS)
 @FUZZ
 def test_packed_index(file: int, edits: Any) -> None:
-    """An index whose packed bytes changed."""
+    """A file with changed bytes in its packed index is read safely."""
     data = FILES[file]
     parts = split(data)
     packed = msgpack.packb(parts.index)
@@ -263,7 +263,7 @@ def test_packed_index(file: int, edits: Any) -> None:
 @given(st.sampled_from(range(len(NEW))), st.sampled_from(range(len(NEW))), st.booleans())
 @FUZZ
 def test_spliced(file: int, other: int, signed: bool) -> None:
-    """The chunks of one file under the index of another."""
+    """A file with the chunks of one file and the index of another is read safely."""
     parts = split(NEW[file])
     changed = join(parts.header, parts.body, split(NEW[other]).index)
     try:
@@ -276,7 +276,7 @@ def test_spliced(file: int, other: int, signed: bool) -> None:
 @given(st.sampled_from(range(len(FILES))), BYTE_EDITS)
 @FUZZ
 def test_ends(file: int, edits: Any) -> None:
-    """Headers and trailers that changed."""
+    """A file with a changed header or trailer is read safely."""
     data = FILES[file]
     examine(change_bytes(data[: HEADER.size], edits) + data[HEADER.size :])
     examine(data[: -TRAILER.size] + change_bytes(data[-TRAILER.size :], edits))
@@ -285,6 +285,6 @@ def test_ends(file: int, edits: Any) -> None:
 @given(st.binary(max_size=300))
 @FUZZ
 def test_anything(data: bytes) -> None:
-    """Bytes that never were a file."""
+    """Random bytes are read safely."""
     examine(data)
     examine(NEW[0][: HEADER.size] + data + NEW[0][-TRAILER.size :])

@@ -1,4 +1,4 @@
-"""What is dumped comes back the same, whatever it is, however it is stored and wherever it went."""
+"""Every dumped object comes back the same, whatever the object, the storage and the way it travelled."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_masked(make: Callable[[], np.ma.MaskedArray], way: dict[str, Any]) -> N
 @each(WAYS, "way")
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_matrix(order: Any, way: dict[str, Any]) -> None:
-    """A matrix comes back as one."""
+    """A matrix comes back as a matrix."""
     want = np.matrix(np.array(ramp((20, 30)), order=order))
     got = back(want, way)
     assert type(got) is np.matrix
@@ -199,13 +199,13 @@ def nested() -> Any:
 
 @each(WAYS, "way")
 def test_containers(way: dict[str, Any]) -> None:
-    """Containers come back with what they share."""
+    """Containers come back, and share the objects that they shared."""
     assert_same(back(nested(), way), nested())
 
 
 @each(WAYS, "way")
 def test_sharing(way: dict[str, Any]) -> None:
-    """What pickle shares is shared, cycles included; what it does not, even equal memory, is separate when loaded."""
+    """Objects that pickle shares are shared again, cycles included; objects over equal memory come back separate."""
     array = ramp(2000)
     obj: Any = [array, array, array[:], array[100:900]]
     obj.append(obj)
@@ -217,7 +217,7 @@ def test_sharing(way: dict[str, Any]) -> None:
 
 
 def test_views_are_stored_once() -> None:
-    """Views of one array, whole or in part, take the room of one; so does the same memory of other types."""
+    """Views of one array, whole or in part, are stored once; so are arrays of other dtypes over the same memory."""
     array = np.random.RandomState(0).rand(100_000)
     once = len(binpickle.dumps([array], codecs=[]))
     views = [array, array[:], array[10:900], array.view("<M8[s]"), array.reshape(100, 1000), array.reshape(1000, 100).T]
@@ -226,7 +226,7 @@ def test_views_are_stored_once() -> None:
 
 
 def test_broadcast_is_stored_once() -> None:
-    """What stands many times in memory only seemingly is stored once."""
+    """A broadcast array, whose elements stand in memory once, is stored once."""
     assert (
         len(binpickle.dumps(np.broadcast_to(np.random.RandomState(0).rand(1000), (10_000, 1000)), codecs=[])) < 10_000
     )
@@ -250,7 +250,7 @@ def test_large_array(count: int, way: dict[str, Any]) -> None:
 
 
 class Foreign:
-    """What hands out a buffer of its own, as Arrow's objects do."""
+    """An object that exports a buffer of its own, as Arrow's objects do."""
 
     def __init__(self, data: Any):
         self.data = data
@@ -264,7 +264,7 @@ class Foreign:
 
 @each(WAYS, "way")
 def test_foreign_buffers(way: dict[str, Any]) -> None:
-    """Buffers of other classes come back, as writable as they were, beside arrays over the same memory."""
+    """Buffers of other classes come back beside arrays over the same memory, and are as writable as before."""
     memory = bytearray(range(256)) * 20
     want = [Foreign(memory), Foreign(bytes(memory)), ramp(99), Foreign(b""), np.frombuffer(memory, "u1"), Foreign(b"x")]
     got = back(want, way)
@@ -274,14 +274,14 @@ def test_foreign_buffers(way: dict[str, Any]) -> None:
 
 @each(WAYS, "way")
 def test_fortran_foreign_buffer(way: dict[str, Any]) -> None:
-    """Buffers of other classes may be in Fortran order: what counts is their memory."""
+    """Buffers of other classes may be in Fortran order: their bytes come back in the order of memory."""
     arrays = [np.asfortranarray(ramp((20, n))) for n in (30, 40, 100_000)]
     got = back([Foreign(array) for array in arrays], way)
     assert [bytes(one.data) for one in got] == [array.tobytes("A") for array in arrays]
 
 
 class Homeless:
-    """A class that does not say where it is from."""
+    """A class whose `__module__` is not a string."""
 
     __module__: Any = None
 
@@ -292,7 +292,7 @@ def test_class_without_module() -> None:
 
 
 def test_strided_foreign_buffer() -> None:
-    """A buffer that is not contiguous is its owner's error, before a file is there."""
+    """A buffer that is not contiguous raises the error of its owner, before there is a file."""
     with pytest.raises((BufferError, pickle.PicklingError), match="contiguous"):
         binpickle.dumps(Foreign(memoryview(bytes(99))[::2]))
 
@@ -352,7 +352,7 @@ def test_cloudpickle(tmp_path: Path) -> None:
 
 
 def described(arrays: list[np.ndarray]) -> list[Any]:
-    """Return what arrays are, without NumPy, whose own pickling does not keep the byte order of dates."""
+    """Describe arrays without pickling them: NumPy's own pickling does not keep the byte order of dates."""
     return [
         (repr(a.dtype), a.shape, repr(a.tolist()) if a.dtype.hasobject else a.tobytes(), a.flags.writeable)
         for a in arrays
@@ -386,7 +386,7 @@ def test_loads_without_binpickle(tmp_path: Path) -> None:
 
 
 def sunk(obj: Any, sink: str, folder: Path, **way: Any) -> bytes:
-    """Return what is written of an object to a sink of a kind."""
+    """Return the bytes that a dump writes to a sink of some kind."""
     if sink == "dumps":
         return binpickle.dumps(obj, **way)
     if sink == "path":
@@ -400,7 +400,7 @@ def sunk(obj: Any, sink: str, folder: Path, **way: Any) -> bytes:
 
 
 def piped(obj: Any, **way: Any) -> bytes:
-    """Return what is written of an object to a pipe."""
+    """Return the bytes that a dump writes to a pipe."""
     ours, theirs = os.pipe()
     got: list[bytes] = []
 
@@ -441,7 +441,7 @@ SOME_ARRAYS = st.builds(
     st.booleans(),
     st.sampled_from([1, 1, 2, -1]),
 )
-# Of each size around which something is decided, in chunks of 4096 bytes.
+# Sizes on both sides of each limit at which the cut changes, for chunks of 4096 bytes.
 SIZED = st.builds(
     lambda around, more, dtype, step: np.arange((around + more) * step, dtype=dtype)[::step],
     st.sampled_from([511, 1024, 4096, 8192]),
@@ -464,7 +464,7 @@ OBJECTS = st.recursive(
 @given(OBJECTS, st.sampled_from(CODECS), st.booleans(), st.booleans())
 @settings(max_examples=80)
 def test_generated(obj: Any, codecs: Any, mappable: bool, small: bool) -> None:
-    """Whatever the object, it comes back, and the bytes are the same whatever the number of threads."""
+    """Every object comes back, and any number of threads writes the same bytes."""
     with small_chunks(4096 if small else CHUNK_BYTES):
         data = {binpickle.dumps(obj, codecs=codecs, mappable=mappable, threads=n) for n in (1, 2, 4)}
     assert len(data) == 1
@@ -475,7 +475,7 @@ def test_generated(obj: Any, codecs: Any, mappable: bool, small: bool) -> None:
 
 @pytest.mark.parametrize("codecs", CODECS, ids=[re.sub(" at 0x.*?>", "", repr(codecs))[:30] for codecs in CODECS])
 def test_same_bytes_everywhere(codecs: Any, tmp_path: Path) -> None:
-    """A path, a file object, a pipe and `dumps` are given the same bytes, by any number of threads."""
+    """A path, a file object, a pipe and `dumps` get the same bytes, written by any number of threads."""
     obj = [nested(), [ramp(n, dtype) for n in (100, 3000) for dtype in ("u1", "<f8", ">i2")]]
     with small_chunks():
         data = {

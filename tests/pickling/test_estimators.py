@@ -30,7 +30,7 @@ SEED = 0
 
 
 def samples() -> Iterator[tuple[Any, Any]]:
-    """Yield kinds of features and of targets; the first that an estimator fits are those it is for."""
+    """Yield kinds of features and targets; an estimator is tested with the first pair that it fits."""
     random = np.random.RandomState(SEED)
     X = random.rand(60, 5) + np.arange(60)[:, None] % 3
     classes, quantity = np.arange(60) % 3, X.sum(1) + random.rand(60) / 10
@@ -53,7 +53,7 @@ def estimators() -> list[Any]:
 
 
 def make(cls: Any, **quick: Any) -> Any:
-    """Make an estimator, small where it may be large, around simple ones where it needs others."""
+    """Make a small estimator; if it needs other estimators, around simple ones."""
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.preprocessing import StandardScaler
 
@@ -77,7 +77,7 @@ def make(cls: Any, **quick: Any) -> Any:
 
 
 def fit(cls: Any) -> tuple[Any, Any]:
-    """Return an estimator that was fitted, and to what."""
+    """Return a fitted estimator and the data it was fitted to."""
     for quick in ({"max_iter": 5, "cv": 2, "n_init": 1}, {"min_samples": 10}, {"n_components": 3}):
         for X, y in samples():
             try:
@@ -89,7 +89,7 @@ def fit(cls: Any) -> tuple[Any, Any]:
 
 
 def answers(estimator: Any, X: Any) -> dict[str, Any]:
-    """Return what an estimator says of some data."""
+    """Return the answers of an estimator for some data."""
     found: dict[str, Any] = {}
     for method in METHODS:
         np.random.seed(SEED)

@@ -1,4 +1,4 @@
-"""The table of NumPy's renames leads to what the installed NumPy has."""
+"""The table of renames leads every name to an object of the installed NumPy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_spellings_of_one_object_have_one_canonical_name(spellings):
 
 @pytest.mark.parametrize("spellings", SAME, ids=lambda spellings: spellings[0][1])
 def test_every_spelling_resolves_to_one_object_here(spellings):
-    """Whatever NumPy wrote a name, it imports here without a warning, to the same object."""
+    """A name that any NumPy wrote imports the same object here, without a warning."""
     found = set()
     for module, name in (renames.resolve(*spelling) for spelling in spellings):
         found.add(getattr(importlib.import_module(module), name))

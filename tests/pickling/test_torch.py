@@ -47,7 +47,7 @@ def test_module_and_state_dict():
 
 @pytest.mark.parametrize("mode", ["r", "c"])
 def test_mapped_is_writable(tmp_path, weights, mode):
-    """A tensor of a mapped file can be written to: torch has no read-only ones, so `"r"` copies."""
+    """A tensor of a mapped file can be written to: torch has no read-only tensors, so `"r"` copies."""
     path = tmp_path / "t.bpk"
     binpickle.dump(weights, path, mappable=True)
     before = path.read_bytes()
@@ -58,7 +58,7 @@ def test_mapped_is_writable(tmp_path, weights, mode):
 
 
 def test_requires_grad(weights):
-    """A parameter keeps its class and that it wants gradients."""
+    """A parameter keeps its class and its `requires_grad`."""
     loaded = binpickle.loads(binpickle.dumps(torch.nn.Parameter(weights)))
     assert isinstance(loaded, torch.nn.Parameter)
     assert loaded.requires_grad

@@ -1,4 +1,4 @@
-"""Reading the chunks of an open file: where its memory comes from."""
+"""The memory into which the chunks of an open file are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_fresh_memory(nbytes: int) -> None:
 
 @pytest.mark.parametrize("nbytes", [1 << 62, (1 << 63) - 1, 1 << 64])
 def test_no_memory(nbytes: int) -> None:
-    """More memory than there is refuses the file by its limit, not with an error of NumPy's."""
+    """A file that needs more memory than there is raises `LimitError`, not an error of NumPy."""
     with pytest.raises(LimitError, match=f"^{nbytes} bytes of memory are needed, more than there are$") as caught:
         allocate(nbytes)
     assert caught.value.limit == "decoded_bytes"

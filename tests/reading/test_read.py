@@ -1,4 +1,4 @@
-"""Reading: from every kind of source, mapped or not, whole or in parts, and refusing what is not as it should be."""
+"""Reading files of every kind of source, mapped or not, whole or in parts, and refusing wrong files and arguments."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def as_socket(data: bytes, folder: Path) -> Iterator[Any]:
 
 
 class Reader:
-    """Something that has nothing but `read`."""
+    """A file object that has only `read`."""
 
     def __init__(self, data: bytes):
         self.read = io.BytesIO(data).read
@@ -191,7 +191,7 @@ def test_source(source: Callable, mappable: bool, tmp_path: Path) -> None:
 @each(MAPPED, "source")
 @pytest.mark.parametrize("mode", ["r", "c"])
 def test_mapped_source(source: Callable, mode: str, tmp_path: Path) -> None:
-    """From a regular file arrays are mapped, without a warning: read-only, or private to who writes to them."""
+    """Arrays of a regular file are mapped without a warning, read-only or copy-on-write."""
     data = binpickle.dumps(OBJECT, mappable=True)
     with source(data, tmp_path) as file, BinPickleFile(file, mmap_mode=mode) as opened:
         got = opened.load()
@@ -207,7 +207,7 @@ def test_mapped_source(source: Callable, mode: str, tmp_path: Path) -> None:
 @each(UNMAPPED, "source")
 @pytest.mark.parametrize("mode", ["r", "c"])
 def test_unmapped_source(source: Callable, mode: str, tmp_path: Path) -> None:
-    """What cannot be mapped is read, with a warning that says why."""
+    """A file that cannot be mapped is read, with a warning that says why."""
     data = binpickle.dumps(OBJECT, mappable=True)
     with source(data, tmp_path) as file, pytest.warns(FormatWarning, match="not a regular file"):
         got = binpickle.load(file, mmap_mode=mode)
@@ -216,7 +216,7 @@ def test_unmapped_source(source: Callable, mode: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 def test_large_pipe(tmp_path: Path) -> None:
-    """What comes from a pipe and is large goes through an unnamed file, and can be mapped."""
+    """A large file from a pipe goes through an unnamed file, and can be mapped."""
     want = np.arange(3 << 20)
     for mode, writeable in ((None, True), ("r", False)):
         with as_pipe(binpickle.dumps(want, mappable=True), tmp_path) as file:
@@ -230,7 +230,7 @@ KINDS.update({"array": lambda data: np.frombuffer(data, "u1"), "read-only": lamb
 @each(KINDS, "kind")
 @pytest.mark.parametrize("mappable", [False, True])
 def test_loads(kind: Callable, mappable: bool) -> None:
-    """Bytes of any kind load, copied or, read-only, shared."""
+    """Bytes-like objects of any kind load, copied or shared read-only."""
     data = kind(binpickle.dumps(OBJECT, mappable=mappable))
     assert_same(binpickle.loads(data), OBJECT)
     got = binpickle.loads(data, copy=False)
@@ -239,7 +239,7 @@ def test_loads(kind: Callable, mappable: bool) -> None:
 
 
 def test_loads_lets_go() -> None:
-    """Bytes that were copied from are free again."""
+    """Bytes from which arrays were copied can be freed."""
     data = bytearray(binpickle.dumps(OBJECT))
     got = binpickle.loads(data)
     data.append(0)
@@ -247,7 +247,7 @@ def test_loads_lets_go() -> None:
 
 
 def test_loads_nothing_else() -> None:
-    """What is no contiguous bytes-like object is a `TypeError`."""
+    """Data that is no contiguous bytes-like object raises `TypeError`."""
     for data in ("text", 5, None, memoryview(bytes(99))[::2]):
         with pytest.raises(TypeError):
             binpickle.loads(data)
@@ -255,14 +255,14 @@ def test_loads_nothing_else() -> None:
 
 @each({"None": None, "text": io.StringIO(), "number": 3, "bytes": b"a.bpk"}, "file")
 def test_no_file(file: Any) -> None:
-    """What is neither a path nor a binary file object is a `TypeError`."""
+    """A file that is neither a path nor a binary file object raises `TypeError`."""
     for read in (binpickle.load, BinPickleFile, binpickle.file_info):
         with pytest.raises(TypeError):
             read(file)
 
 
 def test_hints(tmp_path: Path) -> None:
-    """Who mixes up the functions, or gives a socket, is told what to use."""
+    """The error for a mixed-up function or a socket names the function to use."""
     with pytest.raises(TypeError, match="use load to read"):
         binpickle.loads(str(tmp_path))
     with pytest.raises(TypeError, match="loads takes bytes"):
@@ -277,7 +277,7 @@ def test_hints(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
 def test_no_room_for_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When there is no room for the copy of an unseekable file, the error names the folder for temporary files."""
+    """If there is no room for the copy of an unseekable file, the error names the folder for temporary files."""
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b", buffering=0))  # noqa: SIM115
     with pytest.raises(OSError, match="No space left on device") as caught:
         binpickle.load(Unseekable(bytes(20 << 20)))
@@ -285,14 +285,14 @@ def test_no_room_for_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Unseekable(io.BytesIO):
-    """What can be read only once."""
+    """A file object that can be read only once."""
 
     def seekable(self) -> bool:
         return False
 
 
 def test_errors_of_the_system(tmp_path: Path) -> None:
-    """Errors of the operating system pass, and name the path."""
+    """Errors of the operating system come through unchanged, and name the path."""
     for path, error in ((tmp_path / "missing", FileNotFoundError), (tmp_path, IsADirectoryError)):
         for read in (binpickle.load, BinPickleFile):
             with pytest.raises(error) as caught:
@@ -301,7 +301,7 @@ def test_errors_of_the_system(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments(path: Path) -> None:
-    """Wrong arguments are `TypeError` or `ValueError`, whatever the file."""
+    """Wrong arguments raise `TypeError` or `ValueError`, whatever the file."""
     ways: list[Any] = [{"mmap_mode": "w"}, {"mmap_mode": "r+"}, {"mmap_mode": True}, {"threads": 0}]
     for way in ways:
         with pytest.raises(ValueError, match="must be"):
@@ -320,7 +320,7 @@ def test_wrong_arguments(path: Path) -> None:
 
 
 def test_direct(path: Path) -> None:
-    """`direct` is how older releases spell mapping; "nowarn" leaves out the warning."""
+    """`direct` is the name of mapping in older releases; "nowarn" leaves out the warning."""
     with BinPickleFile(path, direct=True) as opened:
         assert_same(opened.load(), OBJECT, writeable=False)
     binpickle.dump(OBJECT, path, codecs=["zstd"])
@@ -340,14 +340,14 @@ def test_warning_is_at_the_callers_line(path: Path) -> None:
 
 @pytest.mark.parametrize("obj", [1, [], "x" * 99, np.zeros(0), [np.zeros((0, 3))], None])
 def test_nothing_to_map(obj: Any, path: Path) -> None:
-    """Where there is nothing to map, there is no warning."""
+    """A file with nothing to map raises no warning."""
     binpickle.dump(obj, path, codecs=["zstd"])
     assert_same(binpickle.load(path, mmap_mode="r"), obj)
 
 
 @pytest.mark.parametrize("mode", ["r", "c"])
 def test_partly_mapped(mode: Any, path: Path) -> None:
-    """What is stored raw is mapped, what is not is decoded, and there is no warning."""
+    """Raw buffers are mapped and other buffers decoded, without a warning."""
     binpickle.dump([NOISE, ARRAY], path, codecs="auto")
     with BinPickleFile(path, mmap_mode=mode) as opened:
         assert [buffer.mapped for buffer in opened.buffers] == [True, False]
@@ -355,7 +355,7 @@ def test_partly_mapped(mode: Any, path: Path) -> None:
 
 
 def test_copy_on_write(path: Path) -> None:
-    """With "c" changes stay private; buffers that are stored once share memory, as documented."""
+    """With "c" changes stay private; arrays whose buffer is stored once share memory, as documented."""
     binpickle.dump([ARRAY, ARRAY[:]], path, mappable=True)
     one, other = binpickle.load(path, mmap_mode="c")
     one[:] = 7
@@ -449,7 +449,7 @@ def test_joblib(path: Path) -> None:
 )
 @pytest.mark.parametrize("mode", [None, "r", "c"])
 def test_buffers(way: Any, mode: Any, tmp_path: Path) -> None:
-    """Each buffer is described, and can be had alone as the array it was."""
+    """Each buffer is described, and can be read alone as the array it was."""
     arrays = [*(OBJECT[key] for key in ("array", "Fortran", "turned", "dates", "small")), NOISE, ARRAY[7:9000:3].copy()]
     with small_chunks():
         binpickle.dump(arrays, tmp_path / "a.bpk", **way)
@@ -475,7 +475,7 @@ def test_buffers(way: Any, mode: Any, tmp_path: Path) -> None:
 
 
 def test_array_of_a_view(path: Path) -> None:
-    """A buffer within another can be had alone, too: only the chunks that it touches are read."""
+    """A buffer within another can be read alone, too: only its own chunks are read."""
     array = np.arange(3 * CHUNK_BYTES // 8)
     parts = [array[10:110], array[CHUNK_BYTES // 8 - 50 :][:100]]
     for way in ({"codecs": ["zstd"]}, {"mappable": True}):
@@ -491,14 +491,14 @@ def test_array_of_a_view(path: Path) -> None:
 
 
 def test_array_of_plain_bytes() -> None:
-    """What is no array is bytes."""
+    """A buffer that is no array is read as bytes."""
     with BinPickleFile(io.BytesIO(binpickle.dumps(pickle.PickleBuffer(b"abc" * 300)))) as opened:
         assert bytes(opened.array(0)) == b"abc" * 300
         assert (opened.buffers[0].dtype, opened.buffers[0].shape, opened.buffers[0].order) == (None, None, None)
 
 
 def test_entries(path: Path) -> None:
-    """Entries are in the order of the file, the stream last; where buffers share a chunk they have no offset."""
+    """Entries are in the order of the file, the stream last; buffers that share a chunk have no offset."""
     binpickle.dump([np.arange(500), NOISE, np.arange(510)], path, codecs=["zstd"])
     with BinPickleFile(path) as opened:
         *buffers, stream = opened.entries
@@ -528,7 +528,7 @@ def test_stream(path: Path) -> None:
 
 
 def test_find_errors(path: Path) -> None:
-    """Damage is found wherever it is, in words that name chunk and buffers, and without decoding anything."""
+    """Damage is found anywhere, without decoding, and the message names the chunk and its buffers."""
     with BinPickleFile(path) as opened:
         assert opened.find_errors() == []
         places = [opened.entries[-1].offset, *(buffer.offset + 3 for buffer in opened.buffers)]
@@ -550,7 +550,7 @@ def test_find_errors(path: Path) -> None:
 
 
 def test_nonzero_gap() -> None:
-    """What lies between buffers must be zero."""
+    """The bytes between buffers must be zero."""
     arrays = [np.full(4097 + n, 1, np.uint8) for n in range(3)]
     data = bytearray(binpickle.dumps(arrays, codecs=[]))
     with BinPickleFile(io.BytesIO(data)) as opened:
@@ -573,7 +573,7 @@ def damaged(obj: Any, **way: Any) -> tuple[bytes, int]:
 )
 @pytest.mark.filterwarnings("ignore:nothing of the file could be mapped")
 def test_verify(way: Any, tmp_path: Path) -> None:
-    """By default what is read is checked, not what is mapped; `True` checks everything, `False` nothing."""
+    """By default chunks that are read are checked, and mapped ones are not; `True` checks all chunks, `False` none."""
     data, chunk = damaged([ARRAY], **way)
     (tmp_path / "a.bpk").write_bytes(data)
     path = tmp_path / "a.bpk"
@@ -591,7 +591,7 @@ def test_verify(way: Any, tmp_path: Path) -> None:
 
 
 def test_blosc_is_always_checked() -> None:
-    """Blosc's decoder is not safe on damaged frames, so these are checked even if nothing else is."""
+    """Chunks of Blosc are checked even with `verify=False`: its decoder is not memory-safe on damaged frames."""
     data, _ = damaged([ARRAY], codecs=["blosc"])
     with pytest.raises(binpickle.IntegrityError):
         binpickle.loads(data, verify=False)
@@ -619,7 +619,7 @@ def test_malformed_stream() -> None:
 
 
 def test_closed_file(path: Path) -> None:
-    """A closed file tells what it is, and closing twice is fine; reading from it is an error."""
+    """A closed file still has its facts and may be closed again; reading it raises."""
     with BinPickleFile(path) as opened:
         pass
     opened.close()
@@ -636,7 +636,7 @@ def test_closed_file(path: Path) -> None:
 
 
 def test_file_object_is_kept(path: Path) -> None:
-    """An open file keeps the file object that it reads from, though nobody else does."""
+    """An open file keeps the file object that it reads alive."""
     opened = BinPickleFile(open(path, "rb"))  # noqa: SIM115
     gc.collect()
     with open(os.devnull, "rb"):
@@ -657,7 +657,7 @@ def test_file_objects_stay_open(path: Path) -> None:
 
 
 def test_repr(path: Path) -> None:
-    """An open file says in a line what it is."""
+    """The repr of an open file describes it in one line."""
     with BinPickleFile(path) as opened:
         assert repr(opened) == f"<BinPickleFile {str(path)!r}: 5 buffers, {path.stat().st_size} bytes, version 3>"
 
@@ -682,7 +682,7 @@ def test_pickled(path: Path) -> None:
 
 
 def test_pickled_in_another_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It travels as an absolute path."""
+    """An open file travels as an absolute path."""
     monkeypatch.chdir(path.parent)
     with BinPickleFile(path.name) as opened:
         travelling = standard_pickle.dumps(opened)
@@ -692,7 +692,7 @@ def test_pickled_in_another_folder(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_not_pickled(path: Path) -> None:
-    """What has no path cannot travel."""
+    """An open file without a path cannot travel."""
     with open(path, "rb") as file:
         for source in (file, io.BytesIO(path.read_bytes())):
             with BinPickleFile(source) as opened, pytest.raises(TypeError, match="by its path"):
@@ -700,7 +700,7 @@ def test_not_pickled(path: Path) -> None:
 
 
 class Fragile:
-    """What loads only in the version that wrote it."""
+    """A class that loads only in the version that wrote it."""
 
     def __reduce__(self) -> Any:
         return restore, ()
@@ -711,7 +711,7 @@ def restore() -> Any:
 
 
 def test_other_versions() -> None:
-    """Beside an error of an object's own classes stands which libraries had other versions when it was written."""
+    """A note on an error of an object's classes names the libraries that had other versions when it was written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(np, "__version__", "1.2.3")
         data = binpickle.dumps([ARRAY, Fragile()])
@@ -754,7 +754,7 @@ def test_no_limits(value: Any, error: Any) -> None:
 
 
 def test_file_info(path: Path) -> None:
-    """A file is missing, invalid or BinPickle's."""
+    """A file is missing, invalid or a BinPickle file."""
     info = binpickle.file_info(path)
     size = path.stat().st_size
     assert (info.status, info.size, info.version, info.is_valid) == (binpickle.FileStatus.BINPICKLE, size, 3, True)
@@ -782,7 +782,7 @@ NOT_BINPICKLE = {
 
 @each(NOT_BINPICKLE, "data", "message")
 def test_not_binpickle(data: bytes, message: str, tmp_path: Path) -> None:
-    """What is no whole file is refused, by name and with what to do."""
+    """A file that is not whole is refused, with its name and with advice."""
     path = tmp_path / "a.bpk"
     path.write_bytes(data)
     for mode in (None, "r"):
@@ -802,7 +802,7 @@ def test_every_truncation(path: Path) -> None:
 
 
 def test_progress_of_mapped_loads(path: Path) -> None:
-    """Progress counts what is read, not what is mapped, and comes to its end though there are empty arrays."""
+    """Progress counts the chunks that are read, not mapped ones, and reaches its total despite empty arrays."""
     binpickle.dump([ARRAY, np.zeros(0), NOISE], path, mappable=True)
     for mode, least in (("r", 1), (None, 16_000)):
         calls: list[Any] = []
@@ -813,7 +813,7 @@ def test_progress_of_mapped_loads(path: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_progress_that_raises(threads: int, path: Path) -> None:
-    """What progress raises ends the load."""
+    """An error that progress raises ends the load."""
 
     def progress(done: int, total: Any) -> None:
         raise KeyboardInterrupt
@@ -825,7 +825,7 @@ def test_progress_that_raises(threads: int, path: Path) -> None:
 @pytest.mark.parametrize("way", [{"codecs": ["zstd"]}, {"codecs": []}, {"codecs": ["blosc"]}], ids=str)
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_memory_of_loaded_arrays(way: Any, threads: int) -> None:
-    """A large array has an allocation of its own; no two writable arrays share any."""
+    """A large array has an allocation of its own, and no two writable arrays share memory."""
     arrays = [np.arange(CHUNK_BYTES // 4 + n, dtype="f4") for n in (0, 1, 7)] + [np.full(900 + n, n) for n in range(50)]
     got = binpickle.loads(binpickle.dumps(arrays, **way), threads=threads)
     assert_same(got, arrays)
@@ -850,7 +850,7 @@ class Endless(io.RawIOBase):
 
 
 def test_limit_of_pipes() -> None:
-    """What must be read to its end first is read no further than `stored_bytes` allow."""
+    """A pipe, which must be read to its end first, is read no further than `stored_bytes` allow."""
     with Endless() as pipe, pytest.raises(binpickle.LimitError) as caught:
         binpickle.load(pipe, limits=Limits(stored_bytes=1 << 20))
     assert caught.value.limit == "stored_bytes"

@@ -1,4 +1,4 @@
-"""The sizes of a file, added up, against what its buffers say one by one."""
+"""The summary of a file agrees with its buffers one by one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_sums(obj: Any, arguments: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["one", "small", "mixed", "kinds"])
 def test_each_buffer(name: str) -> None:
-    """Where no buffer lies in another, each counts what it says it takes."""
+    """If no buffer lies within another, each buffer counts its own stored bytes."""
     with open_dumped(OBJECTS[name]) as opened:
         assert opened.summary.stored.tolist() == [buffer.stored_nbytes for buffer in opened.buffers]
         dtypes = {None if buffer.dtype is None else str(buffer.dtype) for buffer in opened.buffers}
@@ -65,7 +65,7 @@ def test_each_buffer(name: str) -> None:
 
 
 def test_views() -> None:
-    """What lies in another buffer takes nothing of its own."""
+    """A buffer within another buffer counts 0 stored bytes."""
     with open_dumped(OBJECTS["views"], codecs=[]) as opened:
         summary = opened.summary
         assert sorted(summary.stored.tolist()) == [0, 0, BASE.nbytes, NOISE.nbytes]
@@ -74,7 +74,7 @@ def test_views() -> None:
 
 
 def test_largest() -> None:
-    """The largest buffers come first, of equal ones the first, and no more than asked for."""
+    """The largest buffers come first, equal ones in their order, and at most as many as asked for."""
     with open_dumped([np.zeros(n, "u1") for n in (2000, 5000, 1000, 5000)], codecs=[]) as opened:
         assert opened.summary.largest(10) == [1, 3, 0, 2]
         assert opened.summary.largest(1) == [1]

@@ -1,4 +1,4 @@
-"""Tables of files that are opened again and again."""
+"""The tables of files that are opened more than once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARRAYS = [np.arange(1000), np.arange(2000)]
 
 
 def test_damage_after_opening() -> None:
-    """A file that was opened before is still checked from its first byte to its last but for mapped data."""
+    """A file that was opened before is still checked from its first byte to its last, mapped data excepted."""
     good = binpickle.dumps(ARRAYS, mappable=True)
     (first, second) = (binpickle.loads(good, copy=False)[i] for i in range(2))
     mapped = {offset for array in (first, second) for offset in places(good, array)}
@@ -25,13 +25,13 @@ def test_damage_after_opening() -> None:
 
 
 def places(data: bytes, array: np.ndarray) -> range:
-    """Where in a file the bytes of an array that shares its memory lie."""
+    """Return the positions in a file of the bytes of an array over the memory of the file."""
     offset = array.__array_interface__["data"][0] - np.frombuffer(data, np.uint8).__array_interface__["data"][0]
     return range(offset, offset + array.nbytes)
 
 
 def test_limits_after_opening() -> None:
-    """Limits hold for a file that was opened under others."""
+    """Limits hold for a file that was opened with other limits before."""
     data = binpickle.dumps(ARRAYS, codecs=None)
     assert len(binpickle.loads(data)) == 2
     for limits in (Limits(buffers=1), Limits(decoded_bytes=100), Limits(index_bytes=10)):
@@ -40,7 +40,7 @@ def test_limits_after_opening() -> None:
 
 
 def test_many_files() -> None:
-    """Thousands of files come back each as it is, in any order."""
+    """Each of thousands of files loads its own object, in any order."""
     files = [binpickle.dumps(np.full(100, n), codecs=None) for n in range(1500)]
     for order in (range(1500), reversed(range(1500))):
         assert all(int(binpickle.loads(files[n])[-1]) == n for n in order)

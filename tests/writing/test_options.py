@@ -29,7 +29,7 @@ def test_signatures(row: Any) -> None:
 
 
 def test_from_arguments() -> None:
-    """Options are taken from a function's arguments by name; the others are left alone, and those not there default."""
+    """Options are taken from the arguments of a function by name; a missing option has its default."""
     options = DumpOptions.of({"obj": 1, "file": "a.bpk", "threads": 2, "mappable": True, "metadata": {"by": "me"}})
     assert options.mappable
     assert options.align
@@ -39,7 +39,7 @@ def test_from_arguments() -> None:
 
 @pytest.mark.parametrize("name", sorted(LISTED))
 def test_passed_on(name: str) -> None:
-    """Each function hands each option on: a wrong value is refused by its name before anything is written."""
+    """Each function passes each option on: a wrong value raises before anything is written."""
     wrong = {"context": b"no key", "pickler": int, "codecs": 7, "key": "x", "metadata": 7}.get(name, "wrong")
     for write in (binpickle.dumps, lambda obj, **options: binpickle.BinPickler("unwritten.bpk", **options)):
         with pytest.raises((TypeError, ValueError)):

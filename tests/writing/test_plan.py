@@ -53,7 +53,7 @@ def out_of_band(arrays: list[np.ndarray]) -> OutOfBand:
 
 
 def fill(seed: int, dtype: str, length: int) -> np.ndarray:
-    """Make an array whose bytes are not zero and are its own."""
+    """Make an array of its own memory, in which no byte is zero."""
     data = np.random.RandomState(seed).randint(1, 255, np.dtype(dtype).itemsize * length, np.uint8)
     return data.view(dtype)
 
@@ -72,7 +72,7 @@ def data_of(plan: Plan) -> np.ndarray:
 
 
 def places(plan: Plan) -> dict[int, int]:
-    """Return where in a file, by logical position, chunks would begin if all were stored raw behind some stream."""
+    """Return the position of each chunk in a file that stores all chunks raw behind a stream, by logical position."""
     position, logical, found = 16 + 77, 0, {}
     for chunk in plan.chunks:
         position += -position % chunk.alignment
@@ -117,7 +117,7 @@ def promised(kind: Kind, mappable: bool) -> int:
 @given(ARRAYS, st.integers(0, len(CHAINS) ** 6), st.booleans())
 @settings(max_examples=150)
 def test_sound(rows: list, choice: int, mappable: bool) -> None:
-    """Whatever the buffers, all bytes are in the chunks once, aligned as promised, zeros between them."""
+    """All bytes of any buffers are in the chunks once, aligned as promised, with zeros between them."""
     with small_chunks(SMALL), pytest.MonkeyPatch.context() as patch:
         for name, value in SCALED.items():
             patch.setattr(plan_module, name, value)
@@ -133,7 +133,7 @@ def test_sound(rows: list, choice: int, mappable: bool) -> None:
 @pytest.mark.parametrize("mappable", [False, True])
 @pytest.mark.parametrize("around", [512, ALIGN_FROM, SHARE_BELOW, LARGE, CHUNK_BYTES, 2 * CHUNK_BYTES])
 def test_sizes(around: int, mappable: bool, chain_id: int) -> None:
-    """So it is at the sizes at which something changes."""
+    """The plan is sound at the sizes at which the cut changes."""
     found = out_of_band([np.full(around + more, 7, np.uint8) for more in (-1, 0, 1)])
     check(found, [chain_id] * 3, mappable)
 
@@ -153,19 +153,19 @@ def test_large_buffer() -> None:
 
 
 def test_small_buffers_share() -> None:
-    """Small buffers of one type share chunks, in the order of their first; other types have others."""
+    """Small buffers of one dtype share chunks; these chunks follow the order of their first buffers."""
     mixed = [np.ones(100), np.ones(100, np.int32), np.ones(100), np.ones(50, np.int32)]
     assert sizes(mixed) == [1600, 600]
     assert sizes([np.ones(12_000) for _ in range(50)], 1) == [43 * 96_000, 7 * 96_000]
 
 
 def test_codecs_that_need_elements_do_not_share() -> None:
-    """Where a codec does not work on any bytes, each buffer has chunks of its own."""
+    """Each buffer has chunks of its own if a codec does not take arbitrary bytes."""
     assert sizes([np.ones(100), np.ones(100)], 3) == [800, 800]
 
 
 def test_views_are_stored_once() -> None:
-    """What lies within the memory of another buffer takes no room; the same memory twice neither."""
+    """A buffer within the memory of another buffer, or of equal memory, takes no room."""
     array = np.arange(1000.0)
     assert sizes([array, array[:900], array[5:9], array.view("u8")]) == [8000]
     assert sizes([array[:600], array[400:]]) == [4800 + 4800]
@@ -173,13 +173,13 @@ def test_views_are_stored_once() -> None:
 
 
 def test_empty() -> None:
-    """Buffers of no bytes, or none at all, need no chunks."""
+    """Empty buffers need no chunks, and neither do no buffers."""
     assert sizes([]) == []
     assert sizes([np.ones((0, 3)), np.ones(0, "S5")]) == []
 
 
 def test_element_types() -> None:
-    """Codecs see numbers as they are, dates as integers, all else as bytes."""
+    """Codecs see numbers as they are, dates as integers, and everything else as bytes."""
     arrays = [np.ones(1, t) for t in (">f4", "<c8", "?")] + [np.ones(1, "i8").view(t) for t in ("<M8[s]", "S8", "V8")]
     found = out_of_band(arrays)
     seen = [chunk.gather().dtype for chunk in plan_buffers(found, CHAINS, np.zeros(6, np.int64), False).chunks]
@@ -195,6 +195,6 @@ def test_nothing_is_copied() -> None:
 
 
 def test_constants() -> None:
-    """The tests of many small chunks keep the order of the real sizes."""
+    """The scaled-down sizes of these tests keep the order of the real sizes."""
     assert ALIGNMENT <= ALIGN_FROM <= SHARE_BELOW <= LARGE <= CHUNK_BYTES
     assert PAGE <= LARGE

@@ -1,4 +1,4 @@
-"""What the parameters of `dump` do, and what a path shows while and after a dump succeeds, fails or is killed."""
+"""The parameters of `dump`, and the file at a path while and after a dump succeeds, fails or is killed."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
-    """Return where to dump to; fail a test that leaves a temporary file there."""
+    """Return the path to dump to; fail a test that leaves a temporary file beside it."""
     yield tmp_path / "a.bpk"
     assert leftovers(tmp_path) == []
 
 
 def opened(obj: Any, **way: Any) -> BinPickleFile:
-    """Dump to memory and open that."""
+    """Dump to memory, and open the bytes."""
     return BinPickleFile(io.BytesIO(binpickle.dumps(obj, **way)))
 
 
@@ -63,12 +63,12 @@ FORMS = {
 @each(FORMS, "form")
 @pytest.mark.parametrize("kind", [list, tuple])
 def test_forms(form: Any, kind: Callable[[list], Any]) -> None:
-    """A codec is given as an object, a config, an id, or a function that gives one of these."""
+    """A codec may be an object, a config, an id, or a function that returns one of these."""
     assert codecs_of([ARRAY], codecs=kind([form])) == [["zlib"]]
 
 
 def test_chain() -> None:
-    """Codecs apply in the order of the list; what is `None` is left out."""
+    """Codecs apply in the order of the list; a `None` in the list is left out."""
     chain = [None, {"id": "shuffle", "elementsize": 8}, lambda buffer: None, "zstd", lambda buffer: ["crc32", None]]
     assert codecs_of([ARRAY], codecs=chain) == [["shuffle", "zstd", "crc32"]]
 
@@ -81,7 +81,7 @@ def test_no_codecs(codecs: Any) -> None:
 
 
 def test_explicit_codecs_are_always_applied() -> None:
-    """An explicit chain is applied to every buffer, and the stream; only `auto` leaves raw what gains nothing."""
+    """An explicit chain is applied to every buffer and the stream; only `auto` stores chunks raw that do not shrink."""
     noise = np.frombuffer(np.random.RandomState(0).bytes(5000), np.uint8)
     with opened([noise, ARRAY], codecs=["zstd"]) as file:
         assert [[spec["id"] for spec in entry.codecs] for entry in file.entries] == [["zstd"]] * 3
@@ -111,7 +111,7 @@ def test_mappable() -> None:
 
 
 def test_functions_see_whole_buffers() -> None:
-    """A function is called once with each whole buffer that has bytes, whose `.obj` tells what it came from."""
+    """A function is called once with each whole buffer that is not empty; its `.obj` is the array of the buffer."""
     arrays = [np.arange(3 * CHUNK_BYTES, dtype="u1"), ARRAY, np.zeros(0), np.asfortranarray(ARRAY.reshape(40, 50))]
     arrays += [ARRAY[:100], ARRAY.astype("M8[s]"), ARRAY[::-1]]
     seen: list[Any] = []
@@ -127,7 +127,7 @@ def test_functions_see_whole_buffers() -> None:
 
 
 def test_functions_choose_for_each_buffer() -> None:
-    """A function may choose by what the buffer is; codecs that need elements get them."""
+    """A function may choose by the array of the buffer; codecs that need elements see its elements."""
 
     def choose(buffer: memoryview) -> Any:
         return [{"id": "delta", "dtype": "<f8"}, "zstd"] if buffer.obj.dtype == np.float64 else "lz4"
@@ -136,7 +136,7 @@ def test_functions_choose_for_each_buffer() -> None:
 
 
 def test_lossy_codecs_round() -> None:
-    """A chain that rounds is applied, and rounds."""
+    """A codec that rounds is applied, and rounds."""
     data = binpickle.dumps(ARRAY / 3, codecs=[{"id": "bitround", "keepbits": 5}, "zstd"])
     got = binpickle.loads(data)
     assert not np.array_equal(got, ARRAY / 3)
@@ -183,7 +183,7 @@ REFUSED = {
 
 @each(REFUSED, "way", "error")
 def test_refused(way: dict[str, Any], error: Any, path: Path) -> None:
-    """The caller's mistakes are raised before anything is written, and before anything is pickled."""
+    """A wrong argument raises before anything is pickled or written."""
     file = io.BytesIO()
     for target in (path, file):
         with pytest.raises(error):
@@ -195,7 +195,7 @@ def test_refused(way: dict[str, Any], error: Any, path: Path) -> None:
 
 
 class Explosive:
-    """What must not be pickled."""
+    """An object that must not be pickled."""
 
     def __reduce__(self) -> Any:
         raise AssertionError("pickled")
@@ -203,20 +203,20 @@ class Explosive:
 
 @each({"None": None, "text": io.StringIO(), "a number": 7, "bytes": b"a.bpk", "a list": []}, "file")
 def test_no_file(file: Any) -> None:
-    """What is neither a path nor a binary file object is a `TypeError`."""
+    """A file that is neither a path nor a binary file object raises `TypeError`."""
     with pytest.raises(TypeError):
         binpickle.dump(Explosive(), file)
 
 
 @pytest.mark.parametrize("way", [{"durable": True}, {"exclusive": True}])
 def test_needs_a_path(way: dict[str, Any]) -> None:
-    """What concerns the folder of a path is refused with a file object."""
+    """Arguments that concern the folder of a path are refused with a file object."""
     with pytest.raises(TypeError, match="need a path"):
         binpickle.dump(Explosive(), io.BytesIO(), **way)
 
 
 def test_function_that_fails(path: Path) -> None:
-    """What a codec function raises, or returns wrongly, is raised, and leaves no file."""
+    """An error or a wrong result of a codec function raises, and leaves no file."""
     for function, error in ((lambda buffer: 1 / 0, ZeroDivisionError), (lambda buffer: 5, TypeError)):
         with pytest.raises(error):
             binpickle.dump(OBJECT, path, codecs=[function])
@@ -226,7 +226,7 @@ def test_function_that_fails(path: Path) -> None:
 
 
 def test_codec_that_cannot_encode(path: Path) -> None:
-    """A codec that does not suit a buffer is a `ValueError` that names it, and leaves no file."""
+    """A codec that cannot encode a buffer raises a `ValueError` that names the codec, and leaves no file."""
     with pytest.raises(ValueError, match="bitround"):
         binpickle.dump(np.arange(2000), path, codecs=[{"id": "bitround", "keepbits": 5}])
     assert not path.exists()
@@ -267,20 +267,20 @@ def test_digests() -> None:
 
 
 class Fancy(pickle.Pickler):
-    """A pickler that has its own ways with complex numbers and fractions."""
+    """A pickler that reduces complex numbers and fractions itself."""
 
     def reducer_override(self, obj: Any) -> Any:
         return (complex, (0, 0)) if isinstance(obj, complex) else NotImplemented
 
 
 class Table(pickle.Pickler):
-    """A pickler with a table."""
+    """A pickler with a dispatch table."""
 
     dispatch_table = {complex: lambda obj: (complex, (0, 0))}
 
 
 class Slow(pickle._Pickler):  # type: ignore[name-defined,misc]
-    """A pickler in Python."""
+    """A pickler written in Python."""
 
     def reducer_override(self, obj: Any) -> Any:
         return (complex, (0, 0)) if isinstance(obj, complex) else NotImplemented
@@ -288,7 +288,7 @@ class Slow(pickle._Pickler):  # type: ignore[name-defined,misc]
 
 @pytest.mark.parametrize("pickler", [Fancy, Table, Slow])
 def test_pickler(pickler: Any) -> None:
-    """A pickler keeps its ways, and arrays go out of band all the same."""
+    """A pickler class keeps its own reductions, and arrays go out of band."""
     with opened([5j, ARRAY[::2]], pickler=pickler, codecs=[]) as file:
         zero, array = file.load()
         assert zero == 0
@@ -300,7 +300,7 @@ def test_pickler(pickler: Any) -> None:
 
 
 def test_progress() -> None:
-    """Progress tells bytes done and in total, in the calling thread, never backwards, not too often, and the end."""
+    """Progress is called in the calling thread with growing numbers, not too often, and at the end."""
     calls: list[Any] = []
 
     def progress(done: int, total: Any) -> None:
@@ -323,7 +323,7 @@ def test_progress() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 @pytest.mark.parametrize("when", ["pickling", "encoding", "end"])
 def test_progress_that_raises(when: str, error: Any, threads: int, path: Path) -> None:
-    """What progress raises, Ctrl-C above all, ends the dump and leaves the old file."""
+    """An error that progress raises, Ctrl-C included, ends the dump and leaves the old file."""
     path.write_bytes(b"old")
 
     def progress(done: int, total: Any) -> None:
@@ -339,7 +339,7 @@ def test_progress_that_raises(when: str, error: Any, threads: int, path: Path) -
 
 
 class Miser:
-    """A file object that takes little at a time, and has nothing but `write`."""
+    """A file object that takes few bytes at a time, and has only `write`."""
 
     def __init__(self) -> None:
         self.taken = b""
@@ -351,7 +351,7 @@ class Miser:
 
 
 class Silent(Miser):
-    """A file object that does not say how much it took."""
+    """A file object whose `write` returns `None`."""
 
     def write(self, data: Any) -> None:  # type: ignore[override]
         self.taken += bytes(data)
@@ -359,14 +359,14 @@ class Silent(Miser):
 
 @pytest.mark.parametrize("kind", [Miser, Silent])
 def test_any_writer(kind: Any) -> None:
-    """An object with `write` is enough, whether it takes all at once or not."""
+    """An object with `write` is a file object, whether it takes all bytes at once or not."""
     file = kind()
     binpickle.dump(OBJECT, file)
     assert file.taken == binpickle.dumps(OBJECT)
 
 
 def test_position(tmp_path: Path) -> None:
-    """Writing begins at the position of a file object, and ends at the file's end; nothing is closed."""
+    """Writing begins at the position of a file object, which is then at the end of the data and still open."""
     with open(tmp_path / "a", "w+b") as file:
         file.write(b"before")
         binpickle.dump(OBJECT, file)
@@ -379,7 +379,7 @@ def test_position(tmp_path: Path) -> None:
 
 @posix
 def test_full_pipe() -> None:
-    """A pipe that takes no more for the moment is an error, not a loss."""
+    """A pipe that takes no more bytes for the moment raises an error, and no bytes are lost silently."""
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
     with open(ours, "rb"), open(theirs, "wb", buffering=0) as file, pytest.raises(BlockingIOError):
@@ -412,7 +412,7 @@ def test_binpickler(path: Path) -> None:
 
 
 def test_binpickler_without_dump(path: Path) -> None:
-    """Without `dump` there is no file, and closing twice is fine."""
+    """A BinPickler without `dump` makes no file, and may be closed twice."""
     pickler = BinPickler(path)
     pickler.close()
     pickler.close()
@@ -422,7 +422,7 @@ def test_binpickler_without_dump(path: Path) -> None:
 
 
 def test_binpickler_ways(path: Path) -> None:
-    """There are ways to a mappable and to a compressed file, and to an aligned one."""
+    """A BinPickler makes mappable, compressed and aligned files."""
     with BinPickler.mappable(path) as pickler:
         pickler.dump(OBJECT)
     with BinPickleFile(path) as file:
@@ -439,7 +439,7 @@ def test_binpickler_ways(path: Path) -> None:
 
 
 def test_binpickler_refuses_early() -> None:
-    """Wrong arguments are raised when it is made."""
+    """Wrong arguments raise when the BinPickler is made."""
     for way, error in REFUSED.values():
         with pytest.raises(error):
             BinPickler("nowhere", **way)
@@ -467,7 +467,7 @@ def test_codec_is_deprecated(codec: Any, ids: list[str], path: Path) -> None:
 
 
 def test_replaced_at_the_end(path: Path) -> None:
-    """Until a dump ends the path shows the old file, and no other appears but the temporary one."""
+    """Until a dump ends, the path shows the old file, and only the temporary file appears beside it."""
     path.write_bytes(b"old")
     seen: list[Any] = []
 
@@ -493,13 +493,13 @@ class Text(os.PathLike):
 
 @pytest.mark.parametrize("kind", [str, Path, Text])
 def test_kinds_of_paths(kind: Any, path: Path) -> None:
-    """Text and path objects are paths; relative ones, too."""
+    """Strings and path objects are paths, absolute or relative."""
     binpickle.dump(OBJECT, kind(path))
     assert_same(binpickle.load(kind(path)), OBJECT)
 
 
 def test_relative_path(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bare name is in the current folder, though something changes that meanwhile."""
+    """A bare name is a file in the folder that was the current one when the dump began."""
 
     class Mover:
         def __reduce__(self) -> Any:
@@ -517,14 +517,14 @@ NAMES = ["a" * 255, "\u00e9" * 127, "\u4e2d" * 85, "\U0001f40d" * 63, "a b\n.bpk
 @posix
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_names(name: str, path: Path) -> None:
-    """Names of any length and characters that the file system takes are fine."""
+    """A name may have any length and any characters that the file system takes."""
     binpickle.dump(1, path.parent / name)
     assert binpickle.load(path.parent / name) == 1
     assert os.listdir(path.parent) == [name]
 
 
 def test_errors_name_the_path(path: Path) -> None:
-    """Errors of the operating system pass, and name the path that was given."""
+    """Errors of the operating system come through unchanged, and name the given path."""
     cases: list[Any] = [
         (path.parent / "missing" / "a.bpk", FileNotFoundError),
         (path.parent, IsADirectoryError),
@@ -542,7 +542,7 @@ def test_errors_name_the_path(path: Path) -> None:
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder(path: Path) -> None:
-    """A folder that may not be written to is a `PermissionError`."""
+    """A folder without the permission to write raises `PermissionError`."""
     path.write_bytes(b"old")
     path.parent.chmod(0o555)
     try:
@@ -578,7 +578,7 @@ def test_replaced_file_keeps_its_mode(mode: int, path: Path) -> None:
 
 @posix
 def test_symbolic_link(path: Path) -> None:
-    """A symbolic link stays one: what it points to is replaced or made, in its own folder."""
+    """A symbolic link stays a link: the file it points to is replaced or made, in the folder of that file."""
     folder = path.parent / "elsewhere"
     folder.mkdir()
     path.symlink_to(Path("elsewhere") / "b.bpk")
@@ -592,7 +592,7 @@ def test_symbolic_link(path: Path) -> None:
 
 @posix
 def test_hard_link(path: Path) -> None:
-    """Another name of the old file keeps showing it: that is what others have open."""
+    """A hard link to the old file still shows the old file, as readers that have it open see it."""
     path.write_bytes(b"old")
     os.link(path, path.parent / "other")
     binpickle.dump(1, path)
@@ -614,7 +614,7 @@ def test_fifo(path: Path) -> None:
 
 @posix
 def test_devices() -> None:
-    """A device is written to, not replaced; what goes wrong names it."""
+    """A device is written to, not replaced; errors name the device."""
     binpickle.dump(OBJECT, "/dev/null", durable=True)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     with pytest.raises(FileExistsError):
@@ -626,7 +626,7 @@ def test_devices() -> None:
 
 
 def test_exclusive(path: Path) -> None:
-    """`exclusive` makes a new file only."""
+    """`exclusive` makes a new file, and replaces none."""
     binpickle.dump(1, path, exclusive=True)
     with pytest.raises(FileExistsError) as caught:
         binpickle.dump(Explosive(), path, exclusive=True)
@@ -651,7 +651,7 @@ def test_exclusive_at_the_end(path: Path) -> None:
 @posix
 @pytest.mark.parametrize(("durable", "syncs"), [(None, [0, 1]), (True, [2, 2]), (False, [0, 0])])
 def test_durable(durable: Any, syncs: list[int], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is synced: by default a file that takes an old one's place; all, or nothing, if asked for."""
+    """By default a dump syncs a file that replaces another; `durable` syncs everything or nothing."""
     count = [0]
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (count.append(count.pop() + 1), fsync(fd)))
@@ -668,7 +668,7 @@ def test_durable(durable: Any, syncs: list[int], path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("name", "code"), FAULTS)
 def test_faults(name: str, code: int, kind: str, tmp_path: Path) -> None:
-    """Whichever call fails, the old file stays, no other is left, and the error names the path; short writes go on."""
+    """If any system call fails, the old file stays alone and the error names the path; short writes are continued."""
     number = 0
     while faulty_dump(kind, name, number, code, tmp_path) is not None:
         number += 1
@@ -678,7 +678,7 @@ def test_faults(name: str, code: int, kind: str, tmp_path: Path) -> None:
 
 
 class Interrupting:
-    """What raises something in `__reduce__`."""
+    """An object whose `__reduce__` raises."""
 
     def __init__(self, error: Any):
         self.error = error
@@ -689,7 +689,7 @@ class Interrupting:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, RecursionError, ValueError])
 def test_reduce_that_raises(error: Any, path: Path) -> None:
-    """What an object's class raises passes, and leaves the old file."""
+    """An error of an object's class comes through unchanged, and leaves the old file."""
     path.write_bytes(b"old")
     with small_chunks(), pytest.raises(error):
         binpickle.dump([list(range(9999)), LARGE, Interrupting(error)], path)
@@ -697,7 +697,7 @@ def test_reduce_that_raises(error: Any, path: Path) -> None:
 
 
 def test_unpicklable(path: Path) -> None:
-    """What cannot be pickled leaves the old file."""
+    """An object that cannot be pickled leaves the old file."""
     path.write_bytes(b"old")
     for obj in (threading.Lock(), lambda: 1):
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
@@ -708,7 +708,7 @@ def test_unpicklable(path: Path) -> None:
 @posix
 @pytest.mark.parametrize("way", ["auto", "mappable"])
 def test_size_limit(way: str, path: Path) -> None:
-    """Where the system allows no larger file, that is an `OSError`, and the old file stays."""
+    """A file larger than the system allows raises `OSError`, and the old file stays."""
     script = """if True:
         import errno, resource, sys, numpy as np, binpickle
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -726,7 +726,7 @@ def test_size_limit(way: str, path: Path) -> None:
 
 @posix
 def test_fork(path: Path) -> None:
-    """A child that was forked amid a dump, and ends, takes nothing away from its parent."""
+    """A child that is forked during a dump, and ends, removes no file of its parent."""
     script = """if True:
         import os, sys, numpy as np, binpickle
         class Forking:
@@ -745,7 +745,7 @@ def test_fork(path: Path) -> None:
 
 @posix
 def test_killed(tmp_path: Path) -> None:
-    """Writers that are killed at any moment leave a file that loads; others have names that tell what they are."""
+    """A writer that is killed at any moment leaves a file that loads; any other file has a temporary name."""
     script = """if True:
         import os, random, signal, sys, time, numpy as np, binpickle
         path, rounds = sys.argv[1], int(sys.argv[2])
@@ -773,7 +773,7 @@ def test_killed(tmp_path: Path) -> None:
 
 
 def test_header_first() -> None:
-    """What is written first is the header, so that a reader of a partial file knows what it is."""
+    """A dump writes the header first, so that a reader of a partial file can tell that it is a BinPickle file."""
     file = Miser()
     with pytest.raises(AssertionError, match="pickled"):
         binpickle.dump(Explosive(), file)
