@@ -1,6 +1,6 @@
-"""The functions that pickle streams may name: frozen, since files written today must load for ever.
+"""The functions of BinPickle that pickle streams name: frozen, since files of today must load for ever.
 
-Only what no public function of NumPy or of the library concerned can rebuild is here.
+Rule: a function stands here only if no public function of NumPy or of the object's own library can rebuild the object.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def torch_bytes(storage: Any) -> np.ndarray:
 
 
 def torch_storage(data: np.ndarray) -> Any:
-    """Return a torch CPU storage over `data`: over the same memory, or a copy of it where that is read-only.
+    """Return a torch CPU storage over the memory of an array, or over a copy of it if the array is read-only.
 
-    torch has no read-only tensors: writing to one over a read-only mapping would end the process.
+    torch has no read-only tensors, and writing to a read-only mapping would end the process.
 
     Args:
         data: uint8, 1-d.
@@ -33,6 +33,6 @@ def torch_storage(data: np.ndarray) -> Any:
 
 
 def torch_typed_storage(storage: Any, dtype: Any) -> Any:
-    """Return `storage` as torch's tensors refer to it when they are pickled."""
+    """Return a storage in the form in which the pickles of torch's tensors refer to it."""
     torch = import_module("torch")
     return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)

@@ -1,1 +1,5 @@
-"""Writing one file: the options, the plan of its chunks, the chunks encoded, the bytes handed to a sink."""
+"""Writing one file: from pickle stream and buffers to a sink.
+
+In the order of the work: `options` checks the arguments, `stream` cuts the pickle stream, `plan` cuts the buffers,
+`chunk` encodes one chunk, and `filewriter` directs all of them.
+"""
