@@ -1,7 +1,8 @@
 """Async writing and reading: `adump` and `aload`, on asyncio and Trio.
 
-Strategy: all work is that of `dump` and `load`, a generator of steps, run in worker threads: `hops` runs them, `tokens`
-bounds how many at a time, `workers` holds what a cancellation may and may not do, `streams` knows what is no file.
+Strategy: `dump` and `load` are generators of steps, which worker threads run. `hops` runs the steps, `crew` bounds how
+many threads work at a time, `threads` makes calls that a cancellation does not leave behind, and `streams` takes and
+gives bytes by the caller's coroutines.
 """
 
 from __future__ import annotations

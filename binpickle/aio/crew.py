@@ -1,7 +1,9 @@
-"""Crews whose threads hold tokens of a limiter, and the line of those who wait for one.
+"""Crews whose threads hold tokens of a limiter, and the line of the calls that wait for one.
 
-Strategy: only the first in line waits at the limiter itself. Under asyncio anyio's own queue loses a token whose new
-holder is cancelled at the same moment (before 4.10), and may let one too many pass (before 4.14).
+Rule: each working thread holds one token, the owner's or a helper's. Helpers take only idle tokens, and leave once
+another call waits for a token. Only the first call in line waits at the limiter itself: under asyncio, anyio's own queue
+loses a token whose new holder is cancelled at the same moment (before 4.10), and may let one call too many pass (before
+4.14).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _lines: anyio.lowlevel.RunVar[WeakKeyDictionary[CapacityLimiter, _Line]] = anyio
 
 
 class _Line:
-    """Those who wait for a token of one limiter."""
+    """The calls that wait for a token of one limiter, in the order in which they came."""
 
     def __init__(self) -> None:
         self.length = 0
@@ -31,13 +33,14 @@ class _Line:
 
 
 class AsyncCrew(Crew):
-    """A crew whose threads hold tokens of a limiter. Helpers come for idle tokens, and leave when others wait for one.
+    """A crew whose threads hold tokens of a limiter. The module says when helpers come and leave.
 
     Args:
-        limiter: by default one for each event loop, with as many tokens as CPUs may be used.
+        limiter: bounds the threads of all crews that share it; `None` for the limiter that this event loop shares,
+            which has as many tokens as this process may use CPUs.
 
     Raises:
-        TypeError: not a limiter of anyio's.
+        TypeError: `limiter` is not a limiter of anyio.
     """
 
     def __init__(self, limiter: CapacityLimiter | None):
@@ -49,14 +52,14 @@ class AsyncCrew(Crew):
         self._line = _line_of(self._limiter)
         self._call_soon = loop_caller()
         self._holding = False
-        self._tickets: list[object] = []  # what helpers borrow tokens on behalf of
+        self._tickets: list[object] = []  # one for each working helper: the borrower of its token
 
     def crowded(self) -> bool:
-        """Return whether others wait for a token; from any thread."""
+        """Return whether another call waits for a token; in any thread."""
         return self._line.length > 0 or self._limiter.statistics().tasks_waiting > 0
 
     async def acquire(self) -> None:
-        """Take the owner's token."""
+        """Wait for the owner's token, and take it; on the event loop."""
         if not self._line.length and self._take_idle(self):
             self._holding = True
             return
@@ -74,7 +77,7 @@ class AsyncCrew(Crew):
             self._limiter.release_on_behalf_of(self)
 
     def invite(self) -> None:
-        if self.crowded():  # no token is idle, nor will be soon: the event loop need not be woken to find that
+        if self.crowded():  # no token is idle or will be soon, so the event loop need not be woken
             self.turn_away()
         else:
             self._call_soon(self._bring_helper)
@@ -94,8 +97,8 @@ class AsyncCrew(Crew):
                 self.release()
 
     def _take_idle(self, borrower: object) -> bool:
-        """Take a token for which nobody waits at the limiter; return whether there was one."""
-        # Asked first: what comes out of acquiring in vain varies with backend and release of anyio.
+        """Take an idle token if no task waits at the limiter; return whether there was one. On the event loop."""
+        # Asked first: the error for acquiring in vain varies with the backend and the release of anyio.
         if self._limiter.available_tokens < 1 or self._limiter.statistics().tasks_waiting:
             return False
         self._limiter.acquire_on_behalf_of_nowait(borrower)
@@ -110,7 +113,7 @@ class AsyncCrew(Crew):
         self._tickets.append(ticket)
         try:
             came = self.admit()
-        except RuntimeError:  # no more threads to be had: the owner does it all
+        except RuntimeError:  # no more threads can be started: the owner does all the work
             came = False
         if not came:
             self._release_ticket()
@@ -120,7 +123,7 @@ class AsyncCrew(Crew):
 
 
 def _shared_limiter(tokens: int) -> CapacityLimiter:
-    """Return the limiter of this event loop."""
+    """Return the limiter that all calls on this event loop share."""
     try:
         return _default_limiter.get()
     except LookupError:
@@ -129,7 +132,7 @@ def _shared_limiter(tokens: int) -> CapacityLimiter:
 
 
 def _line_of(limiter: CapacityLimiter) -> _Line:
-    """Return the line at a limiter, on this event loop."""
+    """Return the line of the calls that wait at a limiter on this event loop."""
     try:
         lines = _lines.get()
     except LookupError:

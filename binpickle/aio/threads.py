@@ -1,7 +1,13 @@
 """Calls in worker threads that no cancellation leaves behind.
 
-Rule: when a call here has returned or raised, its function does not run and will not. anyio has calls that hear nothing
-of a cancellation until they are done, and calls that nobody watches after it; neither would do.
+Goals: a cancellation is heard at once, and the function is asked to stop; when a call has returned or raised, its
+function does not run and will not run. anyio offers calls that hear of a cancellation only when they are done, and
+calls whose threads go on unwatched after it; neither meets these goals.
+
+A `_Call` is, in this order:
+    waiting: no thread has begun it. A cancellation leaves it: it will never begin.
+    running: a thread calls the function. A cancellation asks it to stop (`stop`) and waits for its end (`_until`).
+    ended: its result or error is kept until `result` hands it out, once.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ __all__ = ["in_thread", "loop_caller", "surely_in_thread"]
 
 T = TypeVar("T")
 
-# anyio 4 has another name for it.
+# The argument has had another name since anyio 4.
 _ABANDON: dict[str, Any] = (
     {"abandon_on_cancel": True}
     if "abandon_on_cancel" in inspect.signature(to_thread.run_sync).parameters
@@ -32,11 +38,14 @@ _unlimited: anyio.lowlevel.RunVar[CapacityLimiter] = anyio.lowlevel.RunVar("binp
 
 
 async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
-    """Call a function in a worker thread; when cancelled, ask it to stop and wait until it has.
+    """Call a function in a worker thread and return its result; when cancelled, ask it to stop and wait for its end.
 
     Args:
-        function: what to call; not called at all if a cancellation comes first.
-        stop: called on the event loop when a cancellation comes while the function runs.
+        function: the function; it is not called at all if a cancellation comes first.
+        stop: asks the function to stop; called on the event loop if a cancellation comes while the function runs.
+
+    Raises:
+        BaseException: what the function raises, or the cancellation.
     """
     call = _Call(function)
     try:
@@ -64,15 +73,15 @@ async def surely_in_thread(function: Callable[[], object]) -> None:
 
     try:
         threading.Thread(target=run, name="binpickle-cleaner").start()
-    except RuntimeError:  # no more threads to be had: rather here than not at all
+    except RuntimeError:  # no more threads can be started: better here, on the event loop, than not at all
         run()
     await _until(ended)
 
 
 def loop_caller() -> Callable[[Callable[[], object]], None]:
-    """Return what makes the running event loop call a function soon, from any thread; never, once it is closed."""
+    """Return a caller for any thread: it makes this event loop call a function soon, or never once the loop is closed."""
     token: Any = anyio.lowlevel.current_token()
-    token = getattr(token, "native_token", token)  # anyio 4 wraps the event loop, or what stands for Trio's
+    token = getattr(token, "native_token", token)  # anyio 4 wraps asyncio's event loop, or Trio's token
     call_soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon
 
     def caller(function: Callable[[], object]) -> None:
@@ -83,9 +92,9 @@ def loop_caller() -> Callable[[Callable[[], object]], None]:
 
 
 class _Call(Generic[T]):
-    """A function called in another thread: once, or not any more.
+    """A call of a function in another thread. The module says which states it has.
 
-    Keeps neither function nor outcome when they are done with: idle worker threads hold on to their last call.
+    It lets go of the function and of the outcome as early as it can: idle worker threads hold on to their last call.
     """
 
     def __init__(self, function: Callable[[], T]):
@@ -115,7 +124,15 @@ class _Call(Generic[T]):
         self._at_end()
 
     def leave(self, stop: Callable[[], object], at_end: Callable[[], object]) -> bool:
-        """Prevent the call, or if it has begun, stop it; return whether it had begun. `at_end` is called then."""
+        """Keep a waiting call from beginning, or stop a running one; on the event loop.
+
+        Args:
+            stop: called at once if the call is running.
+            at_end: called once the call has ended, in either thread; never if it had not begun.
+
+        Returns:
+            Whether the call had begun.
+        """
         with self._lock:
             begun, ended = self._begun, self._ended
             self._left = True
@@ -140,9 +157,9 @@ class _Call(Generic[T]):
 
 
 async def _until(event: anyio.Event) -> None:
-    """Wait for an event; raise what interrupts only afterwards.
+    """Wait for an event; raise an interruption of the wait only afterwards.
 
-    Scopes do not, being shielded from. Cancellation of asyncio's own and Ctrl-C on Trio do.
+    The wait is shielded from anyio's cancel scopes. asyncio's own cancellation and Ctrl-C on Trio still interrupt it.
     """
     interruption: BaseException | None = None
     with CancelScope(shield=True):
@@ -161,7 +178,7 @@ async def _until(event: anyio.Event) -> None:
 
 
 def _no_limit() -> CapacityLimiter:
-    """Return a limiter that lets everything pass: who calls here has a token already."""
+    """Return a limiter that lets every call pass: the caller of `in_thread` holds a token already."""
     try:
         return _unlimited.get()
     except LookupError:

@@ -1,8 +1,25 @@
-"""Chunk jobs on several threads: a bounded window of them, results in order, on the owner's thread.
+"""Chunk jobs on several threads, their results in order on the owner's thread.
 
-Strategy: the owner (the thread that dumps or loads) submits jobs and takes part in the work. Helpers come when there
-are jobs and leave when there are none, so that no helper ever waits for anything; the owner waits only for a job that
-a helper is running at that moment. When a helper may come is the one thing in which sync and async differ.
+Goals: no thread idles while there is a job; at most a window of chunks is in memory; no thread outlives the call; a
+thread that holds a limiter's token never waits for another token (async).
+
+The owner is the thread that dumps or loads. It submits jobs, asks for their results in order, and runs jobs itself
+while it would otherwise wait. Helpers are threads that run jobs and do nothing else.
+
+A job is, in this order:
+    waiting: in `Crew._waiting`, for the owner or a helper, whoever comes first;
+    running: taken out of `_waiting`, in the hands of one thread;
+    done: its result or error is kept until `take` hands it out, once.
+A job that is `light` skips `_waiting`: the owner runs it when its turn comes.
+
+A helper is, in this order:
+    invited: counted in `_coming`; `invite` asked for a thread. Only here do sync and async differ: a sync crew starts
+        the thread at once (`admit`), an async crew once the limiter has an idle token, or never (`turn_away`);
+    working: it runs jobs while `_waiting` has some and `may_stay` allows it;
+    gone: no longer counted in `_coming`. A helper never waits for a job, so it leaves as soon as there is none.
+
+The owner waits in one case: the job it wants is running in a helper, and it can run no job itself. Each helper that
+ends a job, or leaves, then wakes it (`_tell_owner`). All of this state is read and written under `_lock`.
 """
 
 from __future__ import annotations
@@ -23,12 +40,15 @@ class Cancelled(BaseException):
 
 
 class Job(Generic[T]):
-    """A function to be called once, and what came of it.
+    """A function to be called once, and its result or error.
 
     Args:
-        function: what to call.
-        off_main: must not run in the main thread (Blosc: it would start its own threads there).
-        light: costs less than handing it to another thread does; the owner does it when its turn comes.
+        function: the function; the job lets go of it, and of the memory it refers to, once it was called.
+        off_main: whether the function must not run in the main thread, where Blosc would start threads of its own.
+        light: whether the function costs less than handing it to another thread. The owner then runs it.
+
+    Attributes:
+        done: whether the function was called.
     """
 
     __slots__ = ("_error", "_function", "_result", "done", "light", "off_main")
@@ -42,7 +62,7 @@ class Job(Generic[T]):
         self.done = False
 
     def run(self) -> None:
-        """Call the function, and keep its result or error."""
+        """Call the function, and keep its result or error. Runs in the owner's thread or in a helper's."""
         try:
             self._result = self._function()  # type: ignore[misc]
         except BaseException as error:
@@ -63,24 +83,24 @@ class Job(Generic[T]):
 
 
 class Crew:
-    """An owner and up to `threads - 1` helpers.
+    """An owner and up to `threads - 1` helpers. The module says which states jobs and helpers have.
 
-    Subclasses decide when a helper that was invited comes (`admit`), or does not (`turn_away`), and whether it goes on.
+    A subclass decides when an invited helper comes (`admit`) or does not (`turn_away`), and whether it stays.
 
     Args:
-        threads: that may work at the same time, the owner included.
+        threads: how many threads may work at the same time, the owner included.
     """
 
     def __init__(self, threads: int):
         self.threads = threads
-        # A lock and a queue of C, not a Condition: Ctrl-C amid the Python code of that would leave it locked for ever.
+        # A lock and a queue written in C. Ctrl-C in the Python code of a Condition would leave it locked for ever.
         self._lock = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._owner_waits = False
         self._waiting: deque[Job[Any]] = deque()
         self._helpers: list[threading.Thread] = []
-        self._coming = 0  # invited or at work
-        self._refused: RuntimeError | None = None  # why no thread could be started: the owner does what it can alone
+        self._coming = 0  # helpers that are invited or working
+        self._refused: RuntimeError | None = None  # why no thread could be started; the owner then works alone
         self._cancelled = False
         self._closed = False
 
@@ -91,18 +111,18 @@ class Crew:
         self.close()
 
     def invite(self) -> None:
-        """Called in the owner's thread when there is work for one more helper."""
+        """Ask for one more helper. Called in the owner's thread when there is work for it."""
         self.admit()
 
     def may_stay(self) -> bool:
-        """Called in a helper's thread after each job."""
+        """Return whether a helper may run another job. Called in the helper's thread after each job."""
         return True
 
     def leaving(self) -> None:
-        """Called in a helper's thread at its end."""
+        """Take note that a helper leaves. Called in the helper's thread at its end."""
 
     def admit(self) -> bool:
-        """Start a helper; from any thread. Return whether there is one, and still something to do for it."""
+        """Start the helper that was invited; in any thread. Return whether it was started: there may be no job left."""
         with self._lock:
             if self._closed or not self._waiting:
                 self._coming -= 1
@@ -119,16 +139,16 @@ class Crew:
         return True
 
     def turn_away(self) -> None:
-        """Start no helper, although one was invited; from any thread."""
+        """Start no thread for the helper that was invited; in any thread."""
         with self._lock:
             self._coming -= 1
 
     def submit(self, job: Job[Any]) -> None:
-        """Let a helper do the job, if one comes before the owner asks for it."""
+        """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread."""
         with self._lock:
             self._waiting.append(job)
             other = _needs_other_thread(job)
-            # One job that waits is the owner's own; a helper for it would only make a small file slower.
+            # The owner runs a single waiting job itself: starting a helper for it would make small files slower.
             invite = (other or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
             invite = invite and self._refused is None
             self._coming += invite
@@ -136,7 +156,12 @@ class Crew:
             self.invite()
 
     def finish(self, job: Job[T]) -> T:
-        """Return the result of a submitted job; meanwhile do it, or others, in this thread."""
+        """Return the result of a submitted job, or raise its error; meanwhile run this job, or others, in this thread.
+
+        Raises:
+            Cancelled: the crew was cancelled.
+            RuntimeError: the job needs another thread, and none could be started.
+        """
         while not job.done:
             self.check()
             other = self._next_for_owner(job)
@@ -150,20 +175,20 @@ class Crew:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Make the owner stop at the next chunk; from any thread."""
+        """Make the owner stop at the next chunk; in any thread."""
         self._cancelled = True
 
     def close(self) -> None:
-        """Drop the jobs that nobody began, and wait until no helper runs any more."""
+        """Drop the jobs that are still waiting, and wait until no helper runs any more."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
         for helper in self._helpers:
-            with suppress(RuntimeError):  # Ctrl-C while it was started: it will find nothing to do
+            with suppress(RuntimeError):  # Ctrl-C interrupted its start: it will find no job
                 helper.join()
 
     def _next_for_owner(self, wanted: Job[Any]) -> Job[Any] | None:
-        """Return a job that the owner may run now, or `None` after waiting for a change or inviting a helper."""
+        """Return a job that the owner may run now; or `None`, once the state has changed or a helper was invited."""
         with self._lock:
             if wanted.done:
                 return None
@@ -174,7 +199,7 @@ class Crew:
             self._owner_waits = waits = self._coming > 0 or not self._waiting
             if not waits and self._refused is not None:
                 raise self._refused
-            self._coming += not waits  # the helper that was to do it had found nothing and was leaving
+            self._coming += not waits  # the helper that was to run it had found no job, and was leaving
         if waits:
             self._wake.get()
         else:
@@ -182,13 +207,13 @@ class Crew:
         return None
 
     def _tell_owner(self) -> None:
-        """Wake the owner, if it waits; called with the lock."""
+        """Wake the owner if it waits. Called with the lock held."""
         if self._owner_waits:
             self._owner_waits = False
             self._wake.put(None)
 
     def _help(self) -> None:
-        """Do jobs until there are none: what a helper runs."""
+        """Run jobs until there are none: the whole life of a helper."""
         try:
             job = self._next_for_helper()
             while job is not None:
@@ -212,22 +237,22 @@ def _needs_other_thread(job: Job[Any]) -> bool:
 
 
 class Pipeline(Generic[T]):
-    """Jobs in, results out in the same order, a bounded number of them between.
+    """Takes jobs and hands out their results in the same order, with a bounded number of jobs in between.
 
     Args:
-        crew: who works.
-        consume: takes each result, in the owner's thread.
+        crew: runs the jobs.
+        consume: called with each result, in the owner's thread.
     """
 
     def __init__(self, crew: Crew, consume: Callable[[T], Any]):
         self._crew = crew
         self._consume = consume
         self._jobs: deque[Job[T]] = deque()
-        # One job in each thread's hands, one ready for each to take; finished ones count, too: they hold memory.
+        # Each thread runs one job and has one ready to take. Finished jobs count, too: they hold memory.
         self._window = 2 * crew.threads if crew.threads > 1 else 0
 
     def push(self, job: Job[T]) -> None:
-        """Add a job; consume earlier results while the window is full."""
+        """Add a job; consume earlier results while the window is full. Called in the owner's thread."""
         self._crew.check()
         if not job.light:
             self._crew.submit(job)
