@@ -1,9 +1,9 @@
 """Crews whose threads hold tokens of a limiter, and the line of the calls that wait for one.
 
 Rule: each working thread holds one token, the owner's or a helper's. Helpers take only idle tokens, and leave once
-another call waits for a token. Only the first call in line waits at the limiter itself: under asyncio, anyio's own queue
-loses a token whose new holder is cancelled at the same moment (before 4.10), and may let one call too many pass (before
-4.14).
+another call waits for a token. Only the first call in line waits at the limiter itself: under asyncio, anyio's own
+queue loses a token whose new holder is cancelled at the same moment (before 4.10), and may let one call too many pass
+(before 4.14).
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ async def surely_in_thread(function: Callable[[], object]) -> None:
 
 
 def loop_caller() -> Callable[[Callable[[], object]], None]:
-    """Return a caller for any thread: it makes this event loop call a function soon, or never once the loop is closed."""
+    """Return a caller for any thread: it makes this event loop call a function soon; once closed, never."""
     token: Any = anyio.lowlevel.current_token()
     token = getattr(token, "native_token", token)  # anyio 4 wraps asyncio's event loop, or Trio's token
     call_soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon
