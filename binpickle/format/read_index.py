@@ -1,7 +1,20 @@
 """The index of a version 3 file, parsed and checked when the file is opened.
 
+Goal: whatever bytes the index has, `parse` raises, or returns `Contents` in which every number has been checked; nothing
+downstream checks again. No number is used before it was compared with the size of the file, and no memory is taken that
+the size of the file does not justify.
+
 Rule: the chunks of a file lie one behind the other from the header to the index, with zeros of padding between them, so
 that only lengths are recorded and no position can lie outside or overlap. The pickle stream's chunks come first.
+
+The steps, each of which relies on those before it:
+    `check_trailer`: the trailer fits the size of the file, and the index lies between the chunks and the trailer;
+    `check_index`: the bytes of the index are those whose digest the trailer holds;
+    `_unpack_index`: they are one MessagePack map, without duplicate keys;
+    `_parse_chunks`: the lengths of the chunks add up to exactly the room between header and index;
+    `_parse_stream`: the pickle stream ends where a chunk ends;
+    `_parse_buffers`: there are no more buffers than allowed, and each lies within the chunks behind the stream.
+`find_placement` checks afterwards how buffers lie to chunks and to each other.
 """
 
 from __future__ import annotations
