@@ -1,8 +1,8 @@
 """The index of a version 3 file, parsed and checked when the file is opened.
 
-Goal: whatever bytes the index has, `parse` raises, or returns `Contents` in which every number has been checked; nothing
-downstream checks again. No number is used before it was compared with the size of the file, and no memory is taken that
-the size of the file does not justify.
+Goal: whatever bytes the index has, `parse` raises, or returns `Contents` in which every number has been checked;
+nothing downstream checks again. No number is used before it was compared with the size of the file, and no memory is
+taken that the size of the file does not justify.
 
 Rule: the chunks of a file lie one behind the other from the header to the index, with zeros of padding between them, so
 that only lengths are recorded and no position can lie outside or overlap. The pickle stream's chunks come first.
