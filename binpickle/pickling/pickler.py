@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterable, Optional
 
 from .arrays import IN_BAND_BELOW, ArrayReducer
@@ -31,7 +32,9 @@ class Pickling:
     def __init__(self, write: Callable[[Any], Any], base: Any = pickle.Pickler, in_band_below: int = IN_BAND_BELOW):
         self._found: list[Any] = []
         self._arrays = ArrayReducer(in_band_below)
-        self._pickler: Any = _pickler_class(base)(_Writer(write), protocol=5, buffer_callback=self._found.append)
+        self._pickler: Any = _pickler_class(base)(
+            SimpleNamespace(write=write), protocol=5, buffer_callback=self._found.append
+        )
         self._pickler.binpickle_reducers = _Reducers(self._arrays)
 
     def dump(self, obj: Any) -> None:
@@ -78,13 +81,6 @@ def unpickler(stream: Any, buffers: Iterable[Any]) -> Any:
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         return super().find_class(*resolve(module, name))
-
-
-class _Writer:
-    """The file object that a pickler writes to."""
-
-    def __init__(self, write: Callable[[Any], Any]):
-        self.write = write
 
 
 class _Reducers(Dict[type, Optional[Callable[[Any], Reduced]]]):
