@@ -51,18 +51,18 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Scale:
-    """How large and how often: `full` takes the sizes of the claims, otherwise about a quarter of them."""
+    """The sizes and the number of repeats: `full` takes the sizes of the claims, otherwise about a quarter."""
 
     full: bool
 
     def pick(self, full: int, quick: int) -> int:
-        """Give the first number at full scale, else the second."""
+        """Return the first number at full scale, and the second number otherwise."""
         return full if self.full else quick
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a call gives that reports more than its time: its value, and further metrics that replace the usual ones."""
+    """The result of a call that reports more than its time: its value, and metrics that replace the usual metrics."""
 
     value: Any = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Measured:
 class Contender:
     """One way to do the work of a case.
 
-    `dump(obj, path)` and `load(path)` are what is timed; either may give a `Measured`. `rounds` caps the repeats of
+    The runner times `dump(obj, path)` and `load(path)`; either may return a `Measured`. `rounds` caps the repeats of
     a slow peer, and `steps` names what is timed at all (the first writing, which gives the size, always happens).
     """
 
@@ -103,7 +103,7 @@ def ratio(metric: str, ours: str, peer: str, at_most: float | None = None) -> Ta
 
 
 def difference(metric: str, ours: str, peer: str, at_most: float | None = None) -> Target:
-    """Claim how far the median of one contender is above the other's."""
+    """Claim by how much the median of one contender exceeds the median of another."""
     return Target("difference", metric, ours, peer, at_most)
 
 
@@ -113,7 +113,7 @@ def amount(metric: str, ours: str, at_most: float | None = None) -> Target:
 
 
 def worst(metric: str, ours: str, at_most: float | None = None) -> Target:
-    """Claim the largest value ever seen."""
+    """Claim the largest value of all rounds."""
     return Target("worst", metric, ours, "", at_most)
 
 
@@ -142,16 +142,16 @@ class Case:
         return f"{self.row}: {self.name}"
 
     def contender(self, name: str) -> Contender:
-        """Give the contender of that name."""
+        """Return the contender with this name."""
         return next(contender for contender in self.contenders if contender.name == name)
 
 
 def cases_of(row: str, scale: Scale) -> list[Case]:
-    """Give the cases of one row at a scale."""
+    """Return the cases of one row at a scale."""
     module = importlib.import_module(f"benchmarks.rows.{ROWS[row]}")
     return [case for case in module.cases(scale) if case.row == row]
 
 
 def find_case(key: str, scale: Scale) -> Case:
-    """Give the case with this key."""
+    """Return the case with this key."""
     return next(case for case in cases_of(key.split(":")[0], scale) if case.key == key)

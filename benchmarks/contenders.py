@@ -1,7 +1,7 @@
-"""The ways to write and read that several rows set against each other: BinPickle's own, and the peers'.
+"""The ways to write and read that several rows compare: those of BinPickle, and those of its peers.
 
-Rule: each is what a user of that library would write, with nothing held back. Optional packages are imported inside the
-functions, and the warm-up call takes that cost out of the timed one.
+Rule: each way is the code that a user of the library would write, at its best. The functions import optional packages
+themselves, and a warm-up call keeps the cost of these imports out of the timed call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What dask's own ways to keep results do, and ours, found by doing it: `python -m benchmarks.dask_peers` prints the
+"""Compares what `binpickle_dask` and dask's own formats do with results: `python -m benchmarks.dask_peers` prints the
 table of `docs/dask.md`.
 
-Rule: a cell is what came of a small experiment, or says why there is none to make. The last two rows are what the
-formats are made for.
+Rule: a cell shows the outcome of a small experiment, or says why no experiment is possible. The last two rows say what
+the formats are made for.
 """
 
 from __future__ import annotations
@@ -70,19 +70,19 @@ def mapped(way: Way, folder: str) -> str:
 
 
 def half_written(way: Way, folder: str) -> str:
-    """Say whether any part can be loaded of what a save that failed has left."""
+    """Say whether any part of a save that failed can be loaded."""
     Path(folder, "fail").touch()
     assert not works(lambda: way.save(sample(way, folder), f"{folder}/a"))
     return yes(any(works(partial(load_part, way, f"{folder}/a", i)) for i in range(PARTS)))
 
 
 def load_part(way: Way, path: str, i: int) -> Any:
-    """Compute one part of what was saved."""
+    """Compute one part of the saved collection."""
     return way.load(path).partitions[i].compute()
 
 
 def failed_overwrite(way: Way, folder: str) -> str:
-    """Say whether what was there is left after a save over it has failed."""
+    """Say whether the earlier result is left after a save over it has failed."""
     first, second = Path(folder, "first"), Path(folder, "second")
     for log in (first, second):
         log.mkdir()
@@ -93,7 +93,7 @@ def failed_overwrite(way: Way, folder: str) -> str:
 
 
 def overwrite_read(way: Way, folder: str) -> str:
-    """Say what becomes of a result that is saved over what it is made from, last part first."""
+    """Say what happens if a result is saved over its own input, last part first."""
     way.save(sample(way, folder), f"{folder}/a")
     saved = works(lambda: way.save(way.load(f"{folder}/a").partitions[::-1] * 10, f"{folder}/a"))
     if saved and works(lambda: expect(way, f"{folder}/a", 10)):
@@ -102,7 +102,7 @@ def overwrite_read(way: Way, folder: str) -> str:
 
 
 def resumes(way: Way, folder: str) -> str:
-    """Say whether a save that failed goes on where it was."""
+    """Say whether a save that failed can continue where it stopped."""
     save = partial(bpd.to_bpk, resume=True) if way is WAYS["to_bpk"] else way.save
     fail = Path(folder, "fail")
     fail.touch()
@@ -126,7 +126,7 @@ def after_kill(way: Way, folder: str) -> str:
 
 
 def expressions(way: Way, folder: str) -> str:
-    """Say whether it works in the mode in which arrays are expressions."""
+    """Say whether saving works in the mode in which arrays are expressions."""
     name = next(name for name, other in WAYS.items() if other is way)
     child = [sys.executable, "-m", "benchmarks.dask_peers", "--expressions", name, f"{folder}/a"]
     environment = {**os.environ, "DASK_ARRAY__QUERY_PLANNING": "True"}
@@ -155,7 +155,7 @@ SAID += ["| remote storage | no | yes | no | yes | no | by target |"]
 
 
 def expect(way: Way, path: str, factor: float) -> None:
-    """Raise an error unless all of the sample is there, in some order of its parts, times a factor."""
+    """Raise an error unless a result holds the whole sample times a factor, with its parts in any order."""
     found = np.sort(np.asarray(way.load(path).compute()).ravel())
     np.testing.assert_array_equal(found, np.repeat(np.arange(1.0, PARTS + 1), 4) * factor)
 
@@ -170,7 +170,7 @@ def works(call: Callable[[], Any]) -> bool:
 
 
 def yes(found: bool) -> str:
-    """Say it in a word."""
+    """Return a truth value as a word."""
     return "yes" if found else "no"
 
 

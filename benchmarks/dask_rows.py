@@ -1,7 +1,7 @@
 """The rows for dask, which need a cluster or its collections: `python -m benchmarks.dask_rows`.
 
-Rule: all ways of one row are run in turn, a few rounds each, on a hot cache; the median counts, and what is compared is
-the ratio to the peer. Rows on a cluster count bytes on the loopback, which others on the machine may add to.
+Rule: all ways of one row run in turn, a few rounds each, with a hot cache. The result is the ratio of the medians. Rows
+on a cluster count bytes on the loopback, to which other programs on the machine may add.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ class Row(NamedTuple):
 
 
 def in_turn(ways: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, float]:
-    """Time all ways in turn; return the median seconds of each, the first round left out.
+    """Time all ways in turn; return the median seconds of each, without the first round.
 
-    Each round has an order of its own: what one leaves behind (garbage, cold caches) must not always hit the same.
+    Each round has an order of its own: the garbage and the cold caches of one way must not always meet the same
+    other way.
     """
     taken: dict[str, list[float]] = {name: [] for name in ways}
     shuffled = random.Random(0)
@@ -72,7 +73,7 @@ def in_turn(ways: dict[str, Callable[[int], Any]], rounds: int) -> dict[str, flo
 
 
 def compare(name: str, found: dict[str, float], **factors: float) -> Row:
-    """Make a row of seconds, the first ours, with the ratio to reach for peers by name."""
+    """Make a row of seconds, of which the first is ours, with the ratio to reach for each peer."""
     ours, *peers = found
     reached = all(found[ours] <= factor * found[peer] for peer, factor in factors.items())
     target = ", ".join(f"<= {factor:g} x {peer}" for peer, factor in factors.items())
@@ -107,7 +108,7 @@ def array_rows(folder: str, megabytes: int, rounds: int) -> Iterator[Row]:
 
 
 def frame_rows(folder: str, megabytes: int, rounds: int) -> Iterator[Row]:
-    """Saving and reading a frame, next to Parquet and to files of Arrow's IPC format, which are mapped, too."""
+    """Saving and reading a frame, next to Parquet and to files of Arrow's IPC format, which can be mapped too."""
     n = megabytes * 1_000_000 // 80
     random = np.random.default_rng(0)
     frame = dd.from_pandas(pd.DataFrame({f"c{i}": random.random(n) for i in range(10)}), npartitions=16)
@@ -153,7 +154,7 @@ def graph_rows(folder: str) -> Iterator[Row]:
 
 
 def cluster_rows(folder: str) -> Iterator[Row]:
-    """What goes over the wire, and what a memory limit lets through, with and without `enable`."""
+    """The bytes on the network, and the tasks that a memory limit allows, with and without `enable`."""
     path = os.path.join(folder, "wire")
     bpd.to_bpk(da.random.default_rng(0).random((12, 1_000_000), chunks=(2, 1_000_000)), path)
     found: dict[str, dict[str, float]] = {"ours": on_wire(path, True), "plain": on_wire(path, False)}

@@ -1,4 +1,4 @@
-"""Ways to keep what dask computes, and a computation that tells which of its parts it made.
+"""Ways to keep the results of dask, and a computation that records which of its parts it made.
 
 Rule: all ways are called alike, so that one experiment can be made with each of them. The computation leaves a file for
 each part that it makes, in whichever process that is; with a file named `fail` beside them it stops halfway.
@@ -35,9 +35,9 @@ class Way(NamedTuple):
     """One way to keep a result.
 
     Attributes:
-        save: writes a collection to a path, over what is there.
-        load: gives it back.
-        frames: whether it is for frames.
+        save: writes a collection to a path, over an earlier result.
+        load: returns the collection.
+        frames: whether the way is for frames.
     """
 
     save: Callable[[Any, str], Any]
@@ -81,7 +81,7 @@ WAYS = {
 
 
 def sample(way: Way, log: str, parts: int = PARTS) -> Any:
-    """Return an array or frame of which each part has four times its number, counted from 1."""
+    """Return an array or frame: each part holds its own number, counted from 1, four times."""
     if way.frames:
         pieces = [dask.delayed(_frame, pure=True)(number + 1, log, parts) for number in range(parts)]
         return dd.from_delayed(pieces, meta=pd.DataFrame({"n": [0.0]}), verify_meta=False)
@@ -103,7 +103,7 @@ def made(log: str) -> int:
 def recomputed(way: Way, folder: str, parts: int, kill_after: int) -> int:
     """Save on three workers, of which one is killed when so many parts were made; count those made more than once.
 
-    One is left out: what the killed worker had just made, but not finished writing.
+    The count leaves out the part that the killed worker had made but not finished writing.
     """
     log = os.path.join(folder, "log")
     os.mkdir(log)

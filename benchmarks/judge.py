@@ -1,8 +1,8 @@
-"""Turns measurements into lines of the table: ours, the peer's, their ratio, and whether the target was reached.
+"""Turns measurements into lines of the table: our result, the result of the peer, the ratio, and the target.
 
-Rule: ratios are of medians; the range is of the ratios of neighbouring measurements, so it shows the machine's noise.
-A target without measurements is not reached, and says why. When a hypervisor takes the processors away, everything
-stands still: delays of such rounds are shown, but do not count.
+Rule: ratios are of medians. The range is of the ratios of neighbouring measurements, so it shows the noise of the
+machine. A target without measurements is not reached, and its line says why. If a hypervisor takes the processors away,
+the delays of these rounds are shown, but do not count.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Line:
 
     @property
     def reached(self) -> bool | None:
-        """Say whether the target was reached; `None` where nothing was claimed."""
+        """Return whether the target was reached; `None` where nothing was claimed."""
         if self.at_most is None:
             return None
         return self.result is not None and self.result <= self.at_most
 
 
 def judge(done: Measurements) -> list[Line]:
-    """Give the lines of one case, one for each target."""
+    """Return the lines of one case, one line for each target."""
     return [_line(done, target) for target in done.case.targets]
 
 
@@ -76,7 +76,7 @@ def _line(done: Measurements, target: Target) -> Line:
 
 
 def _split(metrics: dict[str, list[float]], metric: str) -> tuple[list[float], list[float]]:
-    """Give the values that count, and those of rounds in which the processors were taken away; all, if all were."""
+    """Return the values that count, and those of rounds in which the processors were taken away; all, if all were."""
     values = metrics[metric]
     stolen = metrics.get(f"{metric.split()[0]} stolen", []) if metric.endswith("delay") else []
     if len(stolen) != len(values) or all(stolen):

@@ -1,6 +1,6 @@
 """Names the machine and the versions that a set of results was measured with.
 
-Rule: what is not known is said to be unknown, never guessed.
+Rule: a fact that cannot be found is called unknown, and never guessed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def describe(folder: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python and of all packages that take part."""
+    """Return the versions of Python and of all packages that take part."""
     return {
         "Python": platform.python_version(),
         "binpickle": binpickle.__version__,

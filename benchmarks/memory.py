@@ -28,7 +28,7 @@ def _fields(path: Path) -> dict[str, int]:
 
 
 def proportional() -> int:
-    """Give the proportional set size: private pages, and of shared ones this process's share."""
+    """Return the proportional set size: private pages, and of shared ones this process's share."""
     return _fields(ROLLUP)["Pss"]
 
 
@@ -53,7 +53,7 @@ class HighWater:
         self._before = _fields(STATUS)
 
     def rise(self) -> int:
-        """Give the bytes by which the mark has risen since, file-backed pages left out."""
+        """Return the bytes by which the mark has risen since, file-backed pages left out."""
         after = _fields(STATUS)
         files = after["RssFile"] - self._before["RssFile"]
         return max(0, after["VmHWM"] - self._before["VmRSS"] - max(0, files))

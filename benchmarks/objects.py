@@ -77,7 +77,7 @@ def tiled(size: int) -> np.ndarray[Any, Any]:
 
 
 def tiles_intact(array: np.ndarray[Any, Any], size: int) -> bool:
-    """Say whether an array is what `tiled(size)` makes, without a second copy of it."""
+    """Return whether an array is what `tiled(size)` makes, without a second copy of it."""
     tile = _tile()
     starts = range(0, array.size, tile.size)
     return array.nbytes == size and all(

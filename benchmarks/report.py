@@ -1,6 +1,6 @@
-"""Writes results: JSON with every single measurement, and the Markdown table that the documentation includes.
+"""Writes results: JSON with every measurement, and the Markdown table of `docs/performance-log.md`.
 
-Rule: the table shows all lines, those that lose too, with the machine, the versions and the method.
+Rule: the table shows all lines, also those that miss their target, with the machine, the versions and the method.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from .runner import Measurements
 __all__ = ["amount_text", "as_json", "read_lines", "table", "write"]
 
 METHOD = """\
-Each measurement is one call in a process of its own, with the object in memory, everything imported, the page cache
-warm, free memory in recent use, and a target that does not exist yet. Contenders take turns in one run. The ratio is
-that of the medians; the range is that of the ratios of neighbouring measurements; `minima` is the ratio of the smallest
-times. Memory is the high-water mark above the state before the call, without file-backed pages. Worst delays are those
-of rounds in which no hypervisor took processor time from the machine (steal time); those of the others are shown with
-their number. Every contender was shown to give an equal object back. Nothing is synced to disk.
+Each measurement is one call in a process of its own. The object is in memory, all modules are imported, the page cache
+is warm, free memory was in use recently, and the target does not exist yet. Contenders take turns in one run. The ratio
+is the ratio of the medians, the range is the range of the ratios of neighbouring measurements, and `minima` the ratio of
+the smallest times. Memory is the high-water mark above the state before the call, without file-backed pages. Worst
+delays are those of rounds in which the hypervisor took no processor time from the machine (steal time). The worst delay
+of the other rounds is shown with the number of these rounds. Every contender was shown to return an equal object.
+Nothing is synced to disk.
 """
 
 HEAD = "| row | what | ours | peer | ratio | range | minima | target | reached |\n|---|---|---|---|---|---|---|---|---|"
@@ -32,7 +33,7 @@ REACHED = {True: "yes", False: "**no**", None: ""}
 
 
 def as_json(measured: list[Measurements], scale: Scale, machine: dict[str, str]) -> dict[str, Any]:
-    """Give everything that was measured, and where, as plain data."""
+    """Return all measurements, the machine and the versions as plain data."""
     return {
         "scale": "full" if scale.full else "quick",
         "machine": machine,
@@ -46,7 +47,7 @@ def as_json(measured: list[Measurements], scale: Scale, machine: dict[str, str])
 
 
 def read_lines(results: dict[str, Any]) -> list[Line]:
-    """Give the lines of results that were read from JSON."""
+    """Return the lines of results that were read from JSON."""
     pairs = ("spread", "disturbed")
     return [
         Line(**{**line, **{name: tuple(line[name]) if line.get(name) else None for name in pairs}})
@@ -55,14 +56,14 @@ def read_lines(results: dict[str, Any]) -> list[Line]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Give results as Markdown."""
+    """Return results as Markdown."""
     lines = [_markdown(line) for line in read_lines(results)]
     facts = [f"{name}: {value}" for part in ("machine", "versions") for name, value in results[part].items()]
     return "\n".join([", ".join(facts) + f", scale: {results['scale']}.\n", METHOD, _noise(results), HEAD, *lines, ""])
 
 
 def _noise(results: dict[str, Any]) -> str:
-    """Say how busy other programs kept the machine: how long timed calls were ready to run but had no processor."""
+    """Return how long timed calls were ready to run but had no processor, which shows how busy other programs were."""
     shares = sorted(
         waited / seconds
         for case in results["cases"]
@@ -107,7 +108,7 @@ def _limit(line: Line) -> str:
 
 
 def amount_text(metric: str, value: float) -> str:
-    """Give an amount in the unit that its metric has."""
+    """Return an amount as text, in the unit of its metric."""
     if metric.endswith("memory") or metric == "size":
         unit, name = next((pair for pair in ((GIB, "GiB"), (MIB, "MiB")) if abs(value) >= pair[0]), (KIB, "KiB"))
         return f"{value / unit:.4g} {name}"

@@ -1,6 +1,7 @@
 """Runs cases: contenders take turns (A B A B ...), each measurement in a process of its own, one after another.
 
-Rule: the runner measures nothing itself. A contender that fails is recorded with its last words and never hides a row.
+Rule: the runner measures nothing itself. If a contender fails, the runner records its last line of
+output, and the row still appears.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Failed(Exception):
 
 @dataclass
 class Measurements:
-    """What was measured in one case."""
+    """The measurements of one case."""
 
     case: Case
     values: Values = field(default_factory=dict)
@@ -69,7 +70,7 @@ def run_case(case: Case, scale: Scale, folder: Path, tell: Callable[[str], None]
 
 @dataclass
 class Session:
-    """One case being run: where its files lie, and what has come in."""
+    """One case that is running: where its files lie, and its measurements so far."""
 
     case: Case
     scale: Scale
@@ -81,7 +82,7 @@ class Session:
         return str(self.folder / f"kept{self.case.contenders.index(contender)}")
 
     def due(self, step: str, number: int) -> list[Contender]:
-        """Give the contenders that take part in this round."""
+        """Return the contenders that take part in this round."""
         return [
             contender
             for contender in self.case.contenders

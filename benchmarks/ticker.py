@@ -1,6 +1,6 @@
-"""Runs async work beside tasks that watch it: how late a 1 ms ticker is, and how many threads work.
+"""Runs async work beside tasks that watch it: they measure how late a 1 ms ticker is, and how many threads work.
 
-Rule: the ticker is an ordinary task of the loop; its delay is what any other task of a server would have felt.
+Rule: the ticker is an ordinary task of the loop; its delay is the delay that any other task of a server would have.
 """
 
 from __future__ import annotations

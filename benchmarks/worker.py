@@ -1,7 +1,7 @@
 """The process that measures one call: `python -m benchmarks.worker`, a job as JSON on stdin, metrics as JSON on stdout.
 
 Rule: the object is in memory and everything imported before the clock starts; the target does not exist yet, the source
-lies in the page cache; exactly one call is timed. What was written is removed afterwards.
+lies in the page cache; exactly one call is timed. The worker removes its files afterwards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 class Builder:
-    """Gives the object of a case: made anew, or received from a file where making it takes long."""
+    """Returns the object of a case: makes the object, or reads it from a file if making it takes long."""
 
     def __init__(self, case: Case, folder: Path) -> None:
         self.case = case
@@ -100,7 +100,7 @@ def _timed(step: str, call: Callable[[], Any]) -> dict[str, float]:
 
 
 def _clocks() -> tuple[float, float, float, float]:
-    """Give the seconds on the clock, on processors, and those that this thread was ready but had no processor.
+    """Return the seconds on the clock, on processors, and those that this thread was ready but had no processor.
 
     The last are those for which a hypervisor took processors from the whole machine.
     """
@@ -119,7 +119,7 @@ def _warm_up(job: Job) -> None:
 
 
 def _stored(path: str) -> float:
-    """Give the bytes of a file, or of all files in a folder."""
+    """Return the bytes of a file, or of all files in a folder."""
     place = Path(path)
     files = place.iterdir() if place.is_dir() else [place]
     return float(sum(file.stat().st_size for file in files if file.exists()))
@@ -137,7 +137,7 @@ def _equal(build: Callable[[], Any], loaded: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Say whether two objects made of arrays, lists, dicts and plain values are equal, in types too."""
+    """Return whether two objects made of arrays, lists, dicts and plain values are equal, in types too."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):

@@ -1,7 +1,7 @@
-"""What BinPickle is for, in under a minute: `python examples/demo.py`, or `python3 -m nox -s demo`.
+"""Shows what BinPickle is for, in under a minute: `python examples/demo.py`, or `python3 -m nox -s demo`.
 
-A table of features and two fitted models are stored by joblib and by BinPickle, compressed and for mapping. Then four
-processes at once load each of the files. Every number shown is measured in this run, on this machine.
+joblib and BinPickle store a table of features and two fitted models, compressed and for mapping. Then four processes
+load each of the files at once. The demo measures every number that it shows, on this machine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ WAYS = [
 
 
 def build() -> dict[str, Any]:
-    """Two fitted models and the features of 8,985 images, made from the digits that scikit-learn ships."""
+    """Return two fitted models and the features of 8,985 images, made from the digits of scikit-learn."""
     images, digits = load_digits(return_X_y=True)
     moves = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
     moved = np.concatenate([np.roll(images.reshape(-1, 8, 8), move, axis=(1, 2)) for move in moves]).reshape(-1, 64)
@@ -72,13 +72,13 @@ def build() -> dict[str, Any]:
 
 
 def answers(loaded: dict[str, Any]) -> list[np.ndarray]:
-    """What the models say, and a sum that touches every value of the table."""
+    """Return the predictions of the models, and a sum that reads every value of the table."""
     models = [loaded["neighbours"], loaded["forest"]]
     return [model.predict(loaded["questions"]) for model in models] + [loaded["features"].to_numpy().sum()]
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """The time of the quicker of two runs."""
+    """Return the time of the faster of two runs."""
     times = []
     for _ in range(2):
         start = time.perf_counter()
@@ -88,13 +88,13 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def memory() -> int:
-    """Bytes of this process, what it shares with others counted in part (PSS)."""
+    """Return the bytes of this process, in which a shared page counts in part (proportional set size, PSS)."""
     lines = SMAPS.read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def serve(load: Callable[[str], Any], path: str, together: Any, results: Any) -> None:
-    """One of the processes: load, answer, and measure while all the others have done the same."""
+    """Load, answer and measure in one of the processes, while all others do the same."""
     together.wait()
     before = memory()
     together.wait()
@@ -107,7 +107,7 @@ def serve(load: Callable[[str], Any], path: str, together: Any, results: Any) ->
 
 
 def shared_memory(way: Way, path: str) -> float | None:
-    """What four processes together need more than before, once each has loaded the file; `None` if not to be known."""
+    """Return by how many bytes four processes grow when each loads the file; `None` if the system does not tell."""
     if not SMAPS.exists():
         return None
     context = multiprocessing.get_context("forkserver")
@@ -123,13 +123,13 @@ def shared_memory(way: Way, path: str) -> float | None:
 
 
 def measure(way: Way, obj: dict[str, Any], path: str) -> tuple[float, float, float, float | None]:
-    """Size of the file, times to dump and load, memory of four processes; checks that what is loaded is the same."""
+    """Return size, times to dump and load, and memory of four processes; check that the loaded objects are the same."""
     dump = seconds(lambda: way.dump(obj, path))
     load = seconds(lambda: way.load(path))
     wanted = answers(obj)
     for loaded in [way.load(path), way.share(path)]:
         if not all(np.array_equal(got, want) for got, want in zip(answers(loaded), wanted)):
-            raise SystemExit(f"{way.name}: what was loaded answers differently")
+            raise SystemExit(f"{way.name}: the loaded models answer differently")
     return os.path.getsize(path), dump, load, shared_memory(way, path)
 
 
@@ -143,7 +143,7 @@ def main() -> None:
     say("1. Fit nearest neighbours and a forest to scikit-learn's digits; make a table of features.")
     obj = build()
     say(f"   The table alone takes {megabytes(obj['features'].to_numpy().nbytes)} of memory.")
-    say("2. Store and load it all in four ways (the quicker of two runs); compare all predictions.")
+    say("2. Store and load it all in four ways (the faster of two runs); compare all predictions.")
     say(f"3. Load each file in {PROCESSES} processes at once, mapped if it can be; add up their memory (PSS).")
     table = Table("", "file", "dump", "load", f"{PROCESSES} processes")
     for column in table.columns[1:]:
@@ -155,10 +155,12 @@ def main() -> None:
             table.add_row(way.name, megabytes(size), f"{dump:.2f} s", f"{load:.2f} s", megabytes(total))
             found.append((size, dump, load))
     console.print(table)
-    say("   All predictions were the same. Trees are copied out of a mapping by scikit-learn; all else is shared.")
+    say("   All predictions were the same. scikit-learn copies trees out of a mapping; everything else is shared.")
     size, dump, load = (ours / theirs for ours, theirs in zip(found[1], found[0]))
-    say(f"Compressed, BinPickle took {dump:.2f} x joblib's time to dump, {load:.2f} x to load, {size:.2f} x its bytes;")
-    say(f"mapped, its file served {PROCESSES} processes with {megabytes(total)} in all.")
+    say(
+        f"Compressed, BinPickle took {dump:.2f} x joblib's time to dump, {load:.2f} x to load, and {size:.2f} x its bytes."
+    )
+    say(f"Its mappable file served {PROCESSES} processes with {megabytes(total)} in total.")
 
 
 if __name__ == "__main__":

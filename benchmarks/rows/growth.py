@@ -1,4 +1,4 @@
-"""Growth: time and memory over three orders of magnitude of bytes and of number of buffers; drawn, not judged."""
+"""Growth: time and memory over three orders of magnitude of bytes and of buffers, drawn and without targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 11: what an event loop feels while `adump` and `aload` work, on asyncio and Trio.
+"""Row 11: how much `adump` and `aload` delay an event loop, on asyncio and Trio.
 
 Rule: the same work by `dump` and `load` in this thread is the base for time, that of `adump` and `aload` on a loop that
 has nothing else to do. Delays are those of a ticker in further calls, whose times are shown, too: on two processors
@@ -124,7 +124,7 @@ async def _dump_slowly(obj: Any, path: str) -> None:
 
 
 def slow_stream(size: int, rounds: int) -> Case:
-    """Declare a compressing dump into a slow stream: what is in flight must stay bounded."""
+    """Declare a compressing dump into a slow stream: the memory of chunks in flight must stay bounded."""
     ways = tuple(Contender(backend, partial(_run_slowly, backend), _load, steps=("dump",)) for backend in BACKENDS)
     return Case(
         row="11",
@@ -149,7 +149,7 @@ def _load(path: str) -> Any:
 
 
 def plain(name: str, make: Any, size: int) -> Case:
-    """Declare an object that stalls the loop inside pickle's C code, whatever BinPickle does; shown, not judged."""
+    """Declare an object that stalls the loop inside the C code of pickle. The row is shown, and has no target."""
     return Case(
         row="11",
         name=name,

@@ -65,6 +65,6 @@ def forest(trees: int) -> Any:
 
 
 def same_forest(build: Callable[[], Any], loaded: Any) -> bool:
-    """Say whether a loaded forest predicts what the original does."""
+    """Return whether a loaded forest predicts what the original does."""
     inputs = samples(100)
     return np.array_equal(build().predict(inputs), loaded.predict(inputs))

@@ -1,4 +1,4 @@
-"""Row 10: four processes map one file and sum it; what they take together is their proportional set size.
+"""Row 10: four processes map one file and sum it. The row adds up their proportional set sizes.
 
 Rule: all four live at once, and each counts its own share before and after, at the same moments.
 """
