@@ -20,7 +20,7 @@ __all__ = ["amount_text", "as_json", "read_lines", "table", "write"]
 METHOD = """\
 Each measurement is one call in a process of its own. The object is in memory, all modules are imported, the page cache
 is warm, free memory was in use recently, and the target does not exist yet. Contenders take turns in one run. The ratio
-is the ratio of the medians, the range is the range of the ratios of neighbouring measurements, and `minima` the ratio of
+is the ratio of the medians, the range is that of the ratios of neighbouring measurements, and `minima` is the ratio of
 the smallest times. Memory is the high-water mark above the state before the call, without file-backed pages. Worst
 delays are those of rounds in which the hypervisor took no processor time from the machine (steal time). The worst delay
 of the other rounds is shown with the number of these rounds. Every contender was shown to return an equal object.

@@ -157,9 +157,7 @@ def main() -> None:
     console.print(table)
     say("   All predictions were the same. scikit-learn copies trees out of a mapping; everything else is shared.")
     size, dump, load = (ours / theirs for ours, theirs in zip(found[1], found[0]))
-    say(
-        f"Compressed, BinPickle took {dump:.2f} x joblib's time to dump, {load:.2f} x to load, and {size:.2f} x its bytes."
-    )
+    say(f"Compressed, BinPickle took {dump:.2f} x joblib's time to dump, {load:.2f} x to load, {size:.2f} x its bytes.")
     say(f"Its mappable file served {PROCESSES} processes with {megabytes(total)} in total.")
 
 

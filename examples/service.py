@@ -3,10 +3,10 @@
 Run it with `uvicorn --app-dir examples service:app`. It counts hits in a million bins:
 
     curl -X POST localhost:8000/bins/7          count a hit
-    curl localhost:8000/bins/7                  ask how many there were
-    curl -T counts.bpk localhost:8000/counts    begin with other counts
+    curl localhost:8000/bins/7                  show the hits of a bin
+    curl -T counts.bpk localhost:8000/counts    continue with other counts
 
-The counts are saved every now and then, and at the end; the service begins with those that were saved last.
+The service saves the counts every ten seconds and at the end, and begins with the counts that were saved last.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ import binpickle
 BINS = 1_000_000
 FILE = anyio.Path(os.environ.get("SERVICE_FILE", "counts.bpk"))
 SECONDS = float(os.environ.get("SERVICE_SECONDS", "10"))
-# What an upload may ask for. More than `stored_bytes` is not even received.
+# How much an upload may ask for. The service stops receiving an upload that exceeds `stored_bytes`.
 LIMITS = binpickle.Limits(stored_bytes=32 << 20, decoded_bytes=32 << 20, buffers=10)
 
 counts = np.zeros(BINS, np.int64)
 
 
 async def count_hit(request: Request) -> JSONResponse:
-    """Count a hit; never waits for a save."""
+    """Count a hit, without waiting for a save."""
     counts[request.path_params["bin"] % BINS] += 1
     return JSONResponse(None)
 
 
 async def show_hits(request: Request) -> JSONResponse:
-    """Tell how many hits a bin had."""
+    """Return how many hits a bin had."""
     return JSONResponse(int(counts[request.path_params["bin"] % BINS]))
 
 
 async def take_counts(request: Request) -> JSONResponse:
-    """Begin with the counts of an upload. It comes from anybody, so nothing in it may run: `trusted=()`."""
+    """Continue with the counts of an upload. Anybody may send one, so it may run no code: `trusted=()`."""
     global counts
     try:
         uploaded = await binpickle.aload(request.stream(), trusted=(), limits=LIMITS)
@@ -60,12 +60,12 @@ async def take_counts(request: Request) -> JSONResponse:
 
 
 def is_counts(obj: Any) -> bool:
-    """Whether a loaded object is what this service works with."""
+    """Return whether a loaded object is an array of counts for this service."""
     return type(obj) is np.ndarray and obj.shape == (BINS,) and obj.dtype == np.int64
 
 
 async def save() -> None:
-    """Save the counts as they are now. A copy, for requests change them meanwhile."""
+    """Save a copy of the counts, since requests change the counts meanwhile."""
     await binpickle.adump(counts.copy(), FILE, durable=True)
 
 
@@ -77,14 +77,14 @@ async def save_repeatedly() -> None:
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Load what was saved last, save repeatedly, and once more at the end."""
+    """Load the counts that were saved last, save repeatedly, and save once more at the end."""
     global counts
     if await FILE.exists():
         counts = await binpickle.aload(FILE)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(save_repeatedly)
         yield
-        tasks.cancel_scope.cancel()  # a save that is under way leaves the file of the save before
+        tasks.cancel_scope.cancel()  # a save that is cancelled leaves the file of the previous save
     await save()
 
 
