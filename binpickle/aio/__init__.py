@@ -55,21 +55,22 @@ async def adump(
     pickler: PicklerClass | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write an object to a file without blocking the event loop: byte for byte the file that `dump` writes.
+    """Write an object to a file without blocking the event loop. The file is byte for byte the one that `dump` writes.
 
-    Pickling, encoding and file work run in worker threads; chunks are encoded concurrently. Pickling holds the GIL as
-    it always does, so an object of very many small Python objects still slows the loop. The object must not be changed
-    until this returns.
+    Threads: worker threads pickle, encode and write; several encode chunks at the same time. Pickling holds the GIL, as
+    always, so an object of very many small Python objects still slows the event loop. The object must not change until
+    `adump` returns.
 
-    Cancellation takes effect within one chunk's time: before the file is in place the old one stands and nothing else
-    is left, afterwards the new one is complete. No thread goes on when this has returned or raised.
+    Cancellation: takes effect within the time of one chunk. Until the new file is in place the old file stands and
+    nothing else is left; from then on the new file is complete. When `adump` has returned or raised, no thread works
+    for it any more.
 
     Args:
-        obj: what to write.
-        file: as for `dump`; also an object with coroutine `write` (`anyio.open_file`) or `send(bytes)`
-            (`anyio.abc.ByteSendStream`), which is not run ahead of by more than a few chunks.
-        limiter: bounds the threads that work at the same time; by default one limiter for each event loop, with as
-            many tokens as CPUs may be used, shared by all calls.
+        obj: the object to write.
+        file: a path or file object as for `dump`; or an object with a coroutine `write` (`anyio.open_file`) or
+            `send(bytes)` (`anyio.abc.ByteSendStream`). Encoding is at most a few chunks ahead of such a stream.
+        limiter: bounds how many threads work at the same time. By default all calls on an event loop share one limiter,
+            which has as many tokens as this process may use CPUs.
         mappable: see `dump`.
         codecs: see `dump`; functions among them are called in a worker thread.
         metadata: see `dump`.
@@ -82,7 +83,8 @@ async def adump(
         progress: see `dump`; called on the event loop.
 
     Raises:
-        Exception: what `dump` raises, never in an `ExceptionGroup`; what `send` or `write` of `file` raise.
+        Exception: any error that `dump` raises, and any that `send` or `write` of `file` raises; never in an
+            `ExceptionGroup`.
     """
     options = DumpOptions.of(locals())
     crew = AsyncCrew(limiter)
@@ -111,15 +113,17 @@ async def aload(
 ) -> Any:
     """Load the object that a file holds without blocking the event loop.
 
-    **Loading runs code that the file names**, as pickle does, unless `trusted` is given. Reading, decoding and
-    unpickling run in worker threads; unpickling holds the GIL as it always does.
+    **Loading runs code that the file names**, as pickle does, unless `trusted` is given.
 
-    Cancellation takes effect within one chunk's time, or at the end of unpickling; no thread goes on afterwards.
+    Threads: worker threads read, decode and unpickle. Unpickling holds the GIL, as always.
+
+    Cancellation: takes effect within the time of one chunk, or at the end of unpickling. When `aload` has returned or
+    raised, no thread works for it any more.
 
     Args:
-        file: as for `load`; also an object with coroutine `read` or `receive` (which ends with `anyio.EndOfStream` or
-            empty bytes), or an async iterable of bytes. These are copied to memory, or from 16 MiB on to an unnamed
-            temporary file.
+        file: a path or file object as for `load`; or an object with a coroutine `read` or `receive` (which raises
+            `anyio.EndOfStream` or returns no bytes at the end), or an async iterable of bytes. The bytes of such a
+            stream are kept in memory, or from 16 MiB on in an unnamed temporary file.
         limiter: see `adump`.
         mmap_mode: see `load`.
         trusted: see `load`.
@@ -130,11 +134,12 @@ async def aload(
         progress: see `load`; called on the event loop.
 
     Raises:
-        Exception: what `load` raises, never in an `ExceptionGroup`; what `read` or `receive` of `file` raise.
+        Exception: any error that `load` raises, and any that `read` or `receive` of `file` raises; never in an
+            `ExceptionGroup`.
     """
     check_settings(mmap_mode, verify, limits)
     if not callable(key):
-        Keys.of(key, context)  # refuses what is no key before a stream is received
+        Keys.of(key, context)  # refuses a wrong key before the stream is received
     crew = AsyncCrew(limiter)
     opened = partial(BinPickleFile, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits)
     receive = receiver(file)
@@ -172,5 +177,5 @@ def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
 def _on_loop(progress: Progress | None) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
     if inspect.iscoroutinefunction(progress):
-        raise TypeError("progress must be a plain function: what it gives is not awaited")
+        raise TypeError("progress must be a plain function: a coroutine function would never be awaited")
     return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)

@@ -1,7 +1,6 @@
-"""Files that are not files: what takes or gives bytes by coroutines, on the event loop.
+"""Streams: objects of the caller's that take or give bytes by coroutines, on the event loop.
 
-Rule: the caller's coroutines run on the event loop and hold no token. Sending is run ahead of by a few chunks; what is
-received goes to memory, or from some size on to an unnamed temporary file.
+Rule: the caller's coroutines run on the event loop and hold no token. Encoding may be a few chunks ahead of sending. Received bytes are kept in a spool until the stream ends.
 """
 
 from __future__ import annotations
@@ -24,38 +23,38 @@ from .crew import AsyncCrew
 
 __all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
 
-# A pickler cannot be halted for every chunk: this much may wait for a slow receiver while it goes on.
+# A running pickler cannot be halted for every chunk, so this many bytes may wait for a slow receiver.
 _SEND_AHEAD = 16 << 20
-# Less is not worth leaving the thread for, nor sending by itself.
+# Fewer bytes are not worth a change of threads, nor a call of `send`.
 _SEND_FROM = 1 << 20
 _RECEIVE_BYTES = 1 << 20
 
 
 class Stream:
-    """What steps of work have to do with the event loop.
+    """The part of a dump or load that runs on the event loop. This base class does nothing there.
 
     Attributes:
-        waiting: whether the steps should halt soon for `exchange`.
+        waiting: whether the steps should halt soon, so that `exchange` can run.
     """
 
     waiting = False
 
     async def exchange(self) -> None:
-        """Send or receive; on the event loop, before the steps begin, whenever they halt, and when they have ended."""
+        """Send or receive bytes. Called on the event loop before the steps begin, when they halt, and at their end."""
 
     def interrupt(self) -> None:
-        """Let a thread that waits for the event loop go on; on the event loop."""
+        """Make a thread that waits for the event loop go on. Called on the event loop when the call is cancelled."""
 
 
 class SendSink(Sink, Stream):
-    """Sends what is written by a coroutine function of the caller's.
+    """Sends the written bytes by a coroutine function of the caller's.
 
-    Between hops the task that runs them sends. A pickler cannot be interrupted, so when too much waits while it runs,
-    its thread gives its token back and waits for the receiver.
+    The task sends between hops. A running pickler cannot be interrupted; once too many bytes wait, its thread therefore
+    gives the token back and waits until they are sent.
 
     Args:
-        send: takes all of a `bytes` object.
-        crew: who writes.
+        send: the coroutine function; it takes all bytes of a `bytes` object.
+        crew: holds the token of the writing thread.
     """
 
     def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
@@ -67,7 +66,7 @@ class SendSink(Sink, Stream):
 
     @property
     def waiting(self) -> bool:  # type: ignore[override]
-        """Whether enough waits to be worth sending."""
+        """Whether enough bytes wait to be worth sending."""
         return self._nbytes >= _SEND_FROM
 
     def write(self, data: Any) -> None:
@@ -99,11 +98,11 @@ class SendSink(Sink, Stream):
 
 
 class Received(Stream):
-    """What a coroutine function gives, until it gives nothing more.
+    """Receives all bytes of a stream, by a coroutine function of the caller's.
 
     Args:
-        receive: gives the next bytes; none at the end.
-        limit: bytes to accept.
+        receive: the coroutine function; it returns the next bytes, and no bytes at the end.
+        limit: the largest number of bytes to accept; more are refused with `LimitError`.
     """
 
     def __init__(self, receive: Callable[[], Awaitable[Any]], limit: int):
@@ -124,25 +123,25 @@ class Received(Stream):
                 nbytes += self._take(piece if isinstance(piece, bytes) else bytes(memoryview(piece)))
 
     def put_away(self) -> None:
-        """Move what was received to where it stays; may do I/O."""
+        """Move the received bytes into the spool; may do I/O, so it runs in a worker thread."""
         for piece in self._pieces:
             self._spool.add(piece)
         self._pieces.clear()
 
     def finish(self) -> Source:
-        """Return a source of all that was received; may do I/O."""
+        """Return a source of all received bytes; may do I/O, so it runs in a worker thread."""
         self.put_away()
         self._source = self._spool.finish()
         return self._source
 
     def close(self) -> None:
-        """Drop everything; may do I/O."""
+        """Drop the received bytes and close their source; may do I/O, so it runs in a worker thread."""
         self._spool.close()
         if self._source is not None:
             self._source.close()
 
     def _take(self, piece: bytes) -> int:
-        """Take the next bytes; return how many of them are to be put away."""
+        """Take the next bytes; return how many of them `put_away` must move, which is none if memory has room."""
         self._size += len(piece)
         if self._size > self._limit:
             raise LimitError(f"more than {self._limit} bytes were received", "stored_bytes")
@@ -154,12 +153,16 @@ class Received(Stream):
 
 
 def unwrapped(file: Any) -> Any:
-    """Return the file object that `anyio.open_file` wraps: worker threads use it as it is."""
+    """Return the file object inside a file of `anyio.open_file`, for worker threads; return any other file as it is."""
     return file.wrapped if isinstance(file, anyio.AsyncFile) else file
 
 
 def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
-    """Return the coroutine function that takes the bytes of a file, if it is one that does."""
+    """Return the coroutine function by which a stream takes bytes; `None` if `file` is no stream.
+
+    Raises:
+        TypeError: the stream has a `write` that cannot be awaited.
+    """
     if _is_plain(file):
         return None
     if _is_async(getattr(file, "drain", None)) and not _is_async(getattr(file, "write", None)):
@@ -173,7 +176,7 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
 
 
 def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
-    """Return the coroutine function that gives the next bytes of a file (none at its end), if it has one."""
+    """Return the coroutine function that gives a stream's next bytes, none at its end; `None` if it is no stream."""
     if _is_plain(file):
         return None
     read: Any = getattr(file, "read", None)
@@ -188,13 +191,13 @@ def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
 
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:
-    """Return a file object as one whose reading ends when the crew is cancelled; anything else as it is."""
+    """Return a file object whose reading ends once the crew is cancelled; return a path, or no file, as it is."""
     known = isinstance(file, (str, os.PathLike, io.TextIOBase)) or not callable(getattr(file, "read", None))
     return file if known else _Interruptible(file, crew)
 
 
 class _Interruptible:
-    """A file object of the caller's that refuses to be read on once a crew is cancelled."""
+    """A file object of the caller's; `read` raises `Cancelled` once the crew is cancelled."""
 
     def __init__(self, file: Any, crew: AsyncCrew):
         self._file = file
@@ -213,7 +216,7 @@ def _is_plain(file: Any) -> bool:
 
 
 def _is_async(function: Any) -> bool:
-    """Return whether a function is a coroutine function, or a decorator's stand-in for one."""
+    """Return whether a function is a coroutine function, or one that a decorator wraps."""
     return callable(function) and any(map(inspect.iscoroutinefunction, (function, inspect.unwrap(function))))
 
 
