@@ -1,6 +1,7 @@
 """Streams: objects of the caller's that take or give bytes by coroutines, on the event loop.
 
-Rule: the caller's coroutines run on the event loop and hold no token. Encoding may be a few chunks ahead of sending. Received bytes are kept in a spool until the stream ends.
+Rule: the caller's coroutines run on the event loop and hold no token. Encoding may be a few chunks ahead of sending.
+Received bytes are kept in a spool until the stream ends.
 """
 
 from __future__ import annotations

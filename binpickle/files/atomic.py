@@ -21,7 +21,7 @@ __all__ = ["NO_HARD_LINKS", "AtomicFile", "naming", "write_atomically"]
 NO_HARD_LINKS = frozenset([errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP])
 """The errors of `os.link` on a file system without hard links, which exclusive writing needs."""
 
-# Less is not worth asking for in advance.
+# Smaller files are not worth a system call that allocates room in advance.
 _ALLOCATE_FROM = 1 << 20
 _MAX_NAME = 255
 # POSIX lets systems take as few as 16 pieces; Linux, macOS and the BSDs all take 1024.
@@ -64,12 +64,13 @@ class AtomicFile(Sink):
     """Writes a new file that takes the place of `path` when it is committed.
 
     Args:
-        path: the target; a symbolic link stays one, what it points to is replaced.
-        durable: `True` syncs file and folder, `None` the file only if one exists already, `False` nothing.
-        exclusive: refuse a path that exists, decided atomically at the end.
+        path: path of the target; a symbolic link stays a link, and its target is replaced.
+        durable: `True` syncs the file and its folder to the disk, `None` syncs the file only if it replaces another,
+            `False` syncs nothing.
+        exclusive: refuse to replace a file; the operating system decides that at the end.
 
     Raises:
-        OSError: as the operating system says, naming the target.
+        OSError: the operating system refused a step; the error names `path`.
     """
 
     def __init__(self, path: str, durable: bool | None = None, exclusive: bool = False):
@@ -114,11 +115,11 @@ class AtomicFile(Sink):
             with naming(self.path):
                 written = os.writev(self._fd, batch)
             self._size += written
-            if written < sum(memoryview(piece).nbytes for piece in batch):  # the disk is full, or a signal came
+            if written < sum(memoryview(piece).nbytes for piece in batch):  # the disk is nearly full, or a signal came
                 self.write(memoryview(b"".join(batch))[written:])
 
     def expect(self, nbytes: int) -> None:
-        """Allocate the room at once: faster than growing block by block, and a full disk is met early."""
+        """Allocate the room at once, which is faster than growing block by block and finds a full disk early."""
         if nbytes >= _ALLOCATE_FROM:
             with naming(self.path):
                 self._allocated = _allocate(self._fd, self._size, nbytes) or self._allocated
@@ -140,11 +141,11 @@ class AtomicFile(Sink):
         temporary, self._temporary = self._temporary, ""
         try:
             if fd >= 0:
-                with suppress(OSError):  # something else failed before, and says why
+                with suppress(OSError):  # the error that led here says more
                     os.close(fd)
         finally:
-            if temporary and os.getpid() == self._owner:  # after a fork the file is the parent's
-                with suppress(FileNotFoundError):  # interrupted when it just had its new name
+            if temporary and os.getpid() == self._owner:  # after a fork the file belongs to the parent
+                with suppress(FileNotFoundError):  # an interrupt came just after the rename
                     os.unlink(temporary)
 
     def _existing_mode(self) -> int | None:
@@ -160,7 +161,7 @@ class AtomicFile(Sink):
 
     def _put_in_place(self) -> None:
         if self._exclusive:
-            os.link(self._temporary, self._target)  # the temporary name goes in abort
+            os.link(self._temporary, self._target)  # abort removes the temporary name
         else:
             os.replace(self._temporary, self._target)
             self._temporary = ""

@@ -1,6 +1,6 @@
-"""From what a caller gave as the file to read to the source of its bytes.
+"""Opens the source of the bytes for the file that a caller gives to read.
 
-Rule: a path, or a file object over a regular file, is read by its descriptor; whatever cannot seek is spooled first.
+Rule: a path, or a file object over a regular file, is read by its descriptor; a file that cannot seek is spooled first.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from .spool import spool_file
 
 __all__ = ["makefile_hint", "open_source"]
 
-# The header, and some of what follows: enough to tell that two readers show the same file.
+# The header and the bytes after it: enough to tell whether two readers show the same file.
 _SAME = 64
 
 
 def open_source(file: Any, limit: int) -> Source:
-    """Return the source for what a caller gave as `file`.
+    """Return the source of the bytes of a file.
 
     Args:
-        file: see `load`.
-        limit: bytes to accept of one that must be read to its end first.
+        file: the file that the caller of `load` gave.
+        limit: the largest number of bytes to accept from a file that must be spooled.
 
     Raises:
-        LimitError: there are more.
-        TypeError: neither a path nor a binary file object with `read`.
+        LimitError: a file that must be spooled has more bytes.
+        TypeError: `file` is neither a path nor a binary file object with `read`.
         OSError: the path cannot be opened.
     """
     if isinstance(file, (str, os.PathLike)):
@@ -44,7 +44,7 @@ def open_source(file: Any, limit: int) -> Source:
 
 
 def makefile_hint(file: Any, mode: str) -> str:
-    """Return what to say to someone who gave a socket for a file; nothing otherwise."""
+    """Return the end of an error message: a hint if the caller gave a socket for a file, else nothing."""
     return f": use its makefile({mode!r})" if callable(getattr(file, "makefile", None)) else ""
 
 
@@ -65,7 +65,7 @@ def _open_path(path: str, limit: int) -> Source:
 def _descriptor_of(source: FileSource, file: Any) -> Source | None:
     """Return a source that reads the descriptor under a file object, if both show the same bytes.
 
-    gzip's and other wrappers have a `fileno`, too, but of the file before it is decoded.
+    The `fileno` of gzip's and other wrappers belongs to the encoded file, whose bytes differ.
     """
     try:
         fd = file.fileno()

@@ -1,6 +1,7 @@
-"""Sinks: what takes the bytes of one file in order.
+"""Sinks: each takes the bytes of one file in order.
 
-Rule: a sink is committed once all bytes are written, or aborted; an aborted sink leaves nothing behind where it can.
+Rule: a sink is committed once all bytes are written, or it is aborted. An aborted sink leaves no file behind; only
+a file object of the caller's then holds a part.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ class Sink:
         raise NotImplementedError
 
     def write_all(self, pieces: Sequence[Any]) -> None:
-        """Write bytes-like objects, one behind the other."""
+        """Write bytes-like objects, one after another."""
         self.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def expect(self, nbytes: int) -> None:
-        """Be told that at least so many bytes will follow."""
+        """Take note that at least `nbytes` more bytes will be written."""
 
     def commit(self) -> None:
-        """Put the file in place: all is written."""
+        """Put the file in place, once all bytes are written."""
 
     def abort(self) -> None:
-        """Leave nothing behind: something failed. Does nothing after `commit`."""
+        """Remove what was written, because the write failed. Does nothing after `commit`."""
 
     def __enter__(self) -> Sink:
         return self
@@ -44,7 +45,7 @@ class Sink:
 
 
 class BytesSink(Sink):
-    """Keeps what is written, copying nothing until all is there."""
+    """Keeps the written pieces in memory, and joins them once, in `getvalue`."""
 
     def __init__(self) -> None:
         self._parts: list[Any] = []
@@ -56,15 +57,15 @@ class BytesSink(Sink):
         self._parts.extend(pieces)
 
     def getvalue(self) -> bytes:
-        """Return all bytes, and forget them."""
+        """Return all written bytes, and let go of them."""
         parts, self._parts = self._parts, []
         return b"".join(parts)
 
 
 class FileSink(Sink):
-    """Writes to a binary file object of the caller's, from its current position; closes nothing.
+    """Writes to a binary file object of the caller's, from its current position; does not close it.
 
-    A failure leaves a partial file that readers refuse.
+    A failure leaves a partial file, which readers refuse.
     """
 
     def __init__(self, file: Any):
@@ -77,8 +78,8 @@ class FileSink(Sink):
             written = self._write(view)
             if hasattr(written, "__await__"):
                 getattr(written, "close", bool)()  # else Python warns that nobody awaited it
-                raise TypeError("write of this file gives an awaitable: adump takes it if it is a coroutine function")
+                raise TypeError("write of this file returned an awaitable: use adump if write is a coroutine function")
             if self._raw and not written:
                 raise BlockingIOError(errno.EAGAIN, "the file takes no more now: it must not be in non-blocking mode")
-            # Raw files and sockets may take less than all; other objects return nothing of use.
+            # Raw files and sockets may take only some of the bytes; other objects take all and may return anything.
             view = view[written:] if isinstance(written, int) and 0 < written < len(view) else view[:0]

@@ -20,7 +20,7 @@ from ..errors import FormatError
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
 
-# A file object gives no more than this at once, so that a large range is not held twice.
+# A file object is read in pieces of this size, so that a large range is not in memory twice.
 _PIECE = 1 << 20
 
 
@@ -28,9 +28,9 @@ class Source:
     """The bytes of one file.
 
     Attributes:
-        name: of the file, for messages, or `None`.
-        size: in bytes, from the header to the end.
-        path: absolute, where there is one to open the file again.
+        name: name of the file for error messages, or `None`.
+        size: size of the file in bytes, from the header to the end.
+        path: absolute path by which the file can be opened again, or `None`.
     """
 
     name: str | None = None
@@ -38,15 +38,15 @@ class Source:
     size: int
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
-        """Fill `out` (uint8, 1-d) with the bytes from `offset` on.
+        """Fill `out` (uint8, 1-d) with the bytes from `offset` on; in any thread.
 
         Raises:
-            FormatError: the file ends before.
+            FormatError: the file ends before `out` is full.
         """
         raise NotImplementedError
 
     def read(self, offset: int, nbytes: int) -> Any:
-        """Return that many bytes, as any bytes-like object.
+        """Return `nbytes` bytes from `offset` on, as a bytes-like object of any kind; in any thread.
 
         Raises:
             FormatError: the file ends before.
@@ -58,22 +58,26 @@ class Source:
         return out
 
     def map(self, writable: bool) -> np.ndarray | None:
-        """Return the whole file as an array that shares its memory (writable: copy-on-write), or `None`."""
+        """Return the whole file as an array that shares its memory, or `None` if it cannot be mapped.
+
+        Args:
+            writable: map copy-on-write instead of read-only.
+        """
         return None
 
     def close(self) -> None:
-        """Release what this source opened itself. Mapped arrays live on."""
+        """Release what this source opened itself. Arrays that it mapped stay valid."""
 
     def _truncated(self, offset: int, nbytes: int) -> FormatError:
         return FormatError(f"the file is truncated: {nbytes} bytes wanted at {offset} of {self.size}; get it again")
 
 
 class BytesSource(Source):
-    """A bytes-like object.
+    """The bytes of a bytes-like object.
 
     Args:
-        data: contiguous.
-        shared: let arrays share its memory, if they are mapped.
+        data: the object, contiguous.
+        shared: whether `map` lets arrays share its memory.
     """
 
     def __init__(self, data: Any, shared: bool = False):
@@ -99,13 +103,13 @@ class BytesSource(Source):
 
 
 class DescriptorSource(Source):
-    """A regular file, from `base` to its end.
+    """The bytes of a regular file, from `base` to its end.
 
     Args:
-        fd: descriptor.
-        base: position of the header.
-        name: for messages.
-        owner: the file object that `fd` belongs to, kept open; without one, `close` closes `fd`.
+        fd: descriptor of the file.
+        base: position of the header, in bytes.
+        name: name of the file for error messages.
+        owner: the file object that `fd` belongs to, if any; `close` then leaves `fd` open.
     """
 
     def __init__(self, fd: int, base: int, name: str | None, owner: Any = None):
@@ -139,21 +143,21 @@ class DescriptorSource(Source):
         try:
             mapping = mmap.mmap(self._fd, self._base + self.size, access=access, **options)
         except OSError as error:
-            if error.errno in (errno.ENODEV, errno.EACCES, errno.EINVAL):  # this file system maps no files
+            if error.errno in (errno.ENODEV, errno.EACCES, errno.EINVAL):  # the file system maps no files
                 return None
             raise
-        # Over a memoryview, so that no array's base chain ends in an mmap or np.memmap: joblib would then pass arrays
-        # by path and offset, and rebuild Fortran-ordered ones wrongly.
+        # A memoryview keeps mmap and np.memmap out of the base chain of the arrays. joblib would pass such arrays by
+        # path and offset, and rebuild Fortran-ordered arrays wrongly.
         return np.frombuffer(memoryview(mapping), np.uint8)[self._base :]
 
     def close(self) -> None:
-        fd, self._fd = self._fd, -1  # which another file may get soon
+        fd, self._fd = self._fd, -1  # another file may get this number soon
         if self._owner is None and fd >= 0:
             os.close(fd)
 
 
 class FileSource(Source):
-    """A seekable file object, read under a lock."""
+    """The bytes of a seekable file object, from its current position; read under a lock."""
 
     def __init__(self, file: Any):
         self._file = file

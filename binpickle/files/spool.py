@@ -15,13 +15,17 @@ from .source import BytesSource, DescriptorSource, Source, name_of
 
 __all__ = ["Spool", "spool_file"]
 
-# Unseekable sources stay in memory up to here, as most messages do; beyond it they go to an unnamed temporary file.
+# Most messages are smaller, and stay in memory.
 _SPOOL_BYTES = 16 << 20
 _PIECE = 1 << 20
 
 
 class Spool:
-    """Collects what can be read only once: in memory, and from some size on in an unnamed temporary file."""
+    """Collects bytes in memory, or from 16 MiB on in an unnamed temporary file.
+
+    Args:
+        name: name of the source for error messages.
+    """
 
     def __init__(self, name: str | None = None):
         self._name = name
@@ -30,7 +34,7 @@ class Spool:
         self._file: IO[bytes] | None = None
 
     def fits(self, nbytes: int) -> bool:
-        """Return whether that many more bytes would go to memory, so that adding them does no I/O."""
+        """Return whether `nbytes` more bytes would stay in memory, so that adding them does no I/O."""
         return self._file is None and self._size + nbytes <= _SPOOL_BYTES
 
     def add(self, piece: bytes) -> None:
@@ -48,7 +52,7 @@ class Spool:
                 self._file.write(piece)
 
     def finish(self) -> Source:
-        """Return a source of all that was added."""
+        """Return a source of all bytes that were added."""
         if self._file is None:
             source: Source = BytesSource(b"".join(self._pieces))
             source.name = self._name
@@ -60,7 +64,7 @@ class Spool:
         return source
 
     def close(self) -> None:
-        """Drop everything."""
+        """Drop the bytes that were added; a source that `finish` returned stays valid."""
         if self._file is not None:
             self._file.close()
         self._pieces.clear()
@@ -68,7 +72,7 @@ class Spool:
 
 @contextmanager
 def _naming_temporary() -> Iterator[None]:
-    """Name the folder in errors of the operating system: the file has no name, and nobody asked for it."""
+    """Name the folder of temporary files in errors of the operating system, as the file itself has no name."""
     try:
         yield
     except OSError as error:
@@ -77,7 +81,15 @@ def _naming_temporary() -> Iterator[None]:
 
 
 def spool_file(file: Any, limit: int) -> Source:
-    """Copy what is left of an unseekable file object to where it can be read from."""
+    """Copy the rest of a file object that cannot seek, and return a source of the copy.
+
+    Args:
+        file: the binary file object.
+        limit: the largest number of bytes to accept.
+
+    Raises:
+        LimitError: the file has more bytes.
+    """
     spool, size = Spool(name_of(file)), 0
     try:
         for piece in iter(lambda: file.read(_PIECE), b""):

@@ -1,6 +1,6 @@
-"""From what a caller gave as the file to write to the sink that takes the bytes.
+"""Opens the sink of the bytes for the file that a caller gives to write.
 
-Rule: a path gets an `AtomicFile`, unless a device or a pipe has that path: there is nothing to replace then.
+Rule: a path gets an `AtomicFile`, unless it is the path of a device or FIFO, which cannot be replaced.
 """
 
 from __future__ import annotations
@@ -18,10 +18,16 @@ __all__ = ["open_sink"]
 
 
 def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -> Sink:
-    """Return the sink for what a caller gave as `file`.
+    """Return the sink that takes the bytes of a file.
+
+    Args:
+        file: the file that the caller of `dump` gave.
+        durable: see `AtomicFile`.
+        exclusive: see `AtomicFile`.
 
     Raises:
-        TypeError: it is neither a path nor a binary file object, or a file object with arguments that need a path.
+        TypeError: `file` is neither a path nor a binary file object; or it is a file object, and an argument needs a
+            path.
         OSError: the path cannot be written.
     """
     if durable not in (None, False, True):
@@ -38,7 +44,7 @@ def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -
 
 
 class _SpecialFile(FileSink):
-    """A FIFO or device: nothing to replace, so written directly."""
+    """Writes directly to a FIFO or device, which cannot be replaced."""
 
     def __init__(self, path: str):
         self._path = path
@@ -57,7 +63,7 @@ def _special_file(path: str, exclusive: bool) -> Sink | None:
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        return None  # opening it will say what is wrong
+        return None  # AtomicFile opens it, and raises the error
     if exclusive or stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return None
     return _SpecialFile(path)
