@@ -1,7 +1,7 @@
 """A pytest plugin that runs the Python of README and docs: `pytest -p docs.codeblocks README.md docs`.
 
-Rule: each page is one program, run from top to bottom in an empty folder. A block with prompts (`>>>`) must show what
-it prints. On the page of the command line so must one of shell commands (`$`).
+Rule: each page is one program, which runs from top to bottom in an empty folder. A block with prompts (`>>>`) must show
+its output. On the page of the command line, a block of shell commands (`$`) must show its output too.
 """
 
 import os
@@ -32,7 +32,7 @@ def leave_folder(namespace):
 
 
 def run_commands(example):
-    """Run the commands of a block, and compare what each writes to both its outputs."""
+    """Run the commands of a block, and compare the output of each (stdout and stderr) with the page."""
     if Path(example.path).name != "cli.md":
         return None
     binpickle = f"{shlex.quote(sys.executable)} -m binpickle"

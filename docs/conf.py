@@ -1,4 +1,4 @@
-"""Sphinx's settings. Pages are Markdown (MyST); `index.md` lists a new one by itself."""
+"""The settings of Sphinx. Pages are Markdown (MyST), and `index.md` lists new pages by itself."""
 
 import binpickle
 
