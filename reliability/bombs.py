@@ -13,8 +13,9 @@ import lzma
 import resource
 import struct
 import zlib
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 import msgpack
 import numpy as np
@@ -37,6 +38,10 @@ _HALF = LIMITS.decoded_bytes // 2
 _STREAM = pickle.dumps(None, 5)
 
 
+Bomb = Callable[[], bytes]
+"""Makes the bytes of a file."""
+
+
 class Cost(NamedTuple):
     """The cost of refusing a file: the peak of the added resident memory, and the processor time of the slowest way."""
 
@@ -44,8 +49,8 @@ class Cost(NamedTuple):
     seconds: float
 
 
-def bombs() -> Iterator[tuple[str, bytes]]:
-    """Yield each bomb as its name and the bytes of the file."""
+def bombs() -> Iterator[tuple[str, Bomb]]:
+    """Yield each bomb as its name and a function that makes the bytes of the file, which may take seconds."""
     yield from _codec_bombs()
     yield from _index_bombs()
     yield from _stream_bombs()
@@ -88,34 +93,47 @@ def _arrays(file: bytes) -> None:
             opened.array(i)
 
 
-def _codec_bombs() -> Iterator[tuple[str, bytes]]:
+def _lz4(zeros: bytes) -> bytes:
+    return (1 << 30).to_bytes(4, "little") + b"\x1f\0\1\0" + b"\xff" * 2000 + b"\0"
+
+
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "zlib": lambda zeros: zlib.compress(zeros, 9),
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "lzma": partial(lzma.compress, preset=1),
+    "zstd": lambda zeros: bytes(Zstd(3).encode(zeros)),
+    "lz4": _lz4,
+}
+
+
+@lru_cache(maxsize=None)
+def _frame(codec: str) -> bytes:
+    return _ENCODERS[codec](bytes(_LARGE))
+
+
+def _codec_bomb(codec: str, size: int, twice: bool = False) -> bytes:
+    """Return a file with a frame that decodes to far more bytes than `size`, which the index claims."""
+    frame = _ENCODERS[codec](_frame(codec)) if twice else _frame(codec)
+    return _file([frame], [size], [({"id": codec},) * (2 if twice else 1)])
+
+
+def _codec_bombs() -> Iterator[tuple[str, Bomb]]:
     """Yield chunks that decode to far more than the index says, for each codec, applied once and twice."""
-    zeros = bytes(_LARGE)
-    once: dict[str, bytes] = {
-        "zlib": zlib.compress(zeros, 9),
-        "gzip": gzip.compress(zeros, 9),
-        "bz2": bz2.compress(zeros),
-        "lzma": lzma.compress(zeros, preset=1),
-        "zstd": bytes(Zstd(3).encode(zeros)),
-        "lz4": (1 << 30).to_bytes(4, "little") + b"\x1f\0\1\0" + b"\xff" * 2000 + b"\0",
-    }
-    del zeros
-    twice = {"zlib": zlib.compress, "gzip": gzip.compress, "bz2": bz2.compress, "lzma": lzma.compress}
-    for codec, frame in once.items():
-        yield f"{codec}, a frame of more", _file([frame], [1000], [({"id": codec},)])
-        yield f"{codec}, at the limit", _file([frame], [_HALF], [({"id": codec},)])
-        if codec in twice:
-            chain = ({"id": codec}, {"id": codec})
-            yield f"{codec} twice", _file([twice[codec](frame)], [1000], [chain])
+    for codec in _ENCODERS:
+        yield f"{codec}, a frame of more", partial(_codec_bomb, codec, 1000)
+        yield f"{codec}, at the limit", partial(_codec_bomb, codec, _HALF)
+        if codec not in ("zstd", "lz4"):
+            yield f"{codec} twice", partial(_codec_bomb, codec, 1000, twice=True)
     window = struct.pack("<IBB", 0xFD2FB528, 0, 0xF8) + b"\1\0\0"  # a window of 4 TiB, no size
-    yield "zstd, a large window", _file([window], [1000], [({"id": "zstd"},)])
+    yield "zstd, a large window", partial(_file, [window], [1000], [({"id": "zstd"},)])
     claim = b"\x28\xb5\x2f\xfd\xe0" + (1 << 62).to_bytes(8, "little") + b"\1\0\0"
-    yield "zstd, 2**62 declared", _file([claim], [1000], [({"id": "zstd"},)])
+    yield "zstd, 2**62 declared", partial(_file, [claim], [1000], [({"id": "zstd"},)])
     header = b"\x5d" + (0xFFFFFFFF).to_bytes(4, "little") + b"\xff" * 8 + bytes(16)
-    yield "lzma, a dictionary of 4 GiB", _file([header], [1000], [({"id": "lzma", "format": 2},)])
+    yield "lzma, a dictionary of 4 GiB", partial(_file, [header], [1000], [({"id": "lzma", "format": 2},)])
 
 
-def _index_bombs() -> Iterator[tuple[str, bytes]]:
+def _index_bombs() -> Iterator[tuple[str, Bomb]]:
     """Yield indexes that need more memory than they have bytes, or that claim more bytes than the file has."""
     for name, index in (
         ("a list in a list", b"\x91" * (1 << 19)),
@@ -123,7 +141,7 @@ def _index_bombs() -> Iterator[tuple[str, bytes]]:
         ("a length of 2**32", b"\xdd\xff\xff\xff\xff"),
         ("a map of 2**32", b"\xdf\xff\xff\xff\xff"),
     ):
-        yield f"index: {name}", _around(index)
+        yield f"index: {name}", partial(_around, index)
     empty: dict[str, Any] = {"requires": [], "metadata": {}, "libraries": {}, "chains": [[]], "kinds": [0]}
     column = {"length": 1, "stored": 1, "padding": 0, "chain": 0, "checksum": "sha256", "values": b""}
     chunks = {**column, "count": 1 << 40}
@@ -134,12 +152,11 @@ def _index_bombs() -> Iterator[tuple[str, bytes]]:
         ("four million buffers", {"stream": len(_STREAM), "chunks": one, "buffers": buffers}),
         ("2**60 buffers", {"stream": len(_STREAM), "chunks": one, "buffers": {**buffers, "count": 1 << 60}}),
     ):
-        yield f"index: {name}", _around(msgpack.packb({**empty, **tables}))
-    many = _file([bytes(_MIB)], [_MIB], [()], listed=1 << 12)
-    yield "one range, 4096 times", many
+        yield f"index: {name}", partial(_around, msgpack.packb({**empty, **tables}))
+    yield "one range, 4096 times", partial(_file, [bytes(_MIB)], [_MIB], [()], listed=1 << 12)
 
 
-def _stream_bombs() -> Iterator[tuple[str, bytes]]:
+def _stream_bombs() -> Iterator[tuple[str, Bomb]]:
     for name, stream in (
         ("tuples in tuples", b")" + b"\x85" * _MANY),
         ("lists in lists", b"]" * _MANY + b"a" * (_MANY - 1)),
@@ -149,7 +166,7 @@ def _stream_bombs() -> Iterator[tuple[str, bytes]]:
         ("a memo that grows", b"N" + b"\x94" * _MANY + b"\x94q"),
         ("doubled tuples", b"}" + b")" + b"".join(b"\x94h%c\x86" % i for i in range(60)) + b"Ns"),
     ):
-        yield f"stream: {name}", _file([], [], [], stream=b"\x80\x05" + stream + b".")
+        yield f"stream: {name}", partial(_file, [], [], [], stream=b"\x80\x05" + stream + b".")
 
 
 def _file(frames: list[bytes], sizes: list[int], chains: list[Any], stream: bytes = _STREAM, listed: int = 0) -> bytes:
