@@ -17,7 +17,8 @@
         └── PartError                     a part is missing, changed or damaged: save it again
     FormatWarning(UserWarning)            the file loads, but not in the way that was asked for
 
-Code that knows no file raises these without a file name; whoever opened the file adds it (`BinPickleError.file`).
+Code that knows no file raises these errors without a file name; the code that opened the file adds the name
+(`BinPickleError.file`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class BinPickleError(Exception):
     """Base of all errors that BinPickle raises about a file.
 
     Attributes:
-        file: name of the file concerned, or `None` where it has none (bytes, a stream) or is not known yet.
+        file: name of the file, or `None` if it has none (bytes, a stream) or is not known yet.
     """
 
     file: str | None = None
@@ -73,10 +74,10 @@ class LimitError(FormatError):
 
 
 class CodecError(FormatError):
-    """A chunk does not decode to what the index says of it.
+    """A chunk does not decode to the bytes that the index describes.
 
     Attributes:
-        chunk: number of the chunk, or `None` where it is not known.
+        chunk: number of the chunk, or `None` if it is not known.
         codec_id: the numcodecs id of the codec that failed.
     """
 
@@ -87,15 +88,15 @@ class CodecError(FormatError):
 
 
 class UnknownCodecError(CodecError, LookupError):
-    """A codec that the file names is not installed, or is not allowed to be named by files."""
+    """A codec that the file names is not installed, or files may not name it."""
 
 
 class IntegrityError(BinPickleError):
-    """Stored bytes differ from what their checksum or digest was made of.
+    """Stored bytes do not match their checksum or digest.
 
     Attributes:
-        chunk: number of the damaged chunk, or `None` where another part is damaged (the index).
-        buffers: numbers of the buffers that the chunk holds, empty for the pickle stream.
+        chunk: number of the damaged chunk, or `None` if another part, such as the index, is damaged.
+        buffers: numbers of the buffers in the chunk; empty for the pickle stream.
     """
 
     def __init__(self, message: str, chunk: int | None = None, buffers: Sequence[int] = ()):
@@ -105,16 +106,16 @@ class IntegrityError(BinPickleError):
 
 
 class AuthenticationError(IntegrityError):
-    """A key was given, but the file's seal is missing or not made with it."""
+    """A key was given, but the file has no seal, or no seal by this key."""
 
 
 class UntrustedError(BinPickleError):
-    """Restricted loading met a class or function that the caller did not name.
+    """Restricted loading met a class or function that the caller does not trust.
 
     Attributes:
         module: module of the first refused global, as the pickle stream names it.
-        qualname: its qualified name.
-        offset: position in the pickle stream, in bytes, of the opcode that looks it up.
+        qualname: qualified name of that global.
+        offset: position of the opcode that looks the global up, in bytes from the start of the pickle stream.
         refused: all refused globals of the stream as `(module, qualname, offset)`, in stream order.
     """
 
@@ -128,8 +129,8 @@ class StoreError(BinPickleError):
     """A folder that `binpickle_dask` writes cannot be used as asked.
 
     Attributes:
-        path: the folder, or the file in it that is concerned.
-        host: name of the machine on which this was found; a worker's is seldom the caller's.
+        path: path of the folder, or of the file in it that has the fault.
+        host: name of the machine that found the fault; a worker seldom runs on the machine of the caller.
     """
 
     def __init__(self, message: str, path: str | None = None, host: str | None = None):
@@ -143,7 +144,7 @@ class NotCommittedError(StoreError):
 
 
 class SnapshotGoneError(StoreError):
-    """The folder does not hold this snapshot, or no longer does."""
+    """The folder does not hold this snapshot: it was removed, or never saved there."""
 
 
 class NotSharedError(StoreError):
@@ -151,8 +152,8 @@ class NotSharedError(StoreError):
 
 
 class PartError(StoreError):
-    """A part of a snapshot is missing, or is not what was saved."""
+    """A part of a snapshot is missing, or differs from the part that was saved."""
 
 
 class FormatWarning(UserWarning):
-    """The file can be read, but not in the way that was asked for."""
+    """The file can be read, but not in the way that the caller asked for."""

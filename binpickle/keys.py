@@ -1,4 +1,4 @@
-"""Keys and the tags they make: HMAC-SHA-256 (RFC 2104) over bytes, for one purpose and in one context.
+"""Keys and their tags: HMAC-SHA-256 (RFC 2104) over bytes, for one purpose and in one context.
 
 Rule: keys never appear in messages, reprs, logs or pickles. This module knows no file format: `Trailer.sealed_bytes`
 says which bytes of a file a seal covers, and `binpickle_dask` seals its small files with the same code.
@@ -13,18 +13,18 @@ from .errors import AuthenticationError
 
 __all__ = ["Keys", "MIN_KEY_BYTES", "read_key"]
 
-# As long as the tag itself: no guessing is faster than guessing the tag.
+# As long as the tag, so that guessing a key is no faster than guessing a tag.
 MIN_KEY_BYTES = 32
-# Far more than any key: a longer file is no key file, and a device may never end.
+# Far more than any key. A longer file is not a key file, and a device may never end.
 _MOST_BYTES = 1 << 16
 
 
 class Keys:
-    """The keys of one call and the context they are used in.
+    """The keys and the context of one call.
 
     Args:
-        keys: the first one seals, any of them verifies.
-        context: bound into the tag: a file sealed for one purpose is no file for another.
+        keys: the keys; the first key seals, and any of them verifies.
+        context: the purpose of the file, bound into the tag: a file sealed for one purpose is refused for another.
     """
 
     __slots__ = ("_context", "_keys")
@@ -35,11 +35,15 @@ class Keys:
 
     @classmethod
     def of(cls, key: Any, context: Any = b"") -> Keys | None:
-        """Return the keys for what a caller gave as `key`: bytes, a sequence of them, or a function that gives either.
+        """Return the keys of the arguments `key` and `context`, or `None` if there is no key.
+
+        Args:
+            key: bytes, a list or tuple of bytes, or a function that returns either; called in this thread.
+            context: bytes.
 
         Raises:
             TypeError: the key or the context is not bytes.
-            ValueError: a key is too short, or there is none; there is a context, but no key.
+            ValueError: a key is too short, the list of keys is empty, or there is a context but no key.
         """
         if not isinstance(context, (bytes, bytearray, memoryview)):
             raise TypeError(f"context must be bytes, not {type(context).__name__}")
@@ -47,11 +51,13 @@ class Keys:
             if len(context):
                 raise ValueError("a context is bound into a seal, and means nothing without a key: give key=, too")
             return None
-        if callable(key):  # that this gives nothing is its mistake, and no way to load without a key
+        if callable(key):  # a function that returns None is a mistake, and no way to load without a key
             key = key()
         keys = [key] if isinstance(key, (bytes, bytearray, memoryview)) else key
         if isinstance(keys, str) or not isinstance(keys, (list, tuple)):
-            raise TypeError(f"key must be bytes, a list of them, or a function giving them, not {type(key).__name__}")
+            raise TypeError(
+                f"key must be bytes, a list of bytes, or a function that returns them, not {type(key).__name__}"
+            )
         for one in keys:
             if not isinstance(one, (bytes, bytearray, memoryview)):
                 raise TypeError(f"a key must be bytes, not {type(one).__name__}")
@@ -65,24 +71,29 @@ class Keys:
         return f"<{len(self._keys)} keys>"
 
     def __reduce__(self) -> Any:
-        raise TypeError("keys cannot be pickled: give them anew where they are needed")
+        raise TypeError("keys cannot be pickled: pass them again where they are needed")
 
     def sign(self, domain: bytes, data: bytes) -> bytes:
-        """Return a tag, 32 bytes, for any bytes in this context.
+        """Return the tag of some bytes in this context, 32 bytes long.
 
         Args:
-            domain: what they are, ended by a zero byte: a tag for one sort of bytes is none for another.
+            domain: the sort of the bytes, ended by a zero byte: a tag for one sort is wrong for every other.
             data: the bytes.
         """
         return self._tag(self._keys[0], domain, data)
 
     def check(self, domain: bytes, data: bytes, tag: bytes) -> None:
-        """Compare a tag with those of `sign` by any of the keys.
+        """Check that `tag` is the tag of some bytes by any of the keys.
+
+        Args:
+            domain: see `sign`.
+            data: see `sign`.
+            tag: the tag to check.
 
         Raises:
-            AuthenticationError: it is none of them.
+            AuthenticationError: no key makes this tag.
         """
-        # All keys are tried, so that time does not tell which one fits.
+        # All keys are tried, so that the time taken does not tell which key fits.
         fits = [hmac.compare_digest(self._tag(key, domain, data), tag) for key in self._keys]
         if not any(fits):
             raise AuthenticationError("the seal is not by this key in this context, or the file was changed")
@@ -93,11 +104,11 @@ class Keys:
 
 
 def read_key(path: str) -> bytes:
-    """Return the bytes of a key file, all of them.
+    """Return all bytes of a key file.
 
     Raises:
-        ValueError: it is too large to be a key.
-        OSError: it cannot be read.
+        ValueError: the file is too large for a key.
+        OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
         key = file.read(_MOST_BYTES + 1)

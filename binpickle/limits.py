@@ -1,4 +1,7 @@
-"""How much a file may ask for before it is refused."""
+"""How much a file may ask for before it is refused.
+
+Rule: readers check a claim of the file against its limit before they allocate memory for it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["Limits", "RESTRICTED_LIMITS"]
 
-# Tables of so many take a few MiB.
+# The tables of so many buffers take a few MiB.
 _FEW_BUFFERS = 1 << 16
 
 
@@ -20,16 +23,18 @@ class Limits:
         decoded_bytes: sum of the lengths of the pickle stream and of all buffers, each counted when it is listed.
         stored_bytes: size of the whole file.
         buffers: number of buffers.
-        buffers_per_byte: number of buffers for each byte of the file, where there are more than 65,536. A buffer need
-            not take any bytes of the index, and hardly any of a compressed stream. A list of a million views of one
-            array comes to 300; a number that a few hundred bytes claim is refused before it takes memory.
+        buffers_per_byte: number of buffers for each byte of the file; applies to files with more than 65,536 buffers.
+            A buffer may take no bytes of the index, and hardly any of a compressed stream: a list of a million views of
+            one array has 300 buffers for each byte. A few hundred bytes that claim millions of buffers are refused
+            before the tables take memory.
         index_bytes: size of the index as stored.
-        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. One of a byte can
-            take 200 bytes of memory.
-        memo: likewise, the number of objects that the stream may remember.
-        nesting: likewise, the depth of containers within containers. CPython's pickler writes 1000 by default; some
-            10,000 object arrays in one another end the process when they are freed.
-        int_bytes: likewise, the size of one integer. The time to print it grows with the square.
+        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. An opcode of one byte
+            can take 200 bytes of memory.
+        memo: in restricted loading and inspection, the number of objects that the stream may remember.
+        nesting: in restricted loading and inspection, the depth of containers within containers. CPython's pickler
+            writes at most 1000 by default; freeing some 10,000 nested object arrays ends the process.
+        int_bytes: in restricted loading and inspection, the size of one integer. The time to print an integer grows
+            with the square of its size.
     """
 
     decoded_bytes: int = 1 << 44
@@ -50,7 +55,7 @@ class Limits:
                 raise ValueError(f"Limits: {name} must not be negative: {value}")
 
     def buffers_in(self, nbytes: int) -> int:
-        """Return how many buffers a file of so many bytes may have."""
+        """Return how many buffers a file of `nbytes` bytes may have."""
         return min(self.buffers, max(_FEW_BUFFERS, self.buffers_per_byte * nbytes))
 
 
@@ -62,4 +67,4 @@ RESTRICTED_LIMITS = Limits(
     opcodes=1 << 26,
     memo=1 << 25,
 )
-"""What restricted loading and inspection allow where the caller gives no limits."""
+"""The limits of restricted loading and inspection, if the caller gives none."""

@@ -10,7 +10,7 @@ __all__ = ["check_threads", "usable_cpus"]
 
 
 def usable_cpus() -> int:
-    """Return the number of threads that can work at the same time, at least 1."""
+    """Return how many threads can work at the same time, at least 1."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -20,11 +20,11 @@ def usable_cpus() -> int:
 
 
 def check_threads(threads: int | None) -> int:
-    """Return the number of threads to use.
+    """Return the number of threads for the argument `threads`: by default one for each usable CPU.
 
     Raises:
         TypeError: `threads` is not an integer.
-        ValueError: it is less than 1.
+        ValueError: `threads` is less than 1.
     """
     if threads is None:
         return usable_cpus()
@@ -37,7 +37,10 @@ def check_threads(threads: int | None) -> int:
 
 @lru_cache(maxsize=None)
 def _quota() -> float | None:
-    """Return the CPUs that the control group grants: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max)."""
+    """Return how many CPUs the control group grants, `None` if it sets no quota.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max).
+    """
     limits = _numbers("/sys/fs/cgroup/cpu.max") or (
         _numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") + _numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
     )
