@@ -1,6 +1,6 @@
-"""Failures of the operating system amid a dump: the n-th call of a function, for every function and every n.
+"""Failures of the operating system during a dump: the n-th call of a function fails, for every function and every n.
 
-Rule: whatever fails, the target holds one whole version, nothing else is left, and the error names the path.
+Rule: whichever call fails, the target holds one whole version, nothing else is left, and the error names the path.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import binpickle
 __all__ = ["FAULTS", "KINDS", "PIECES", "Faults", "faulty_dump"]
 
 FAILING = ["open", "fchmod", "write", "writev", "fsync", "ftruncate", "close", "replace", "link", "fallocate"]
-# That a file system cannot allocate is no failure.
+# A file system that cannot allocate room is no failure.
 NO_FAULT = ("fallocate", errno.EIO)
 
 KINDS: dict[str, Any] = {
@@ -30,23 +30,23 @@ KINDS: dict[str, Any] = {
     "durable": (True, {"durable": True}),
     "exclusive": (False, {"exclusive": True}),
 }
-"""What differs in the calls: a new file or an old one, and how it is put in place."""
+"""The kinds of dumps: whether they replace an old file, and the arguments that put the file in place."""
 
 FAULTS = [(name, code) for name in FAILING for code in (errno.ENOSPC, errno.EIO) if (name, code) != NO_FAULT]
 FAULTS += [("write", 0), ("writev", 0)]
-"""Functions and codes of errors; only writes can be short, which is code 0."""
+"""Pairs of a function and the code of its error; code 0 is a short write."""
 
 PIECES = [np.arange(1 << 18), *(np.arange(i, i + 1003) for i in range(9))]
-"""What is dumped: several chunks, some of them shared."""
+"""The dumped object: arrays in several chunks, some of which they share."""
 
 
 class Faults:
-    """Stands in for the functions of the operating system, counts their calls and makes one of them fail.
+    """Stands in for the functions of the operating system, counts their calls and makes one call fail.
 
     Args:
-        name: of the function that fails.
-        number: of the call that does, from 0 on.
-        code: of the error; 0: a write takes only some of the bytes.
+        name: name of the function that fails.
+        number: number of the call that fails, from 0 on.
+        code: code of the error; with 0, a write takes only some of the bytes.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, name: str, number: int, code: int):
@@ -87,15 +87,15 @@ class Faults:
 def faulty_dump(
     kind: str, name: str, number: int, code: int, folder: Path, dump: Callable[..., Any] = binpickle.dump
 ) -> Faults | None:
-    """Dump with one fault and look at what came of it; return `None` if there were fewer calls.
+    """Dump with one fault and check what is left; return `None` if the function had fewer calls.
 
     Args:
         kind: a name in `KINDS`.
-        name: of the function that fails.
-        number: of the call that does, from 0 on.
-        code: of the error.
-        folder: an empty one.
-        dump: takes what `binpickle.dump` takes.
+        name: name of the function that fails.
+        number: number of the call that fails, from 0 on.
+        code: code of the error.
+        folder: an empty folder.
+        dump: a function with the arguments of `binpickle.dump`.
     """
     path = folder / "a.bpk"
     old, way = KINDS[kind]

@@ -1,4 +1,4 @@
-"""Cancelling coroutines at chosen suspension points, and looking for what they left behind.
+"""Cancels coroutines at chosen suspension points, and finds the threads and files that they leave behind.
 
 Rule: `Stepped` runs a coroutine by hand, so it sees each moment at which the event loop could interrupt it.
 """
@@ -24,15 +24,15 @@ Act = Callable[[Any], Any]
 
 
 class Stepped:
-    """An awaitable that runs a coroutine, and does something whenever it is about to be suspended.
+    """An awaitable that runs a coroutine, and acts whenever the coroutine is about to be suspended.
 
     Args:
-        coroutine: what to run.
-        acts: what to do, by the number of the suspension; each is called with what the event loop is told to wait for.
+        coroutine: the coroutine.
+        acts: functions by the number of the suspension; each is called with the object that the event loop waits for.
 
     Attributes:
-        acts: as given; more may be added.
-        count: suspensions so far.
+        acts: the functions; a test may add more.
+        count: how many suspensions there were so far.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], acts: dict[int, Act]):
@@ -58,7 +58,7 @@ class Stepped:
 
 
 class Outcome(NamedTuple):
-    """What came of a coroutine: neither `done` nor `error` if it was cancelled."""
+    """How a coroutine ended: neither `done` nor with an `error` if it was cancelled."""
 
     done: bool
     error: Exception | None
@@ -69,8 +69,8 @@ class Way:
     """A way to cancel: at suspension `n`, and perhaps at the next one again.
 
     Args:
-        first: name of the method to cancel with at suspension `n`.
-        second: likewise at suspension `n + 1`.
+        first: name of the method that cancels at suspension `n`.
+        second: name of the method that cancels at suspension `n + 1`, if any.
     """
 
     def __init__(self, first: str, second: str | None = None):
@@ -109,7 +109,7 @@ class Way:
         task = asyncio.current_task() if self.native else None
 
         def late(trap: Any) -> None:
-            """Cancel when what is waited for has come, but the task has not been told yet."""
+            """Cancel once the awaited future is done, but before the task hears of that."""
             if hasattr(trap, "add_done_callback"):
                 trap.add_done_callback(lambda _: task.cancel())
             else:
@@ -128,29 +128,29 @@ class Way:
 
 
 async def cancel_beside(scope: anyio.CancelScope, asked: anyio.Event) -> None:
-    """Cancel a scope a moment after being asked to."""
+    """Cancel a scope a moment after a test asks for it."""
     await asked.wait()
     await anyio.sleep(0.001)
     scope.cancel()
 
 
 def is_cancellation(error: BaseException) -> bool:
-    """Whether this is how the event loop says that a task is cancelled."""
+    """Return whether this is the exception by which the event loop cancels a task."""
     return isinstance(error, anyio.get_cancelled_exc_class())
 
 
 WAYS = [Way("scope"), Way("a moment later")]
-# Asyncio's own cancellation, which passes shields.
+# asyncio's own cancellation, which ignores anyio's shields.
 NATIVE_WAYS = [Way("task"), Way("task late"), Way("task", "task"), Way("scope", "task")]
 
 
 def descriptors() -> int:
-    """How many files are open; 0 where the system does not tell."""
+    """Return how many files are open; 0 if the system does not tell."""
     return len(os.listdir(OPEN_FILES)) if os.path.isdir(OPEN_FILES) else 0
 
 
 def busy_threads() -> list[str]:
-    """Names of the threads, this one excepted, that run code of binpickle."""
+    """Return the names of all other threads that run code of binpickle."""
     frames = sys._current_frames()
     return [
         thread.name
@@ -160,7 +160,7 @@ def busy_threads() -> list[str]:
 
 
 def left_busy(seconds: float = 5.0) -> list[str]:
-    """Threads that run code of binpickle, and are not just returning from it."""
+    """Return the names of the threads that still run code of binpickle after some seconds."""
     end = time.monotonic() + seconds
     while busy_threads() and time.monotonic() < end:
         time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What was written or read is let go when its last user lets it go, not when the garbage collector comes."""
+"""Objects that were written or read are freed with their last reference, without the garbage collector."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ READS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.fixture(autouse=True)
 def no_collector() -> Iterator[None]:
-    """Let nothing go but what nobody refers to."""
+    """Switch the garbage collector off, so that only objects without references are freed."""
     gc.collect()
     gc.disable()
     yield
@@ -42,7 +42,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.parametrize("way", WRITES)
 def test_written(way: str, tmp_path: Path) -> None:
-    """No cycle keeps an array that was written, whichever way, nor one of an object that cannot be."""
+    """No cycle keeps an array that was written in any way, nor an array of an object that cannot be written."""
     array = np.arange(100_000)
     gone = weakref.ref(array)
     WRITES[way]([array, len], tmp_path / "a.bpk")
@@ -54,7 +54,7 @@ def test_written(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", READS)
 def test_read(way: str, tmp_path: Path) -> None:
-    """No cycle keeps an array that was read, whichever way."""
+    """No cycle keeps an array that was read in any way."""
     binpickle.dump([np.arange(100_000), "text"], tmp_path / "a.bpk", mappable=True)
     array, *_ = READS[way](tmp_path / "a.bpk")
     gone = weakref.ref(array)
@@ -64,7 +64,7 @@ def test_read(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_async(backend: str, tmp_path: Path) -> None:
-    """Nor does one keep what `adump` wrote, or failed to write, or `aload` read."""
+    """No cycle keeps an array that `adump` wrote or failed to write, or that `aload` read."""
 
     async def write_and_read() -> list[bool]:
         array = np.arange(100_000)

@@ -1,4 +1,4 @@
-"""Seals: what the tag is made of, who can make it, what it lets through, and where keys never show."""
+"""Seals: how a tag is made, which files a key accepts, and where keys never show."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_wrong_key(read: Callable[..., Any], key: Any) -> None:
 
 
 def test_rotation() -> None:
-    """The first of several keys seals; files that the others sealed are still read."""
+    """The first of several keys seals; files that the other keys sealed are still read."""
     file = sealed([KEY, OLD])
     assert seal_of(file) == tag(file, KEY)
     for one in (file, sealed(OLD)):
@@ -148,7 +148,7 @@ def test_seal_of_checksums() -> None:
 
 @pytest.mark.parametrize("part", [slice(-TRAILER, -TRAILER + 8), slice(-TRAILER + 8, -TRAILER + 16), slice(300, 340)])
 def test_tag_comes_first(part: slice) -> None:
-    """What an attacker wrote into index or trailer is not looked at: that the seal is wrong is all that is said."""
+    """The reader looks at no changed index or trailer: the error says only that the seal is wrong."""
     file = bytearray(sealed(OTHER))
     file[part] = b"\xc1" * len(file[part])
     with pytest.raises(AuthenticationError):
@@ -261,7 +261,7 @@ def test_repack_needs_the_key(options: dict[str, Any]) -> None:
     ids=range(11),
 )
 def test_bad_keys(key: Any, error: type[Exception]) -> None:
-    """What is no key is the caller's mistake, also where a function gives it: never a file without a seal."""
+    """A wrong key is an error, also if a function returns it; no file is written without a seal."""
     with pytest.raises(error):
         binpickle.dumps(OBJ, key=key)
     for read in READERS:
@@ -284,7 +284,7 @@ def test_verify_false(read: Callable[..., Any]) -> None:
 
 
 def test_function_of_key_raises() -> None:
-    """What a function that should give the key raises comes out, and nothing is read."""
+    """An error of the function that returns the key is raised, and nothing is read."""
 
     def key() -> bytes:
         raise PermissionError("the vault is closed")

@@ -210,7 +210,7 @@ SINKS = {
 @pytest.mark.parametrize("obj", [OBJ, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("sink", SINKS)
 async def test_sinks(sink: str, obj: Any, tmp_path: Path) -> None:
-    """Whatever takes the bytes gets those that `dumps` gives."""
+    """Every kind of file or stream gets the bytes that `dumps` returns."""
     got = await SINKS[sink](tmp_path / "file", functools.partial(adump, obj))
     assert got == (DATA if obj is OBJ else LARGE_DATA)
 
@@ -307,7 +307,7 @@ SOURCES: dict[str, Callable[[Path, bytes], Any]] = {
 @pytest.mark.parametrize("obj", [OBJ, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("source", SOURCES)
 async def test_sources(source: str, obj: Any, tmp_path: Path) -> None:
-    """Whatever gives the bytes, the object is loaded."""
+    """An object is loaded from every kind of file or stream."""
     data = DATA if obj is OBJ else LARGE_DATA
     (tmp_path / "file").write_bytes(data)
     assert_same(await aload(SOURCES[source](tmp_path / "file", data)), obj)
@@ -346,7 +346,7 @@ async def test_socket_source() -> None:
 
 
 class StreamWriter:
-    """What `asyncio.StreamWriter` looks like."""
+    """Has the methods of `asyncio.StreamWriter`."""
 
     def write(self, data: bytes) -> None:
         raise AssertionError("called in the wrong thread")
@@ -356,7 +356,7 @@ class StreamWriter:
 
 
 class Socket:
-    """What `socket.socket` looks like."""
+    """Has the methods of `socket.socket`."""
 
     def send(self, data: bytes) -> int:
         raise AssertionError("would block")
@@ -366,7 +366,7 @@ class Socket:
 
 @pytest.mark.parametrize("file", [None, 5, object(), Socket(), StreamWriter(), io.StringIO()], ids=type)
 async def test_not_files(file: Any) -> None:
-    """What is no file of any kind is a `TypeError`."""
+    """An object that is no file or stream of any kind is a `TypeError`."""
     with pytest.raises(TypeError):
         await adump(OBJ, file)
     with pytest.raises(TypeError):
@@ -405,7 +405,7 @@ class Decorated:
 
 
 async def test_decorated() -> None:
-    """What a decorator made a coroutine function is one, beside a `drain`, too."""
+    """A coroutine function that a decorator wraps counts as one, also beside a `drain`."""
     file = Decorated()
     await adump(OBJ, file)
     assert file.file.getvalue() == DATA
@@ -413,7 +413,7 @@ async def test_decorated() -> None:
 
 
 async def test_awaitable_from_write() -> None:
-    """A `write` that gives an awaitable nobody would await is refused: nothing is lost in silence."""
+    """A `write` that returns an awaitable is refused if nobody would await it: no bytes are lost silently."""
     file = io.BytesIO()
     file.write = asynchronous(file.write)  # type: ignore[method-assign]
     with pytest.raises(TypeError, match="awaitable"):
@@ -706,7 +706,7 @@ class Broken:
 
 @pytest.mark.parametrize("obj", [LARGE, [bytes(1 << 20)] * 18], ids=["between chunks", "while pickling"])
 async def test_broken_stream(obj: Any) -> None:
-    """What `send` and `receive` raise comes out as it is."""
+    """An error of `send` or `receive` is raised as it is."""
     with pytest.raises(anyio.BrokenResourceError):
         await adump(obj, Broken(), codecs=[])
     with pytest.raises(anyio.BrokenResourceError):
@@ -834,7 +834,7 @@ async def test_mapping(mode: str, tmp_path: Path) -> None:
 
 
 async def test_mapping_nothing() -> None:
-    """What was received is in memory, and cannot be mapped; a warning says so."""
+    """Received bytes are in memory and cannot be mapped; a warning says so."""
     with pytest.warns(binpickle.FormatWarning):
         await aload(Receiver(binpickle.dumps(OBJ, mappable=True), True), mmap_mode="r")
 

@@ -40,7 +40,7 @@ Run = Callable[[Path, anyio.CapacityLimiter], Coroutine[Any, Any, Any]]
 
 
 class Receiver:
-    """Takes bytes, and always lets others run meanwhile."""
+    """Takes bytes, and lets other tasks run at each call."""
 
     def __init__(self) -> None:
         self.got = b""
@@ -51,7 +51,7 @@ class Receiver:
 
 
 class Sender:
-    """Gives bytes by pieces, and always lets others run meanwhile."""
+    """Gives bytes in pieces, and lets other tasks run at each call."""
 
     def __init__(self, data: bytes, piece: int):
         self._pieces = iter([data[start : start + piece] for start in range(0, len(data), piece)])
@@ -126,7 +126,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def check_nothing_left(folder: Path, limiter: anyio.CapacityLimiter, opened: int, allowed: set[bytes]) -> None:
-    """What holds after every end of a call, and that another call works."""
+    """Check what must hold after every end of a call, and that another call works."""
     assert sorted(path.name for path in folder.iterdir()) == ["file", "large", "mappable"]
     assert (folder / "file").read_bytes() in allowed
     assert limiter.borrowed_tokens == 0
@@ -336,7 +336,7 @@ class Refuser:
 
 @pytest.mark.parametrize("obj", [SMALL, LARGE, STREAM], ids=["small", "several chunks", "while pickling"])
 async def test_error_while_sending(obj: Any, folder: Path, limiter: anyio.CapacityLimiter) -> None:
-    """What `send` raises when it is cancelled comes out, or the cancellation, and nothing is left."""
+    """The error that a cancelled `send` raises comes out, or the cancellation does, and nothing is left."""
     opened = descriptors()
     with anyio.move_on_after(0.05) as scope, suppress(ConnectionResetError):
         await adump(obj, Refuser(), codecs=[], limiter=limiter)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 MIB = 1 << 20
 CHUNK = 4 * MIB
-# Nothing here takes a tenth of this: who waits so long waits for ever.
+# No call here takes a tenth of this time: a call that waits so long waits for ever.
 LONG = 60
 
 
@@ -75,7 +75,7 @@ def from_nothing() -> None:
 
 
 class CountedCodec(Codec):
-    """Counts who encodes and decodes; what it gives is what it gets."""
+    """Counts the threads that encode and decode; returns the bytes that it gets."""
 
     codec_id = "counted-for-limits"
 
@@ -93,7 +93,7 @@ COUNTED = [CountedCodec()]
 
 
 class Counted:
-    """Counts who pickles and unpickles; gives that many bytes to the stream."""
+    """Counts the threads that pickle and unpickle it; writes that many bytes to the stream."""
 
     def __init__(self, nbytes: int = 0, pieces: int = 1):
         self._nbytes, self._pieces = nbytes, pieces

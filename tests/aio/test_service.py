@@ -85,7 +85,7 @@ def test_saves_while_answering(file: Path, loop: str, monkeypatch: pytest.Monkey
 
 
 def test_goes_on_where_it_ended(file: Path, loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was saved at the end is there after a new start."""
+    """The state that was saved at the end is there after a new start."""
     with served(file, loop, monkeypatch, seconds=1000) as client:
         client.post("/bins/3")
         assert not file.exists()

@@ -69,7 +69,7 @@ def test_order(crew_class: Any, threads: int, mode: str) -> None:
 @pytest.mark.parametrize("crew_class", [Crew, Late, Short])
 @pytest.mark.parametrize("mode", ["off_main", "off_main light"])
 def test_off_main(crew_class: Any, threads: int, mode: str) -> None:
-    """What must not run in the main thread runs in a helper, though one may just be leaving when the job comes."""
+    """A job that must not run in the main thread runs in a helper, even if one is just leaving when the job comes."""
     got: list[Any] = []
     with crew_class(threads) as crew:
         pipeline = Pipeline(crew, got.append)
@@ -81,7 +81,7 @@ def test_off_main(crew_class: Any, threads: int, mode: str) -> None:
 
 
 def test_off_main_in_helper() -> None:
-    """An owner that is not the main thread does such jobs itself."""
+    """An owner that is not the main thread runs such jobs itself."""
     threads: list[Any] = []
 
     def own() -> None:
@@ -120,7 +120,7 @@ def test_first_error(jobs: list, threads: int) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), MemoryError()])
 def test_error_of_a_helper(error: BaseException) -> None:
-    """Whatever a job raises in a helper is raised in the owner."""
+    """Any error of a job in a helper is raised in the owner."""
     with Crew(1) as crew:
         job = Job(lambda: fail(error), off_main=True)
         crew.submit(job)
@@ -198,7 +198,7 @@ def test_cancelled_while_waiting() -> None:
 
 
 def test_cancelled_is_no_exception() -> None:
-    """`except Exception` in somebody's `__reduce__` does not swallow a cancellation."""
+    """`except Exception` in an object's `__reduce__` does not swallow a cancellation."""
     assert not issubclass(Cancelled, Exception)
 
 
@@ -228,7 +228,7 @@ def test_close(threads: int) -> None:
 
 @THREADS
 def test_no_threads_to_be_had(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started the owner does all jobs, and what must not run in its thread is an error."""
+    """If no thread can be started, the owner runs all jobs, and a job that must not run in its thread is an error."""
     monkeypatch.setattr(threading.Thread, "start", lambda self: fail(RuntimeError("can't start new thread")))
     got: list[int] = []
     with Crew(threads) as crew:
@@ -239,7 +239,7 @@ def test_no_threads_to_be_had(threads: int, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_results_are_let_go() -> None:
-    """A job whose result was taken keeps neither it nor what it was made from."""
+    """A job whose result was taken keeps neither the result nor the function."""
     job = Job(lambda: [1])
     with Crew(1) as crew:
         crew.submit(job)
@@ -248,7 +248,7 @@ def test_results_are_let_go() -> None:
 
 
 def test_exhaust() -> None:
-    """`exhaust` gives what the generator returns."""
+    """`exhaust` returns the value that the generator returns."""
 
     def steps() -> Any:
         yield
