@@ -301,7 +301,7 @@ def _dtypes() -> Iterator[Attack]:
         ("a field outside", structured(["a"], [(dtype("i8"), 4)], 8), FormatError, "lie outside of it"),
         ("a field far outside", structured(["a"], [(dtype("i8"), (1 << 31) - 4)], 8), FormatError, "lie outside"),
         ("a negative field", structured(["a"], [(dtype("i8"), -8)], 8), FormatError, "the offset of a field"),
-        ("a subarray of another size", lying, FormatError, "not what its shape says"),
+        ("a subarray of another size", lying, FormatError, "disagrees with its shape"),
         ("a dtype of Python", call("numpy:dtype", text("list"), FALSE, TRUE), FormatError, "a stream may name"),
         ("a dtype of fields in text", call("numpy:dtype", text("i4,O"), FALSE, TRUE), FormatError, "may name"),
         ("a dtype not built", call("numpy:dtype", text("i8"), FALSE, TRUE), FormatError, "before it is built"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import rebuild
 from ..format.contents import Kind
+from ..format.shapes import element_count
 from .out_of_band import OutOfBand, find_shared
 from .protocol import PickleBuffer, Reduced
 
@@ -222,10 +223,7 @@ def _order(axes: Sequence[int]) -> Order:
 
 def _kind(key: tuple[np.dtype, tuple[int, ...], Order]) -> Kind:
     dtype, shape, order = key
-    nbytes = dtype.itemsize
-    for n in shape:
-        nbytes *= n
-    return Kind(nbytes, dtype, shape, order)
+    return Kind(dtype.itemsize * element_count(shape), dtype, shape, order)
 
 
 def _contiguous_strides(shape: tuple[int, ...], itemsize: int, axes: Sequence[int]) -> tuple[int, ...]:

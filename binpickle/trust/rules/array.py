@@ -6,19 +6,19 @@ item by item with objects that the stream made.
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 from importlib import import_module
-from operator import mul
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
 from ...errors import FormatError
+from ...format.shapes import element_count
 from ...pickling.renames import resolve
 from ..tokens import Global, Pending
 from .checks import expect, expect_dtype, expect_int, expect_ints
 
-__all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over", "size_of"]
+__all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over"]
 
 if TYPE_CHECKING:
     from typing_extensions import Literal
@@ -46,7 +46,7 @@ def array_over(
     Raises:
         FormatError: the array would not lie within the buffer, or hold objects.
     """
-    nbytes = size_of(expect_ints(shape, "a shape")) * expect_dtype(dtype, "numpy.ndarray").itemsize
+    nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "numpy.ndarray").itemsize
     if order not in (None, "C", "F"):
         raise FormatError(f"numpy.ndarray has the order {order!r}")
     if buffer is None:
@@ -64,11 +64,6 @@ def array_over(
     return np.ndarray(shape, dtype, buffer, offset, strides, order)
 
 
-def size_of(shape: Sequence[int]) -> int:
-    """Return the number of elements."""
-    return reduce(mul, shape, 1)
-
-
 def _room(buffer: Any) -> int:
     """Return the size of a buffer in bytes, if it is one."""
     kind = type(buffer)
@@ -83,7 +78,7 @@ def _extent(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tupl
     """Return from where to where an array reaches, in bytes from its first element."""
     if len(strides) != len(shape):
         raise FormatError("an array has more strides than dimensions, or fewer")
-    if not size_of(shape):
+    if not element_count(shape):
         return 0, 0
     steps = [(n - 1) * step for n, step in zip(shape, strides)]
     return sum(s for s in steps if s < 0), sum(s for s in steps if s > 0) + itemsize
@@ -91,7 +86,7 @@ def _extent(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tupl
 
 def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
     """Rebuild what NumPy's own pickling puts out of band."""
-    nbytes = size_of(expect_ints(shape, "a shape")) * expect_dtype(dtype, "an array").itemsize
+    nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "an array").itemsize
     if nbytes != _room(buffer):
         raise FormatError(f"an array of {nbytes} bytes has a buffer of {_room(buffer)}")
     if axes is not None:
@@ -136,7 +131,7 @@ def array_from_state(state: Any) -> np.ndarray:
     version, shape, dtype, fortran, data = expect(state, "the state of an array", tuple)
     expect_int(version, "the version of an array", 1, 1)
     order: _Order = "F" if expect(fortran, "the order of an array", bool, int) else "C"
-    count = size_of(expect_ints(shape, "a shape"))
+    count = element_count(expect_ints(shape, "a shape"))
     if expect_dtype(dtype, "an array", objects=True).hasobject:
         return _filled(shape, dtype, order, expect(data, "the items of an array", list), count)
     if count * dtype.itemsize != len(expect(data, "the data of an array", bytes, bytearray)):

@@ -7,14 +7,13 @@ call makes something pending here, the state a new dtype, by the constructor tha
 from __future__ import annotations
 
 import re
-from functools import reduce
 from itertools import islice
-from operator import mul
 from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from ...errors import FormatError, LimitError
+from ...format.shapes import MAX_ITEMSIZE, element_count, fields_fit, is_subarray
 from ..nesting import ATOMS
 from ..tokens import Args, Global, Pending
 from .checks import expect, expect_int, expect_ints
@@ -25,8 +24,6 @@ _PLAIN = re.compile(r"[biufc][0-9]{1,2}|O[48]|[mM]8|[SUV][0-9]{1,9}")
 _UNIT = re.compile(r"generic|[YMWDhms]|[munpfa]s")
 _ALIGNED = 0x80  # NPY_ALIGNED_STRUCT; the flags are a signed byte in older streams
 _KIND_FLAGS = 0x3F  # what the items are: objects, in need of being initialized, and so on
-_MAX_ITEMSIZE = (1 << 31) - 1  # a C int, in which NumPy also adds up offsets and sizes: it has to be checked here
-_MAX_DIMENSIONS = 32
 _LISTS = ("names", "formats", "offsets")
 # NumPy compares and hashes dtypes by recursion, and does not notice that a field occurred before.
 _MAX_DEPTH = 8
@@ -71,7 +68,7 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
     order, subarray, names, fields, itemsize, alignment, flags = state[1:8]
     metadata = state[8] if len(state) == 9 else None
     expect_int(alignment, "the alignment of a dtype", -1, 1 << 16)
-    expect_int(itemsize, "the size of a dtype", -1, _MAX_ITEMSIZE)
+    expect_int(itemsize, "the size of a dtype", -1, MAX_ITEMSIZE)
     if subarray is not None and fields is None and names is None:
         dtype = _subarray(subarray, itemsize)
     elif names is not None and subarray is None:
@@ -91,7 +88,7 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
 def _plain(spec: str, order: str, itemsize: Any) -> np.dtype[Any]:
     if spec[0] in "SUV":
         size = int(spec[1:]) * (4 if spec[0] == "U" else 1)
-        if expect_int(itemsize, "the size of a dtype", 0, _MAX_ITEMSIZE) != size:
+        if expect_int(itemsize, "the size of a dtype", 0, MAX_ITEMSIZE) != size:
             raise FormatError(f"the dtype {spec} has items of {itemsize} bytes")
     return np.dtype(spec) if spec[0] in "OSV" else np.dtype(order + spec)
 
@@ -110,13 +107,11 @@ def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
 def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
     base, shape = expect(subarray, "a subarray", tuple)
     shape = expect_ints((shape,) if type(shape) is int else shape, "the shape of a subarray")
-    if _expect_dtype(base).subdtype or len(shape) > _MAX_DIMENSIONS:
-        raise FormatError("a subarray has too many dimensions")
-    _check_size([base])
-    expect_int(itemsize, "the size of a subarray", 0, _MAX_ITEMSIZE)
-    # NumPy multiplies in C integers, and takes lengths of 0 for 1 when it looks at the size.
-    if reduce(mul, shape, base.itemsize) != itemsize or reduce(mul, (n or 1 for n in shape), 1) > _MAX_ITEMSIZE:
-        raise FormatError(f"a subarray has {itemsize} bytes, not what its shape says")
+    _check_size([_expect_dtype(base)])
+    if element_count(shape) * base.itemsize != expect_int(itemsize, "the size of a subarray", 0, MAX_ITEMSIZE):
+        raise FormatError(f"a subarray has {itemsize} bytes, which disagrees with its shape")
+    if not is_subarray(base, shape):
+        raise FormatError("a subarray has more or larger dimensions than NumPy allows")
     return np.dtype((base, shape))
 
 
@@ -151,11 +146,11 @@ def _laid_out(
     aligned: Any,
 ) -> np.dtype[Any]:
     """Return a structured dtype of checked parts, if they fit together."""
-    expect_int(itemsize, "the size of a structured dtype", 0, _MAX_ITEMSIZE)
+    expect_int(itemsize, "the size of a structured dtype", 0, MAX_ITEMSIZE)
     if not names and not itemsize:
         return np.dtype([])  # NumPy 1 divides by the alignment of the fields, which is 0 when there are none
-    ends = [offset + dtype.itemsize for dtype, offset in zip(formats, offsets)]
-    if not len(names) == len(formats) == len(offsets) or not ends or max(ends) > itemsize:
+    same_length = len(names) == len(formats) == len(offsets) > 0
+    if not same_length or not fields_fit(formats, offsets, itemsize):
         raise FormatError("a structured dtype has fields that lie outside of it")
     _check_size(formats)
     layout = {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": itemsize}
@@ -171,7 +166,7 @@ def _field(name: Any, fields: dict[Any, Any]) -> tuple[np.dtype[Any], int, Any]:
     dtype, offset, title = parts if len(parts) == 3 else (*parts, None)
     if type(title) not in ATOMS:
         raise FormatError(f"the field {name!r} has a {type(title).__name__} as its title")
-    return _expect_dtype(dtype), expect_int(offset, "the offset of a field", 0, _MAX_ITEMSIZE), title
+    return _expect_dtype(dtype), expect_int(offset, "the offset of a field", 0, MAX_ITEMSIZE), title
 
 
 def _expect_dtype(value: Any) -> np.dtype[Any]:
