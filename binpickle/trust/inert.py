@@ -1,7 +1,7 @@
-"""The strict machine with nothing in its hands: it follows a stream and makes, imports and calls nothing.
+"""The partner of the strict machine that makes, imports and calls nothing: every object is a stand-in.
 
-Rule: it takes and leaves on the stack what the real machine does, so that the two see the same stream. Globals note
-what is done with them.
+Rule: it takes from the stack and leaves on the stack as many items as `Values` does, so that a scan sees the same
+stream as a load. A global notes each use that the stream makes of it.
 """
 
 from __future__ import annotations

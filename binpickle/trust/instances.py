@@ -1,7 +1,7 @@
-"""How an instance of a class that the caller named gets its state.
+"""Gives an instance of a class that the caller named its state.
 
-Rule: by its own `__setstate__`, if it has one. Otherwise attributes go into its `__dict__`, and slots are set only
-where the class says it has them: else a stream could set `__class__`.
+Rule: the class's own `__setstate__` gets the state if the class has one. Otherwise attributes go into the `__dict__` of
+the instance, and into those slots alone that the class declares, or a stream could set `__class__`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The machine's stack and memo, and the opcodes that need no more: numbers, strings, marks, and what is remembered.
+"""The machine's stack and memo, and the opcodes that need nothing else: numbers, strings, marks and the memo's own.
 
-Rule: a handler takes the window and the position after its opcode, and returns the position after its operand. It need
-not check that the operand is whole, nor catch what a short one raises: the machine sees by the position when it is not.
+Rule: a handler takes the window and the position after its opcode, and returns the position after its operand. It does
+not check that the operand is whole: the machine catches what a short operand raises, and compares the position that the
+handler returns with the end of the window.
 """
 
 from __future__ import annotations

@@ -1,9 +1,22 @@
-"""The strict protocol-5 machine: it reads a pickle stream and hands values to `Values`, or stand-ins to `Inert`.
+"""The strict machine: it follows a pickle stream of protocol 5 that no trusted author vouches for.
 
-Strategy: a stream is frames, and between them single opcodes. Each is a window of bytes that handlers, found by opcode,
-walk through. What the bytes say (opcodes, stack, memo, frames, sizes) is checked here, the same whoever takes the
-values, so that `scan` sees what `load` does. What the values say is checked by `Values`: when that fails, or a global
-is refused, the machine goes on with stand-ins, to learn of all globals that the stream names.
+Goals: whatever bytes the stream has, a run returns an object, or raises `FormatError`, `LimitError` or
+`UntrustedError`; no opcode runs that CPython's pickler would not write; memory grows with the bytes that have arrived,
+never with a size that they claim; and a load and a scan of the same stream see the same globals.
+
+Two parties share the work. The machine checks what the bytes say: opcodes, stack, memo, frames and sizes. A partner
+makes the objects and checks what they are made of: `Values` makes real ones, `Inert` makes stand-ins.
+
+A run is in one of these states:
+    making: the partner is `Values`, and the stack holds real objects;
+    following: the partner is `Inert`, and the stack holds stand-ins. A scan begins here. A load comes here when
+        `Values` fails or a global is refused: it goes on to the end, so that the error can name every global;
+    stopped: STOP was the last opcode of its window. Exactly one object must then be on the stack, no mark may be open,
+        and the stream must have no further byte.
+
+A stream is a row of frames and of single opcodes between frames. The machine takes either as one window of bytes, in
+which a handler, found by its opcode, gets the position after the opcode and returns the position after the operand.
+A frame is bounded, so the machine counts opcodes and remembered objects between windows only.
 """
 
 from __future__ import annotations
@@ -37,10 +50,10 @@ class Machine(Literals):
         read: gives the stream: at most as many bytes as asked for, and none at the end only.
         nbuffers: number of out-of-band buffers that belong to the stream.
         limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`).
-        values: who makes the objects, `Values` or `Inert`.
+        values: the partner that makes the objects, `Values` or `Inert`.
 
     Attributes:
-        failure: what stopped `values` from making objects, or `None`.
+        failure: the error after which the machine went on with stand-ins, or `None`.
     """
 
     def __init__(self, read: Callable[[int], bytes], nbuffers: int, limits: Limits, values: Any):

@@ -1,7 +1,8 @@
 """How deeply containers lie within containers, and which keys may be hashed.
 
-Rule: CPython and NumPy free, hash and compare nested objects by recursion in C, and a stream of a few bytes a level
-could end the process that way. Depths are noted as containers are filled, innermost first, as every pickler does it.
+Rule: CPython and NumPy free, hash and compare nested objects by recursion in C. A stream that spends a few bytes on
+each level could end the process, so the depth of each container is noted when the container is filled: innermost first,
+as every pickler does it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The opcodes that CPython's protocol-5 pickler emits, and no others.
 
-Rule: what is not in `OPERANDS` is refused. Text opcodes, GLOBAL, INST, OBJ, EXT, PERSID, DUP and the numbered PUTs
-stand in no stream that a protocol-5 pickler wrote; they are how crafted streams get past checks that look for
+Rule: the machine refuses an opcode that is not in `OPERANDS`. A protocol-5 pickler never writes text opcodes, GLOBAL,
+INST, OBJ, EXT, PERSID, DUP or the numbered PUTs. Crafted streams use them to get past checks that look for
 STACK_GLOBAL.
 """
 

@@ -1,7 +1,7 @@
-"""What stands on the machine's stack for things that are not values: globals, objects not finished, tuples of these.
+"""Tokens: items of the machine's stack that stand for a global, an object without its state, or a tuple of these.
 
-Rule: none of them ever gets into a container that the stream makes. `Values.real` turns each into a value where that is
-allowed, and fails where it is not.
+Rule: no token gets into a container that the stream makes. `Values.real` turns a token into a value where a stream may
+use the value, and raises where it may not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The strict machine's hands: they make the objects of a stream, each after checking what it is made of.
+"""Makes the objects of a stream for the strict machine, each after checking what it is made of.
 
-Rule: only globals of the safe set, by their rules, and globals that the caller named, by their own code, are called;
-only what this stream made is filled or given a state; nothing unreal (see `tokens`) gets into a container.
+Rule: a stream calls only globals of the safe set, each by its rule, and globals that the caller named, by their own
+code. A stream fills, or gives a state to, only objects that it made itself. No token (see `tokens`) gets into a
+container: a token stands on the stack for a global, or for an object that still lacks its state.
 """
 
 from __future__ import annotations
