@@ -82,6 +82,7 @@ def read(file: bytes, key: bytes | None = None, context: bytes = b"") -> Any:
         space, ends = logical_space(file, index_offset, index["chains"], index["chunks"])
         stream = index["stream"]
         need(type(stream) is int and 0 < stream in ends, "S1")
+        need(type(index["kinds"]) is list, "I5")
         ranges = list(buffer_ranges(index["buffers"], [kind_bytes(kind) for kind in index["kinds"]]))
     except (KeyError, TypeError, AttributeError) as error:
         raise Malformed("I5") from error
@@ -248,3 +249,5 @@ def check_ranges(ranges: list[tuple[int, int]], space: bytes, ends: list[int], s
             need(not any(space[reach:start]), "B6")
             reach = stop
     need(not any(space[reach:]), "B6")
+    for begin, end in zip(ends, ends[1:]):
+        need(end <= stream or any(start < end and stop > begin for start, stop in ranges if start < stop), "B6")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import sys
+import zlib
 from functools import lru_cache
 from typing import Any, Callable
 
@@ -147,6 +148,12 @@ def second_key(data: bytes) -> bytes:
     return bytes([data[0] + 1]) + data[1:] + msgpack.packb("stream") + b"\1"
 
 
+def adler32(parts: Parts) -> None:
+    """Check chunks by Adler-32, as only version 1 does; the values fit."""
+    sums = [zlib.adler32(chunk).to_bytes(4, "big") for chunk in parts.chunks]
+    parts.index["chunks"].update(checksum="adler32", values=b"".join(sums))
+
+
 COLUMNS = ("length", "stored", "padding", "chain")
 INDEX = ("stream", "chains", "chunks", "kinds", "buffers", "metadata", "libraries", "requires")
 
@@ -178,6 +185,7 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
         ("mapped", [put("chunks", name, ...) for name in ("count", *COLUMNS, "checksum", "values")]),
         ("mapped", [put("buffers", name, ...) for name in ("count", "first", "kind", "gap")]),
         ("mapped", [put(name, None) for name in ("chunks", "kinds", "buffers", "metadata", "libraries")]),
+        ("no buffer", [put("kinds", {})]),
     ],
     "I6": [("mapped", [put(name, {"a": v}) for name in ("metadata", "libraries") for v in (1, None, b"b", {})])],
     "K1": [
@@ -195,7 +203,10 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
     ],
     "C1": [("encoded", [put("chunks", "length", n) for n in (0, -1)])],
     "C2": [("encoded", [add(-(1 << 40), "chunks", "stored", -1)])],
-    "C3": [("mapped", [add(n, "chunks", "padding", -1) for n in (-4096, 4096)])],
+    "C3": [
+        ("mapped", [add(-4096, "chunks", "padding", -1)]),
+        ("mapped", [several(add(4096, "chunks", "padding", -1), in_list("zeros", -1, lambda z: z + bytes(4096)))]),
+    ],
     "C4": [("mapped", [add(n, "chunks", "chain", -1) for n in (-1, 1)])],
     "C5": [
         ("mapped", [put("chunks", "values", v) for v in (b"", bytes(31), bytes(48), "ab")]),
@@ -205,7 +216,7 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
     "C6": [("mapped", [add(1, "chunks", "padding", -1), hidden])],
     "C7": [("mapped", [add(1, "chunks", "length", -1)]), ("encoded", [put("chunks", "length", (64 << 20) + 1)])],
     "C8": [("mapped", [in_list("zeros", -1, lambda zeros: flip(zeros, 0))])],
-    "C9": [("mapped", [put("chunks", "checksum", name) for name in ("md5", "adler32", "")])],
+    "C9": [("mapped", [*(put("chunks", "checksum", name) for name in ("md5", "adler32", "")), adler32])],
     "S1": [("mapped", [put("stream", v) for v in (0, -1, 1, True, BIG, "a")])],
     "D1": [
         ("mapped", [typed(s) for s in ("|O", "O8", "f8", "<f3", "<i16", "|T16", "<M8[0ns]", "<M8[ns/2]", "<M8[xs]")]),
@@ -216,8 +227,11 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
         ("mapped", [typed(fields(["a", "<f8", offset])) for offset in (9, -1, 1 << 31, 0.0)]),
         ("mapped", [typed(fields(["a", "<f8", 0], size=size)) for size in (1 << 31, 7, -1, 8.0)]),
         ("mapped", [typed(fields(["a", "<f8", 0], ["a", "<f8", 8])), typed(fields([1, "<f8", 0]))]),
-        ("mapped", [typed(fields(["a", ["<f8", shape], 0])) for shape in ([-1], [1 << 29], [0, 1 << 29], [1] * 33)]),
-        ("mapped", [typed(nested(9)), typed("<U999999999")]),
+        (
+            "mapped",
+            [typed(fields(["a", ["<f8", shape], 0])) for shape in ([-1], [1 << 29], [0, 1 << 29], [1] * 33)],
+        ),
+        ("mapped", [typed(nested(9)), typed("<U999999999"), typed(fields(["a", ["<f8", ""], 0]))]),
     ],
     "D3": [
         ("mapped", [kind(["<f8", shape, "C"]) for shape in ([1] * 33, [-1], [1.0], [1 << 59], [0, 1 << 59], None)]),
@@ -241,7 +255,10 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
     "B5": [
         ("several", [put("kinds", [15_999]), several(put("kinds", [15_992]), add(8, "buffers", "first"))]),
     ],
-    "B6": [("mapped", [stored(-1, lambda data: flip(data, 805)), stored(-1, lambda data: data + b"\1")])],
+    "B6": [
+        ("mapped", [stored(-1, lambda data: flip(data, 805)), stored(-1, lambda data: data + b"\1")]),
+        ("several", [several(put("kinds", [12_288]), stored(-1, lambda data: bytes(len(data))))]),  # a chunk of a gap
+    ],
     "V1": [(name, [in_list("chunks", -1, lambda data: flip(data, 5))]) for name in ("mapped", "encoded", "several")],
     "V2": [
         ("encoded", [add(n, "chunks", "length", -1) for n in (1, -1)]),
@@ -253,6 +270,59 @@ MALFORMED: dict[str, list[tuple[str, list[Edit]]]] = {
     "A2": [("sealed", [lambda parts: parts.join(key=b"j" * 32), file(lambda f: f[:-40] + base("sealed")[-40:])])],
     "A3": [("mapped", [lambda parts: parts.join(key=KEY)])],
 }
+# For each rule the messages of BinPickle: the check that is meant refuses a file, and no other.
+MESSAGES = {
+    "H1": "not a BinPickle file",
+    "H2": "format version .* is not known",
+    "H3": "header flags .* are not known",
+    "H4": "written on a (big|little)-endian machine",
+    "H5": "the header of a version 3 file holds length",
+    "T1": "the index lies at 15 .* does not fit",
+    "T2": "the index lies at .* does not fit",
+    "T3": "the file has .* bytes, its trailer says",
+    "T4": "the index differs from its digest",
+    "T5": "the file is truncated",
+    "I1": "index: (not a MessagePack value|not a map)",
+    "I2": "a key stands twice|int is not allowed for map key",
+    "I3": "exceeds max_ext_len",
+    "I4": "the file needs features",
+    "I5": "is missing or of the wrong type|kinds is not a list|is not a map from strings|needs features .*: None",
+    "I6": "(metadata|libraries) is not a map from strings to strings",
+    "K1": r"column '\w+' (is neither an integer nor a base and bytes|has \d+ bytes for \d+ values)",
+    "K2": "column 'gap' holds .* out of range",
+    "N1": "is not a codec|a codec chain is a list of at most 8|chains is not a list",
+    "C1": "is empty|column 'length' holds -1, which is negative",
+    "C2": "column 'stored' holds .* negative",
+    "C3": "column 'padding' holds .* negative|bytes of padding, more than any alignment needs",
+    "C4": "column 'chain' holds .* negative|a chunk has codec chain .*, but there are",
+    "C5": "not one checksum a chunk",
+    "C6": "the chunks end at .* but the index begins",
+    "C7": "is stored raw, but in another number of bytes|is encoded and larger than",
+    "C8": "the padding at .* is not zero",
+    "C9": "checksum .* is not known",
+    "S1": "the pickle stream does not end where a chunk does",
+    "D1": "is not an element type|NumPy has no element type|more or larger dimensions",
+    "D2": "fields that lie outside|needs names, offsets|name already used|not the shape of a subarray"
+    "|more or larger dimensions|nested too deeply|NumPy has no element type|larger than NumPy allows",
+    "D3": "no array has shape|is not a shape",
+    "D4": "is not an order of",
+    "D5": "a part is missing or of the wrong type",
+    "B1": "has no proper (count|first position)",
+    "B2": "a buffer is of kind 3, but there are 3|column 'kind' holds -1, which is negative",
+    "B3": "a buffer lies outside the chunks|column 'gap' adds up to something negative",
+    "B4": "overlaps another one in part",
+    "B5": "neither lies in one chunk nor is made of whole ones",
+    "B6": "the bytes between buffers are not zero|holds nothing of any buffer",
+    "V1": "is damaged: its checksum differs",
+    "V2": "codec 'zlib' cannot decode|neither lies in one chunk|lies outside the chunks",
+    "V3": "gives objects, not bytes|is not known",
+    "V4": "something follows the end of the pickle stream",
+    "A1": "the file is not sealed, but a key was given",
+    "A2": "the seal is not by this key",
+    "A3": "the seal vouches for nothing",
+}
+# Where a rule has two checks, the rows that must reach the second one.
+SECOND_CHECKS = {"C3": "more than any alignment needs", "B6": "holds nothing of any buffer", "C1": "is empty"}
 ROWS = [(rule, name, edit) for rule, rows in MALFORMED.items() for name, edits in rows for edit in edits]
 
 
@@ -272,14 +342,28 @@ def test_refused(rule: str, name: str, edit: Edit) -> None:
     key = KEY if rule[0] == "A" else None
     with pytest.raises(Malformed, match=f"^{rule}$"):
         read(data, key)
-    with pytest.raises(BinPickleError):
+    with pytest.raises(BinPickleError, match=MESSAGES[rule]):
         binpickle.loads(data, key=key, verify=True)
+
+
+@pytest.mark.parametrize("rule", SECOND_CHECKS)
+def test_second_checks(rule: str) -> None:
+    """A rule with two checks has a file that only the second check refuses."""
+    told = []
+    for name, edits in MALFORMED[rule]:
+        for edit in edits:
+            parts = Parts(base(name))
+            edit(parts)
+            with pytest.raises(BinPickleError) as caught:
+                binpickle.loads(parts.join(), verify=True)
+            told.append(str(caught.value))
+    assert any(SECOND_CHECKS[rule] in text for text in told)
 
 
 def test_every_rule() -> None:
     """Each rule of the page is broken here, and none that is not there."""
     page = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
-    assert sorted(set(re.findall(r"\*\*([A-Z]\d)\*\*", page))) == sorted(MALFORMED)
+    assert sorted(set(re.findall(r"\*\*([A-Z]\d)\*\*", page))) == sorted(MALFORMED) == sorted(MESSAGES)
 
 
 @pytest.mark.parametrize(("key", "context"), [(b"j" * 32, b""), (KEY, b"x"), (KEY, b"\0")])
