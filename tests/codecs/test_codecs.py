@@ -444,6 +444,8 @@ def test_registry_of_numcodecs(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         {"id": "zstd", "level": 1.0},
         {"id": "zstd", "level": True},
+        {"id": "zstd", "checksum": 1},
+        {"id": "msgpack2", "raw": 0},
         {"id": "zlib", "level": 1 << 40},
         {"id": "lzma", "format": 7},
         {"id": "lzma", "format": 3, "filters": [{"id": 33, "dict_size": 1 << 31}]},
@@ -768,3 +770,13 @@ def test_register_taken(cls: Any) -> None:
     """Neither built-in codecs can be replaced, nor those allowed that give objects; an id is needed."""
     with pytest.raises(ValueError, match="taken|no codec_id"):
         register_codec(cls)
+
+
+@pytest.mark.parametrize(("flag", "width"), [(0, 0), (1, 1), (2, 2), (3, 4)])
+def test_zstd_dictionary_id(flag: int, width: int) -> None:
+    """A zstd frame may hold the id of no dictionary, in any width: the size behind it is still found."""
+    data = np.arange(70_000, dtype="u1")
+    frame = bytes(numcodecs.Zstd(1).encode(data))
+    at = 5 if frame[4] & 0x20 else 6  # a frame of several segments has the size of its window first
+    frame = frame[:4] + bytes([frame[4] | flag]) + frame[5:at] + bytes(width) + frame[at:]
+    assert bytes(decode(chain_of("zstd"), memoryview(frame), len(data))) == data.tobytes()

@@ -21,7 +21,7 @@ from format_reader import Malformed, read
 from internals import NEVER
 
 import binpickle
-from binpickle.errors import BinPickleError
+from binpickle.errors import AuthenticationError, BinPickleError
 
 KEY = b"k" * 32
 TRAILER = 96
@@ -342,7 +342,7 @@ def test_refused(rule: str, name: str, edit: Edit) -> None:
     key = KEY if rule[0] == "A" else None
     with pytest.raises(Malformed, match=f"^{rule}$"):
         read(data, key)
-    with pytest.raises(BinPickleError, match=MESSAGES[rule]):
+    with pytest.raises(AuthenticationError if key else BinPickleError, match=MESSAGES[rule]):
         binpickle.loads(data, key=key, verify=True)
 
 
