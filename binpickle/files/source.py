@@ -6,17 +6,15 @@ mapped.
 
 from __future__ import annotations
 
-import errno
 import io
-import mmap
 import os
-import sys
 import threading
 from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError
+from .mapping import CANNOT_MAP, map_descriptor
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
 
@@ -137,13 +135,10 @@ class DescriptorSource(Source):
         return len(data)
 
     def map(self, writable: bool) -> np.ndarray | None:
-        access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
-        # From 3.13 on a mapping need not keep a descriptor of its own.
-        options = {"trackfd": False} if sys.version_info >= (3, 13) and os.name == "posix" else {}
         try:
-            mapping = mmap.mmap(self._fd, self._base + self.size, access=access, **options)
+            mapping = map_descriptor(self._fd, self._base + self.size, writable=writable)
         except OSError as error:
-            if error.errno in (errno.ENODEV, errno.EACCES, errno.EINVAL):  # the file system maps no files
+            if error.errno in CANNOT_MAP:
                 return None
             raise
         # A memoryview keeps mmap and np.memmap out of the base chain of the arrays. joblib would pass such arrays by

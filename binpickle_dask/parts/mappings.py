@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import sys
 import threading
 import warnings
 from bisect import bisect_right
@@ -22,6 +21,7 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 
 from binpickle.errors import FormatWarning
+from binpickle.files import CANNOT_MAP, map_descriptor
 
 from ..folder.hosts import naming_host
 
@@ -135,11 +135,10 @@ def _signature(status: os.stat_result) -> Signature:
 def _map(descriptor: int, path: str, signature: Signature) -> FileBytes:
     if not signature[2]:  # an empty file cannot be mapped
         return b""
-    options = {"trackfd": False} if sys.version_info >= (3, 13) and os.name == "posix" else {}
     try:
-        mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ, **options)
+        mapping = map_descriptor(descriptor, signature[2])
     except OSError as error:
-        if error.errno not in (errno.ENOMEM, errno.EMFILE, errno.ENODEV, errno.EACCES, errno.EINVAL):
+        if error.errno not in {errno.ENOMEM, errno.EMFILE, *CANNOT_MAP}:
             raise
         return _read(descriptor, signature[2], error)
     start = np.frombuffer(mapping, np.uint8).__array_interface__["data"][0]
