@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from internals import allocate
@@ -19,6 +21,8 @@ def test_fresh_memory(nbytes: int) -> None:
     assert memory.__array_interface__["data"][0] % (64 if nbytes < 4 << 20 else 2 << 20) == 0
 
 
+# Python 3.7 keeps a freed MemoryError for reuse, NumPy's subclass too: later tests would get that for a MemoryError.
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="Python 3.7 reuses NumPy's MemoryError for other errors")
 @pytest.mark.parametrize("nbytes", [1 << 62, (1 << 63) - 1, 1 << 64])
 def test_no_memory(nbytes: int) -> None:
     """A file that needs more memory than there is raises `LimitError`, not an error of NumPy."""
