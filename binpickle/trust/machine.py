@@ -30,7 +30,7 @@ from ..pickling.renames import canonical
 from .inert import Inert
 from .literals import Literals
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
-from .stream import Source
+from .stream import PickleStream
 from .tokens import STAND_IN, Global, GlobalUse, Pending
 
 __all__ = ["Machine"]
@@ -58,7 +58,7 @@ class Machine(Literals):
 
     def __init__(self, read: Callable[[int], bytes], nbuffers: int, limits: Limits, values: Any):
         super().__init__(limits)
-        self._source = Source(read)
+        self._source = PickleStream(read)
         self._buffers_left = nbuffers
         self._values = values
         self._globals: dict[tuple[str, str], tuple[Global, int]] = {}

@@ -9,13 +9,13 @@ from typing import Callable
 
 from ..errors import FormatError
 
-__all__ = ["Source"]
+__all__ = ["PickleStream"]
 
 # A source is asked for no more than this at once, so that a claimed length costs nothing until the bytes come.
 _PIECE = 1 << 20
 
 
-class Source:
+class PickleStream:
     """A pickle stream as exact pieces.
 
     Args:

@@ -1,7 +1,7 @@
 """Tokens: items of the machine's stack that stand for a global, an object without its state, or a tuple of these.
 
-Rule: no token gets into a container that the stream makes. `Values.real` turns a token into a value where a stream may
-use the value, and raises where it may not.
+Rule: no token gets into a container that the stream makes. `Values.result` turns a token into a value where a stream
+may use the value, and raises where it may not.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import io
 import re
 import sys
 import warnings
+from pkgutil import get_data
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ def test_sets_are_frozensets_of_exact_names(name):
     assert isinstance(names, frozenset)
     assert names
     assert all(re.fullmatch(r"\w+(\.\w+)*:\w+", entry) for entry in names)
+
+
+@pytest.mark.parametrize("name", ["pandas", "scipy", "sklearn"])
+def test_set_files_are_sorted(name):
+    """The file of a set has one name a line, each once, in order, so that a change of it is easy to review."""
+    lines = (get_data("binpickle.trust.sets", f"{name}.txt") or b"").decode("ascii").splitlines()
+    assert lines == sorted(set(lines))
+    assert set(lines) <= getattr(trust, name)()
 
 
 @pytest.mark.parametrize("name", SETS)
