@@ -152,3 +152,11 @@ def test_any_spec(spec: Any) -> None:
         assert 0 <= offset <= offset + field.itemsize <= dtype.itemsize
     if 0 < dtype.itemsize < 1 << 20:
         np.ndarray((2,), dtype, bytearray(2 * dtype.itemsize)).tolist()
+
+
+@pytest.mark.parametrize("flag", [1, "yes", [0], False, None])
+def test_aligned_is_true_alone(flag: Any) -> None:
+    """A structure is aligned if its flag is `true`; any other value leaves it packed."""
+    spec = {"fields": [["a", "<f8", 0]], "itemsize": 8}
+    assert dtype_from_spec({**spec, "aligned": True}).isalignedstruct
+    assert not dtype_from_spec({**spec, "aligned": flag}).isalignedstruct
