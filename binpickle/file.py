@@ -15,11 +15,11 @@ import numpy as np
 from .errors import BinPickleError, FormatError, IntegrityError
 from .files.origin import open_source
 from .files.source import Source
-from .format.contents import Kind, Spec
+from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.buffers import read_buffer
+from .reading.buffers import as_array, map_buffers, read_buffer
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.filereader import FileReader, check_chunks
@@ -221,11 +221,10 @@ class BinPickleFile:
                 if self._reader.authenticated or self._settings.verify:
                     for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
                         self._reader.check_chunk(chunk)
-                start = int(placement.offsets[n])
-                data = self._mapped[start : start + int(contents.buffer_nbytes[n])]
+                data = map_buffers(self._reader, self._mapped, np.array([n]))[n]
             else:
                 data = read_buffer(self._reader, n, self._settings.checks)
-        return _as_array(data, contents.kinds[contents.buffer_kinds[n]])
+        return as_array(data, contents.kinds[contents.buffer_kinds[n]])
 
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
@@ -322,16 +321,6 @@ def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
         error.file = path
         raise error
     return opened
-
-
-def _as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has."""
-    if kind.dtype is None or kind.shape is None:
-        return data
-    if kind.order in ("C", "F"):
-        return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
-    stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
-    return stored.transpose(np.argsort(kind.order))
 
 
 def _ignore(_: int) -> None:

@@ -1,7 +1,7 @@
 """`codecs="auto"`: whether zstd pays for an array, and whether a byte shuffle before it does.
 
-Rule: the choice depends on the array's bytes and item size alone. It costs a millisecond or so: a sample that is spread
-over the array is encoded both ways.
+Rule: the choice depends on the array's bytes and item size alone. It costs about a millisecond, because only a sample,
+spread over the array, is encoded both ways.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["choose"]
 # Sixteen blocks would do. One more takes the sample of a large array beyond 256 KiB; below that size zstd searches
 # otherwise than it does in whole chunks.
 _BLOCKS = 17
-# So few do where the result is clear, and only RAW or not is asked; for random numbers, that is most of the cost.
+# A few blocks suffice where the result is clear. For random numbers they save most of the cost.
 _FEW_BLOCKS = 5
 _CLEAR = 0.08
 _LEAST_BLOCK = 2 << 10
@@ -26,11 +26,11 @@ _LARGEST_BLOCK = 16 << 10
 # So a block grows with the array, and the sample stays below 7 % of it, down to where it would say too little.
 _BLOCK_SHARE = 256
 
-# Stored raw an array is written several times as fast, and can be mapped: a fifth less is what that is worth.
+# A raw array is written several times as fast, and can be mapped. Compression must save a fifth to be worth more.
 _WORTHWHILE = 0.80
-# zstd is two to three times as fast on shuffled bytes: worth that much of the size.
+# zstd is two to three times as fast on shuffled bytes. That speed is worth 3 % of the size.
 _SHUFFLE_BONUS = 1.03
-# The shuffle visits each cache line once for each byte of an item, and gets slow.
+# The shuffle visits each cache line once for each byte of an item: it is slow for larger items.
 _MAX_ITEMSIZE = 64
 
 _ZSTD: Chain = chain_from_specs([{"id": "zstd", "level": 1}])

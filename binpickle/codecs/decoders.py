@@ -75,14 +75,18 @@ def _decode_into(codec: Codec, data: memoryview, out: np.ndarray | None) -> Buff
     return decoded if out is None else out
 
 
+def _decode_frame(codec: Codec, data: memoryview, declared: int, size: Size, out: np.ndarray | None) -> Buffer:
+    """Decode one frame that declares how many bytes come out; numcodecs refuses its own form of a frame of no bytes."""
+    size.check(declared)
+    return _decode_into(codec, data, out) if declared else b""
+
+
 _ZSTD = Zstd()
 
 
 def decode_zstd(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
     """Decode one zstd frame, whose declared size is checked first."""
-    declared = _zstd_size(data)
-    size.check(declared)
-    return _decode_into(_ZSTD, data, out) if declared else b""  # numcodecs refuses its own form of nothing
+    return _decode_frame(_ZSTD, data, _zstd_size(data), size, out)
 
 
 def _zstd_size(frame: memoryview) -> int:
@@ -218,9 +222,7 @@ _BLOSC = Blosc()
 
 def decode_blosc(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:
     """Decode one Blosc frame. A forged frame can still do harm: see `_blosc_size`."""
-    declared = _blosc_size(data)
-    size.check(declared)
-    return _decode_into(_BLOSC, data, out) if declared else b""  # numcodecs refuses its own form of nothing
+    return _decode_frame(_BLOSC, data, _blosc_size(data), size, out)
 
 
 def _blosc_size(frame: memoryview) -> int:

@@ -1,6 +1,6 @@
 """Checksums and digests of stored chunks, by the names that the index uses.
 
-A checksum tells accidents; a digest also tells forgery, once something vouches for the digest itself.
+A checksum detects accidents. A digest also detects forgery, once something vouches for the digest itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["ALGORITHMS", "CHECKSUM", "DIGEST", "Algorithm", "checksum_of", "star
 
 
 class Algorithm(NamedTuple):
-    """How stored bytes are checked.
+    """One algorithm that checks stored bytes.
 
     Attributes:
-        size: bytes of a value.
-        cheap: costs next to nothing beside moving the bytes, so that a helper thread for it does not pay.
-        of: from contiguous bytes to the value, in canonical (big-endian) form.
+        size: length of a value in bytes.
+        cheap: whether it costs next to nothing beside moving the bytes, so that a helper thread for it does not pay.
+        of: computes the value of contiguous bytes, in canonical (big-endian) form.
     """
 
     size: int
@@ -49,7 +49,7 @@ _STARTED: dict[str, Callable[[], Any]] = {CHECKSUM: xxhash.xxh3_128, DIGEST: has
 
 
 def checksum_of(pieces: Sequence[Any], name: str) -> bytes:
-    """Return the checksum or digest of bytes that lie in several places, without joining them."""
+    """Return the checksum or digest of the bytes of several pieces, in order, without joining the pieces."""
     if len(pieces) == 1:
         return ALGORITHMS[name].of(pieces[0])
     running = start_checksum(name)
@@ -59,5 +59,5 @@ def checksum_of(pieces: Sequence[Any], name: str) -> bytes:
 
 
 def start_checksum(name: str) -> Any:
-    """Return a checksum or digest of nothing yet, with `update` and `digest`; one of those that are written."""
+    """Return a running checksum or digest of no bytes yet, with `update` and `digest`. Version 3 writes these two."""
     return _STARTED[name]()

@@ -21,7 +21,7 @@ _FEW = 32
 
 
 def pack_column(values: np.ndarray) -> Any:
-    """Return what the index holds for a column: an integer (all values equal it) or `[base, bytes]`.
+    """Return the value in the index for a column: an integer that all values equal, or `[base, bytes]`.
 
     Args:
         values: int64, 1-d.
@@ -39,9 +39,9 @@ def unpack_column(packed: Any, count: int, name: str) -> np.ndarray:
     """Return the int64 values of a column.
 
     Args:
-        packed: what the index holds.
-        count: number of values, already checked against the limits.
-        name: of the column, for messages.
+        packed: the value in the index.
+        count: number of values, which the caller has checked against the limits.
+        name: name of the column, for error messages.
 
     Raises:
         FormatError: it is not a column of that many values, or a value is out of range.
@@ -60,7 +60,7 @@ def unpack_column(packed: Any, count: int, name: str) -> np.ndarray:
 
 
 def exact_sums(values: np.ndarray, start: int, name: str) -> np.ndarray:
-    """Return `start` and the running sums of `values` after it, n + 1 values, all proved to be in range.
+    """Return `start`, followed by the running sums of `values` from it: n + 1 values, all proved to be in range.
 
     Raises:
         FormatError: a sum is negative or out of range.

@@ -1,4 +1,4 @@
-"""What a file holds, in memory: one value for all format versions.
+"""The tables of a file in memory: one value, `Contents`, for all format versions.
 
 Rule: the decoded data of a file is one logical sequence of bytes, tiled by chunks; buffers and the pickle stream are
 ranges of it. Whoever makes a `Contents` (`layout` for version 3, `legacy` for 1 and 2) has checked every number in it;
@@ -20,7 +20,7 @@ Spec = Dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What the bytes of a buffer are.
+    """The element type, shape and order of a buffer; buffers that agree in these share one kind.
 
     Attributes:
         nbytes: length of the buffer.
@@ -74,9 +74,9 @@ class Contents:
         index_digest: SHA-256 of the index bytes (version 1, which has none: computed).
         metadata: the writer's `metadata`.
         libraries: versions of the libraries whose classes the stream names, by top-level module.
-        sealed: whether the file has a seal; not whether it is a good one.
+        sealed: whether the file has a seal. The seal may be wrong.
         root_digest: 32 bytes that identify everything in the file, or `None` where chunks have checksums only.
-        entry_info: versions 1 and 2: what the index says of each entry, for display.
+        entry_info: in versions 1 and 2 the index's note about each entry, for display; else `None`.
     """
 
     version: int

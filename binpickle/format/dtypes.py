@@ -1,7 +1,7 @@
 """Element types in the index: a closed grammar for NumPy dtypes.
 
-Rule: what comes out is a dtype of plain bytes. Objects, StringDType and types of other libraries have no form here,
-since an object array made from a file's bytes is an array of forged pointers.
+Rule: every dtype that comes out consists of plain bytes. Objects, StringDType and types of other libraries have no
+form here, because an object array made from the bytes of a file is an array of forged pointers.
 
 Grammar::
 
@@ -123,7 +123,7 @@ def _struct(spec: Any, depth: int) -> np.dtype:
 
 
 def pack_kinds(kinds: Sequence[Kind]) -> list[Any]:
-    """Return what the index holds for kinds: each `[type, shape, order]`, or its length, if no type fits."""
+    """Return the kinds as the index holds them: `[type, shape, order]` each, or a length if the grammar has no type."""
     specs: dict[int, Any] = {}  # arrays of one structured type mostly share the object, and its form takes time to make
     return [_pack(kind, specs) for kind in kinds]
 

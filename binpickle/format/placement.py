@@ -1,7 +1,8 @@
-"""How buffers and chunks lie to each other, in the logical space of one file.
+"""Where buffers and chunks lie in relation to each other, in the logical space of one file.
 
-Rule: a buffer either lies within another (a view, stored once) or is a root. A root lies within one chunk, or is made
-of whole chunks; roots do not overlap. Bytes that no buffer holds are alignment: zero, and checked.
+Rule: a buffer either lies within another buffer (a view, stored once), or is a root. A root lies within one chunk, or
+consists of whole chunks; roots do not overlap. Bytes that belong to no buffer are zeros that align buffers; whoever
+reads a chunk checks them.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ class Placement(NamedTuple):
 
     Attributes:
         stops: int64, m logical ends of the buffers.
-        roots: int64, m: for each buffer the number of the buffer that holds it, mostly its own.
+        roots: int64, m: for each buffer the number of the root that holds it; a root holds itself.
         first: int64, m: for each buffer the first chunk that holds some of it.
-        last: int64, m: and the last one.
-        mappable: bool, m: the buffer's bytes lie in the file as they are, in one piece.
-        offsets: int64, m: where in the file, for those that are mappable.
+        last: int64, m: for each buffer the last chunk that holds some of it.
+        mappable: bool, m: whether the buffer's bytes lie in the file as they are, in one piece.
+        offsets: int64, m: where in the file a mappable buffer begins.
         gap_starts: int64: logical starts of the ranges that no buffer holds, ascending.
-        gap_stops: int64: and their ends.
+        gap_stops: int64: logical ends of these ranges.
     """
 
     stops: np.ndarray
@@ -45,7 +46,7 @@ class Placement(NamedTuple):
         return np.flatnonzero((contents.buffer_starts < end) & (self.stops > begin))
 
     def check_chunks_in_use(self, chunk_starts: np.ndarray) -> None:
-        """Refuse a chunk that no buffer touches: nothing would ever read it, and so check what it decodes to.
+        """Refuse a chunk that no buffer touches: no reader would ever decode it, and so check it.
 
         Raises:
             FormatError: there is such a chunk.

@@ -1,6 +1,6 @@
-"""The index of a file, as it grows while chunks are written.
+"""Builds the index of a file while its chunks are written.
 
-Rule: chunks lie one behind the other, so that only lengths and padding are recorded, no positions.
+Rule: chunks lie one behind the other, so the index records only lengths and padding, and no positions.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Specs = Tuple[Spec, ...]
 
 
 class IndexBuilder:
-    """Remembers what was written where, and makes the end of the file of it.
+    """Remembers the place of each chunk, and makes the index and the trailer.
 
     Attributes:
-        position: where the next chunk begins, from the header; behind its padding.
+        position: where the last chunk ends, in bytes from the header.
     """
 
     def __init__(self, algorithm: str):
@@ -40,11 +40,11 @@ class IndexBuilder:
         """Add the next chunk and return how many zeros go before it.
 
         Args:
-            nbytes: its logical length.
-            stored: bytes as encoded.
-            specs: its codec chain; empty when it is stored raw.
-            checksum: over the stored bytes.
-            alignment: of its place in the file.
+            nbytes: logical length of the chunk.
+            stored: length of the encoded bytes.
+            specs: the codec chain of the chunk; empty if it is stored raw.
+            checksum: of the stored bytes.
+            alignment: of the chunk's place in the file, in bytes.
         """
         padding = -self.position % alignment
         self._rows.append((nbytes, stored, padding, self._chain_id(specs)))
@@ -101,7 +101,7 @@ class IndexBuilder:
 
 
 def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> dict[str, Any]:
-    # Buffers mostly follow one another: the distance from the end of one to the start of the next is a column of zeros.
+    # Most buffers follow one another, so the distances from the end of each to the start of the next are mostly 0.
     ends = starts + np.array([kind.nbytes for kind in kinds], np.int64)[kind_ids]
     return {
         "count": len(starts),

@@ -10,10 +10,11 @@ from typing import Any, Generator, Iterator
 
 import numpy as np
 
+from ..format.contents import Kind
 from ..threads.crew import Crew, Pipeline
 from .filereader import Advance, FileReader, allocate, read_job
 
-__all__ = ["load_buffers", "map_buffers", "read_buffer"]
+__all__ = ["as_array", "load_buffers", "map_buffers", "read_buffer"]
 
 
 def load_buffers(
@@ -128,3 +129,13 @@ def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:
             a, b = max(start, begin), min(stop, end)
             out[a - start : b - start] = data[a - begin : b - begin]
     return out
+
+
+def as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has."""
+    if kind.dtype is None or kind.shape is None:
+        return data
+    if kind.order in ("C", "F"):
+        return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
+    stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
+    return stored.transpose(np.argsort(kind.order))

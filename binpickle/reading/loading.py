@@ -171,7 +171,7 @@ class Loading:
         """Warn if the caller asks to map a file with buffers, and none of them can be mapped."""
         if len(self._reader.contents.buffer_starts) and not self._in_place.any():
             if self._mapped is None:
-                why = "its source is not a regular file"
+                why = "its source is not a regular file, or the file system maps no files"
             else:
                 why = "its arrays are stored encoded (dump with mappable=True)"
             message = f"nothing of the file could be mapped: {why}; it is read into memory"
