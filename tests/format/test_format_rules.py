@@ -371,7 +371,7 @@ def test_seal_refused(key: bytes, context: bytes) -> None:
     """Neither reader takes a seal by another key, or for another context."""
     with pytest.raises(Malformed, match="A2"):
         read(base("sealed"), key, context)
-    with pytest.raises(BinPickleError):
+    with pytest.raises(AuthenticationError, match=MESSAGES["A2"]):
         binpickle.loads(base("sealed"), key=key, context=context)
 
 
