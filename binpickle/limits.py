@@ -5,12 +5,16 @@ Rule: readers check a claim of the file against its limit before they allocate m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Limits", "RESTRICTED_LIMITS"]
 
 # The tables of so many buffers take a few MiB.
 _FEW_BUFFERS = 1 << 16
+# So many opcodes take a second and 200 MiB at most, however small the file is.
+_FEW_OPCODES = 1 << 22
+# So much is decoded in a moment, however small the file is.
+_FEW_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Limits:
 
     Attributes:
         decoded_bytes: sum of the lengths of the pickle stream and of all buffers, each counted when it is listed.
+        decoded_per_byte: decoded bytes for each byte of the file, each counted once for every codec of its chain;
+            applies to files that decode to more than 64 MiB. A kilobyte of zstd can stand for 32 MiB of zeros.
         stored_bytes: size of the whole file.
         buffers: number of buffers.
         buffers_per_byte: number of buffers for each byte of the file; applies to files with more than 65,536 buffers.
@@ -30,6 +36,12 @@ class Limits:
         index_bytes: size of the index as stored.
         opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. An opcode of one byte
             can take 200 bytes of memory.
+        opcodes_per_byte: in restricted loading and inspection, the number of opcodes for each byte of the file; applies
+            to streams of more than 4 million opcodes. A kilobyte of zstd can stand for 32 million opcodes.
+        work: in restricted loading, the units of work that the stream may ask for. A unit is an opcode, an element
+            that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the stream once and is
+            used again is paid for again. Besides, `opcodes_per_byte` bounds the work by the size of the file and by
+            what it decodes to.
         memo: in restricted loading and inspection, the number of objects that the stream may remember.
         nesting: in restricted loading and inspection, the depth of containers within containers. CPython's pickler
             writes at most 1000 by default; freeing some 10,000 nested object arrays ends the process.
@@ -38,14 +50,17 @@ class Limits:
     """
 
     decoded_bytes: int = 1 << 44
+    decoded_per_byte: int = 1 << 44
     stored_bytes: int = 1 << 44
     buffers: int = 1 << 22
     buffers_per_byte: int = 1 << 10
     index_bytes: int = 1 << 28
     opcodes: int = 1 << 28
+    opcodes_per_byte: int = 4
     memo: int = 1 << 26
     nesting: int = 1000
     int_bytes: int = 1 << 16
+    work: int = 1 << 32
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -58,9 +73,25 @@ class Limits:
         """Return how many buffers a file of `nbytes` bytes may have."""
         return min(self.buffers, max(_FEW_BUFFERS, self.buffers_per_byte * nbytes))
 
+    def decoded_in(self, nbytes: int) -> int:
+        """Return how many bytes, each counted for every codec of its chain, a file of `nbytes` bytes may decode."""
+        return max(_FEW_BYTES, self.decoded_per_byte * nbytes)
+
+    def of_file(self, nbytes: int, decoded: int) -> Limits:
+        """Return these limits with what they allow the stream of one file in absolute numbers.
+
+        Args:
+            nbytes: size of the file in bytes.
+            decoded: what its stream and buffers decode to, in bytes, as its index states.
+        """
+        opcodes = max(_FEW_OPCODES, self.opcodes_per_byte * nbytes)
+        work = opcodes + decoded // 8  # each byte may be copied four times
+        return replace(self, opcodes=min(self.opcodes, opcodes), work=min(self.work, work))
+
 
 RESTRICTED_LIMITS = Limits(
     decoded_bytes=1 << 33,
+    decoded_per_byte=1 << 16,
     stored_bytes=1 << 33,
     buffers=1 << 20,
     index_bytes=1 << 24,

@@ -1,15 +1,26 @@
 """Curated sets: what `trusted` may take, to load the objects of a library without naming each class.
 
-Rule: exact names, as data, made from the installed libraries by a script and reviewed; never prefixes. They name code
-that runs nothing a stream brings along. It does not check all it is told, though: compiled classes (trees, sparse
-matrices, neighbor trees, Arrow arrays) can end the process when a crafted state lies about their sizes.
+Rule: exact names, as data, made from the installed libraries by a script and reviewed; never prefixes. Each line of a
+data file has a name and what a stream may do with it: `value`, or `new`, or `call`, or the last two. These uses hold
+whoever names a class, the set or the caller. Guards (see `trust.guards`) check the arguments of calls and the states
+of objects that compiled code believes.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pkgutil import get_data
 
-__all__ = ["pandas", "scipy", "sklearn"]
+from ...pickling.renames import Name, canonical
+
+__all__ = ["LIBRARIES", "pandas", "scipy", "sklearn", "uses"]
+
+LIBRARIES = ("pandas", "scipy", "sklearn")
+"""The curated sets, each a function here and a data file beside this module."""
+
+_PLAIN = frozenset({"argument", "value"})
+# What a word in a data file allows besides, in the words of `GlobalUse.uses`.
+_USES = {"value": frozenset(), "new": frozenset({"instantiated"}), "call": frozenset({"called"})}
 
 
 def sklearn() -> frozenset[str]:
@@ -34,6 +45,25 @@ def pandas() -> frozenset[str]:
     return _names("pandas")
 
 
+@lru_cache(maxsize=None)
+def uses() -> dict[Name, frozenset[str]]:
+    """Return what a stream may do with each name of the curated sets, by canonical name: see `GlobalUse.uses`.
+
+    A stream may hold each of them as a value and pass it on. It may instantiate those of use `new`, and call those of
+    use `call`, each after a guard has checked the arguments.
+    """
+    table: dict[Name, frozenset[str]] = {}
+    for library in LIBRARIES:
+        for line in _lines(library):
+            name, *allowed = line.split()
+            module, _, qualname = name.partition(":")
+            table[canonical(module, qualname)] = _PLAIN.union(*map(_USES.__getitem__, allowed))
+    return table
+
+
 def _names(library: str) -> frozenset[str]:
-    data = get_data(__name__, f"{library}.txt") or b""
-    return frozenset(data.decode("ascii").split())
+    return frozenset(line.split()[0] for line in _lines(library))
+
+
+def _lines(library: str) -> list[str]:
+    return (get_data(__name__, f"{library}.txt") or b"").decode("ascii").splitlines()

@@ -1,0 +1,46 @@
+"""What one load may still spend: the stream pays for each thing that it makes the machine do.
+
+Rule: a unit is an opcode, an element that a rule walks or hashes, or 32 bytes that it copies or allocates. Whoever does
+such work pays before he does it, for what the work takes now: an object from the memo is paid for each time.
+"""
+
+from __future__ import annotations
+
+from ..errors import LimitError
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """Units of work that are left.
+
+    Args:
+        units: how many the stream may spend.
+    """
+
+    __slots__ = ("_left", "_units")
+
+    def __init__(self, units: int):
+        self._units = self._left = units
+
+    def pay(self, units: int) -> None:
+        """Spend units.
+
+        Raises:
+            LimitError: not so many are left.
+        """
+        self._left -= units
+        if self._left < 0:
+            raise LimitError(
+                f"pickle stream: it takes more than {self._units} units of work; Limits(work=, opcodes_per_byte=) "
+                "allow more, if you know the file",
+                "work",
+            )
+
+    def pay_bytes(self, nbytes: int) -> None:
+        """Spend units for bytes that are copied or allocated.
+
+        Raises:
+            LimitError: not so many are left.
+        """
+        self.pay(1 + (nbytes >> 5))

@@ -1,0 +1,26 @@
+"""The record of one guard."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
+
+from ..budget import Budget
+
+__all__ = ["Guard"]
+
+
+class Guard(NamedTuple):
+    """How the machine guards the instances of one class.
+
+    Attributes:
+        check: takes the budget and a finished instance, and raises `FormatError` if using it could end the process,
+            run for ever, open a file or unpickle.
+        again: whether a stream could still change what was checked, by filling a list or dict that the instance holds.
+            The machine then checks it a second time, when the stream has ended.
+        needs_state: whether an instance without a state must not be used. The machine refuses a stream that ends
+            without giving it one.
+    """
+
+    check: Callable[[Budget, Any], None]
+    again: bool = False
+    needs_state: bool = True
