@@ -30,6 +30,6 @@ def guards_of(cls: type) -> list[Guard]:
     found: list[Guard] = []
     for base in cls.__mro__:
         guard = STATES.get(canonical(base.__module__, base.__qualname__))
-        if guard is not None:
+        if guard is not None and guard not in found:
             found.append(guard)
     return found
