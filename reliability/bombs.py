@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import io
 import lzma
 import resource
@@ -18,14 +17,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 
 import msgpack
-import numpy as np
 from numcodecs.zstd import Zstd
 
 from binpickle import BinPickleError, BinPickleFile, Limits, inspect
-from binpickle.format.contents import Kind
-from binpickle.format.header import NATIVE_ORDER, VERSION, Header
-from binpickle.format.write_index import IndexBuilder
-from binpickle.pickling.protocol import pickle
+
+from .packed import EMPTY, file_of
 
 __all__ = ["LIMITS", "Cost", "bombs", "defuse"]
 
@@ -35,7 +31,6 @@ _MANY = 20_000  # opcodes, each of which costs microseconds
 _ROOM = 512 * _MIB
 _LARGE = 256 * _MIB
 _HALF = LIMITS.decoded_bytes // 2
-_STREAM = pickle.dumps(None, 5)
 
 
 Bomb = Callable[[], bytes]
@@ -115,7 +110,7 @@ def _frame(codec: str) -> bytes:
 def _codec_bomb(codec: str, size: int, twice: bool = False) -> bytes:
     """Return a file with a frame that decodes to far more bytes than `size`, which the index claims."""
     frame = _ENCODERS[codec](_frame(codec)) if twice else _frame(codec)
-    return _file([frame], [size], [({"id": codec},) * (2 if twice else 1)])
+    return file_of([frame], [size], [({"id": codec},) * (2 if twice else 1)])
 
 
 def _codec_bombs() -> Iterator[tuple[str, Bomb]]:
@@ -126,11 +121,11 @@ def _codec_bombs() -> Iterator[tuple[str, Bomb]]:
         if codec not in ("zstd", "lz4"):
             yield f"{codec} twice", partial(_codec_bomb, codec, 1000, twice=True)
     window = struct.pack("<IBB", 0xFD2FB528, 0, 0xF8) + b"\1\0\0"  # a window of 4 TiB, no size
-    yield "zstd, a large window", partial(_file, [window], [1000], [({"id": "zstd"},)])
+    yield "zstd, a large window", partial(file_of, [window], [1000], [({"id": "zstd"},)])
     claim = b"\x28\xb5\x2f\xfd\xe0" + (1 << 62).to_bytes(8, "little") + b"\1\0\0"
-    yield "zstd, 2**62 declared", partial(_file, [claim], [1000], [({"id": "zstd"},)])
+    yield "zstd, 2**62 declared", partial(file_of, [claim], [1000], [({"id": "zstd"},)])
     header = b"\x5d" + (0xFFFFFFFF).to_bytes(4, "little") + b"\xff" * 8 + bytes(16)
-    yield "lzma, a dictionary of 4 GiB", partial(_file, [header], [1000], [({"id": "lzma", "format": 2},)])
+    yield "lzma, a dictionary of 4 GiB", partial(file_of, [header], [1000], [({"id": "lzma", "format": 2},)])
 
 
 def _index_bombs() -> Iterator[tuple[str, Bomb]]:
@@ -146,14 +141,14 @@ def _index_bombs() -> Iterator[tuple[str, Bomb]]:
     column = {"length": 1, "stored": 1, "padding": 0, "chain": 0, "checksum": "sha256", "values": b""}
     chunks = {**column, "count": 1 << 40}
     buffers = {"count": 1 << 22, "first": 1, "kind": 0, "gap": 0}
-    one = {**column, "count": 1, "length": len(_STREAM), "stored": len(_STREAM), "values": bytes(32)}
+    one = {**column, "count": 1, "length": len(EMPTY), "stored": len(EMPTY), "values": bytes(32)}
     for name, tables in (
         ("2**40 chunks", {"stream": 1, "chunks": chunks, "buffers": {**buffers, "count": 0}}),
-        ("four million buffers", {"stream": len(_STREAM), "chunks": one, "buffers": buffers}),
-        ("2**60 buffers", {"stream": len(_STREAM), "chunks": one, "buffers": {**buffers, "count": 1 << 60}}),
+        ("four million buffers", {"stream": len(EMPTY), "chunks": one, "buffers": buffers}),
+        ("2**60 buffers", {"stream": len(EMPTY), "chunks": one, "buffers": {**buffers, "count": 1 << 60}}),
     ):
         yield f"index: {name}", partial(_around, msgpack.packb({**empty, **tables}))
-    yield "one range, 4096 times", partial(_file, [bytes(_MIB)], [_MIB], [()], listed=1 << 12)
+    yield "one range, 4096 times", partial(file_of, [bytes(_MIB)], [_MIB], [()], listed=1 << 12)
 
 
 def _stream_bombs() -> Iterator[tuple[str, Bomb]]:
@@ -166,28 +161,15 @@ def _stream_bombs() -> Iterator[tuple[str, Bomb]]:
         ("a memo that grows", b"N" + b"\x94" * _MANY + b"\x94q"),
         ("doubled tuples", b"}" + b")" + b"".join(b"\x94h%c\x86" % i for i in range(60)) + b"Ns"),
     ):
-        yield f"stream: {name}", partial(_file, [], [], [], stream=b"\x80\x05" + stream + b".")
-
-
-def _file(frames: list[bytes], sizes: list[int], chains: list[Any], stream: bytes = _STREAM, listed: int = 0) -> bytes:
-    """Return a file of a stream and encoded buffers, whose index claims the given size for each."""
-    index = IndexBuilder("sha256")
-    index.place(len(stream), len(stream), (), hashlib.sha256(stream).digest())
-    for frame, size, chain in zip(frames, sizes, chains):
-        index.place(size, len(frame), chain, hashlib.sha256(frame).digest())
-    ends = np.cumsum([len(stream), *sizes])
-    starts = np.repeat(ends[:-1], listed or 1)
-    kinds = [Kind(size) for size in sizes]
-    data, trailer = index.finish(len(stream), starts, kinds, np.repeat(np.arange(len(kinds)), listed or 1), {}, {})
-    return Header(VERSION, NATIVE_ORDER).pack() + stream + b"".join(frames) + data + trailer.pack()
+        yield f"stream: {name}", partial(file_of, [], [], [], stream=b"\x80\x05" + stream + b".")
 
 
 def _around(index: bytes) -> bytes:
     """Return a file with these bytes as its index and the stream as its only chunk."""
     from .mutation import mend
 
-    whole = _file([], [], [])
-    start = 16 + len(_STREAM)
+    whole = file_of([], [], [])
+    start = 16 + len(EMPTY)
     trailer = whole[-96:]
     sized = trailer[:8] + len(index).to_bytes(8, "big") + trailer[16:]
     return mend(whole[:start] + index + sized)
