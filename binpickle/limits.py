@@ -11,8 +11,11 @@ __all__ = ["Limits", "RESTRICTED_LIMITS"]
 
 # The tables of so many buffers take a few MiB.
 _FEW_BUFFERS = 1 << 16
-# So many opcodes take a second and 200 MiB at most, however small the file is.
-_FEW_OPCODES = 1 << 22
+# A file of so many bytes, which its author may have made to do harm, takes as many opcodes and units of work as below:
+# a second and 256 MiB together, at most.
+_SMALL_FILE = 1 << 20
+_FEW_OPCODES = 1 << 21
+_FEW_UNITS = 1 << 21
 # So much is decoded in a moment, however small the file is.
 _FEW_BYTES = 1 << 26
 
@@ -34,14 +37,13 @@ class Limits:
             one array has 300 buffers for each byte. A few hundred bytes that claim millions of buffers are refused
             before the tables take memory.
         index_bytes: size of the index as stored.
-        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. An opcode of one byte
-            can take 200 bytes of memory.
-        opcodes_per_byte: in restricted loading and inspection, the number of opcodes for each byte of the file; applies
-            to streams of more than 4 million opcodes. A kilobyte of zstd can stand for 32 million opcodes.
-        work: in restricted loading, the units of work that the stream may ask for. A unit is an opcode, an element
-            that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the stream once and is
-            used again is paid for again. Besides, `opcodes_per_byte` bounds the work by the size of the file and by
-            what it decodes to.
+        opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. Those that take more
+            memory than most count several times.
+        opcodes_per_byte: in restricted loading and inspection, the number of opcodes, and units of work, for each byte
+            of the file beyond the first MiB, besides 2 million. A kilobyte of zstd can stand for 32 million opcodes.
+        work: in restricted loading, the units of work that the stream may ask for. A unit is about what an opcode takes:
+            an element that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the stream
+            once and is used again is paid for again.
         memo: in restricted loading and inspection, the number of objects that the stream may remember.
         nesting: in restricted loading and inspection, the depth of containers within containers. CPython's pickler
             writes at most 1000 by default; freeing some 10,000 nested object arrays ends the process.
@@ -56,7 +58,7 @@ class Limits:
     buffers_per_byte: int = 1 << 10
     index_bytes: int = 1 << 28
     opcodes: int = 1 << 28
-    opcodes_per_byte: int = 4
+    opcodes_per_byte: int = 16
     memo: int = 1 << 26
     nesting: int = 1000
     int_bytes: int = 1 << 16
@@ -84,8 +86,9 @@ class Limits:
             nbytes: size of the file in bytes.
             decoded: what its stream and buffers decode to, in bytes, as its index states.
         """
-        opcodes = max(_FEW_OPCODES, self.opcodes_per_byte * nbytes)
-        work = opcodes + decoded // 8  # each byte may be copied four times
+        besides = self.opcodes_per_byte * max(0, nbytes - _SMALL_FILE)
+        opcodes = _FEW_OPCODES + besides
+        work = _FEW_UNITS + besides + (decoded >> 7)  # each byte may be looked at twice
         return replace(self, opcodes=min(self.opcodes, opcodes), work=min(self.work, work))
 
 

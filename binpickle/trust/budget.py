@@ -1,7 +1,8 @@
 """What one load may still spend: the stream pays for each thing that it makes the machine do.
 
-Rule: a unit is an opcode, an element that a rule walks or hashes, or 32 bytes that it copies or allocates. Whoever does
-such work pays before he does it, for what the work takes now: an object from the memo is paid for each time.
+Rule: a unit is about what an opcode takes: an element that a rule walks or hashes, 32 bytes that it copies, or 256 that
+NumPy looks at. Whoever does such work pays before he does it, for what the work takes now: an object from the memo is
+paid for each time.
 """
 
 from __future__ import annotations
@@ -44,3 +45,11 @@ class Budget:
             LimitError: not so many are left.
         """
         self.pay(1 + (nbytes >> 5))
+
+    def pay_look(self, nbytes: int) -> None:
+        """Spend units for bytes that NumPy looks at.
+
+        Raises:
+            LimitError: not so many are left.
+        """
+        self.pay(1 + (nbytes >> 8))

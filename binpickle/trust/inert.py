@@ -61,7 +61,7 @@ class Inert:
         """Leave it."""
         return STAND_IN
 
-    def result(self, value: Any) -> Any:
+    def finish(self, value: Any) -> Any:
         """Note the object itself."""
         return _note((value,), "value")
 

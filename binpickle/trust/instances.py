@@ -1,19 +1,37 @@
-"""Gives an instance of a class that the caller named its state.
+"""The objects that classes and functions outside of the safe set have made, and the states that they are given.
 
-Rule: the class's own `__setstate__` gets the state if the class has one. Otherwise attributes go into the `__dict__` of
-the instance, and into those slots alone that the class declares, or a stream could set `__class__`.
+Rule: a stream fills, or gives a state to, only an object that was made for it and that nothing else holds, or it could
+change what the whole process shares. Methods are looked up on the class, since a stream chooses what an instance has.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Iterator
+import weakref
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from ..errors import FormatError
+from .budget import Budget
+from .guards import Guard, guards_of
+from .nesting import ATOMS
 
-__all__ = ["restore", "string_keyed"]
+__all__ = ["Instances", "string_keyed"]
+
+# What has checks of its own, and what no stream may change.
+_KEPT_APART = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, np.generic, np.dtype)
+_BUILT_IN = ATOMS | {list, dict, set, tuple, frozenset, bytearray, memoryview, np.ndarray}
+
+
+def _references() -> int:
+    """Return how many references there are, as Python counts, to an object that one local variable holds."""
+    made = object()
+    return sys.getrefcount(made)
+
+
+_ALONE = _references()
 
 
 def string_keyed(items: Any, what: str) -> dict[str, Any]:
@@ -27,21 +45,89 @@ def string_keyed(items: Any, what: str) -> dict[str, Any]:
     return items
 
 
-def restore(target: Any, state: Any) -> None:
-    """Give an instance its state, as the pickle protocol has it.
+class Instances:
+    """What one stream has had made.
 
     Args:
-        target: an instance that a class or function which the caller named has made for this stream.
-        state: what BUILD has for it.
-
-    Raises:
-        FormatError: the state is not one that such an instance can have.
+        budget: guards pay from it.
     """
-    setstate = getattr(target, "__setstate__", None)
-    if isinstance(target, np.ndarray) and type(target).__setstate__ is np.ndarray.__setstate__:
+
+    def __init__(self, budget: Budget):
+        self._budget = budget
+        self._new: dict[int, Any] = {}
+        self._unfinished: dict[int, Any] = {}
+        self._again: list[tuple[Guard, Any]] = []
+
+    def make(self, function: Callable[..., Any], arguments: Iterable[Any], keywords: Mapping[str, Any] = {}) -> Any:
+        """Call what makes an object, and remember the object if nothing else holds it."""
+        made = function(*arguments, **keywords)
+        kind = type(made)
+        if kind in _BUILT_IN or isinstance(made, _KEPT_APART):
+            return made
+        if sys.getrefcount(made) > _ALONE or _is_referred_weakly(made):
+            return made
+        self._new[id(made)] = made
+        for guard in guards_of(kind):
+            if guard.needs_state:
+                self._unfinished[id(made)] = made
+            else:
+                self._guard(guard, made)
+        return made
+
+    def own(self, target: Any) -> Any:
+        """Return `target`, if it was made for this stream and nothing else holds it.
+
+        Raises:
+            FormatError: it was not.
+        """
+        if self._new.get(id(target), self) is not target:
+            raise FormatError(f"a {type(target).__name__} is filled or given a state that this stream did not make")
+        return target
+
+    def restore(self, target: Any, state: Any) -> None:
+        """Give an object its state, as the pickle protocol has it, and check what came of it.
+
+        Raises:
+            FormatError: it was not made for this stream, or the state is not one that it can have.
+        """
+        guards = guards_of(type(self.own(target)))
+        for guard in guards:
+            if guard.before is not None:
+                guard.before(self._budget, target, state)
+        _restore(target, state)
+        self._unfinished.pop(id(target), None)
+        for guard in guards:
+            self._guard(guard, target)
+
+    def finish(self) -> None:
+        """Check, at the end of the stream, what it could change after the first check.
+
+        Raises:
+            FormatError: an object has no state and needs one, or a state that it cannot have.
+        """
+        for made in self._unfinished.values():
+            raise FormatError(f"a {type(made).__name__} is made and given no state")
+        for guard, made in self._again:
+            guard.check(self._budget, made)
+
+    def _guard(self, guard: Guard, made: Any) -> None:
+        guard.check(self._budget, made)
+        if guard.again:
+            self._again.append((guard, made))
+
+
+def _is_referred_weakly(made: Any) -> bool:
+    """Whether a cache may know an object that it does not hold."""
+    return type(made).__weakrefoffset__ != 0 and weakref.getweakrefcount(made) > 0
+
+
+def _restore(target: Any, state: Any) -> None:
+    kind = type(target)
+    setstate = getattr(kind, "__setstate__", None)
+    if isinstance(target, np.ndarray) and setstate is np.ndarray.__setstate__:
         raise FormatError("an array is given a state that NumPy would not check")
     if setstate is not None:
-        setstate(state)
+        setstate(target, state)
         return
     slots = None
     if type(state) is tuple and len(state) == 2:
@@ -51,10 +137,10 @@ def restore(target: Any, state: Any) -> None:
         for name, value in string_keyed(state, "attributes").items():
             attributes[sys.intern(name)] = value
     if slots:
-        allowed = set(_slot_names(type(target)))
+        allowed = set(_slot_names(kind))
         for name, value in string_keyed(slots, "slots").items():
             if name not in allowed:
-                raise FormatError(f"{type(target).__name__} has no slot {name!r}")
+                raise FormatError(f"{kind.__name__} has no slot {name!r}")
             setattr(target, name, value)
 
 

@@ -13,13 +13,15 @@ from typing import Any
 from ..errors import LimitError
 from ..limits import Limits
 
-__all__ = ["Literals"]
+__all__ = ["SET", "Literals"]
 
-_INT4 = struct.Struct("<i")
 _SIZE2 = struct.Struct("<H")
 _SIZE4 = struct.Struct("<I")
 _SIZE8 = struct.Struct("<Q")
-_FLOAT = struct.Struct(">d")
+
+# So many more opcodes do they count, for the memory that they take beyond the 60 bytes of most opcodes.
+SET = 6
+_CONTAINER = 1
 
 
 class Literals:
@@ -31,6 +33,7 @@ class Literals:
 
     def __init__(self, limits: Limits):
         self._limits = limits
+        self._opcodes = 0
         self._stack: list[Any] = []
         self._outer: list[list[Any]] = []  # the stacks below each mark
         self._memo: list[Any] = []
@@ -47,14 +50,6 @@ class Literals:
         self._stack.append(False)
         return pos
 
-    def _binint(self, data: bytes, pos: int) -> int:
-        self._stack.append(_INT4.unpack_from(data, pos)[0])
-        return pos + 4
-
-    def _binint1(self, data: bytes, pos: int) -> int:
-        self._stack.append(data[pos])
-        return pos + 1
-
     def _binint2(self, data: bytes, pos: int) -> int:
         self._stack.append(_SIZE2.unpack_from(data, pos)[0])
         return pos + 2
@@ -70,10 +65,6 @@ class Literals:
             raise LimitError(f"pickle stream: an integer has more than {self._limits.int_bytes} bytes", "int_bytes")
         self._stack.append(int.from_bytes(data[pos : pos + size], "little", signed=True))
         return pos + size
-
-    def _binfloat(self, data: bytes, pos: int) -> int:
-        self._stack.append(_FLOAT.unpack_from(data, pos)[0])
-        return pos + 8
 
     def _short_binbytes(self, data: bytes, pos: int) -> int:
         end = pos + 1 + data[pos]
@@ -95,11 +86,6 @@ class Literals:
         self._stack.append(bytearray(data[pos + 8 : end]))
         return end
 
-    def _short_binunicode(self, data: bytes, pos: int) -> int:
-        end = pos + 1 + data[pos]
-        self._stack.append(data[pos + 1 : end].decode("utf-8", "surrogatepass"))
-        return end
-
     def _binunicode(self, data: bytes, pos: int) -> int:
         end: int = pos + 4 + _SIZE4.unpack_from(data, pos)[0]
         self._stack.append(data[pos + 4 : end].decode("utf-8", "surrogatepass"))
@@ -115,23 +101,35 @@ class Literals:
         return pos
 
     def _empty_list(self, data: bytes, pos: int) -> int:
+        self._opcodes += _CONTAINER
         self._stack.append([])
         return pos
 
     def _empty_dict(self, data: bytes, pos: int) -> int:
+        self._opcodes += _CONTAINER
         self._stack.append({})
         return pos
 
     def _empty_set(self, data: bytes, pos: int) -> int:
+        self._opcodes += SET
         self._stack.append(set())
         return pos
 
     def _mark(self, data: bytes, pos: int) -> int:
         if len(self._outer) >= self._limits.nesting:
             raise LimitError(f"pickle stream: objects are nested more than {self._limits.nesting} deep", "nesting")
+        self._opcodes += _CONTAINER
         self._outer.append(self._stack)
         self._stack = []
         return pos
+
+    def _last(self, count: int) -> list[Any]:
+        """Take as many items off the stack."""
+        items = self._stack[-count:]
+        if len(items) < count:
+            raise IndexError
+        del self._stack[-count:]
+        return items
 
     def _since_mark(self) -> list[Any]:
         """Take off the stack what was pushed since the last mark, and the mark."""
@@ -145,14 +143,6 @@ class Literals:
     def _pop_mark(self, data: bytes, pos: int) -> int:
         self._since_mark()
         return pos
-
-    def _memoize(self, data: bytes, pos: int) -> int:
-        self._memo.append(self._stack[-1])
-        return pos
-
-    def _binget(self, data: bytes, pos: int) -> int:
-        self._stack.append(self._memo[data[pos]])
-        return pos + 1
 
     def _long_binget(self, data: bytes, pos: int) -> int:
         self._stack.append(self._memo[_SIZE4.unpack_from(data, pos)[0]])

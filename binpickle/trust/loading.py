@@ -10,8 +10,10 @@ from typing import Any, Callable, Iterable
 
 from ..errors import BinPickleError, FormatError, UntrustedError
 from ..limits import RESTRICTED_LIMITS, Limits
+from ..pickling.renames import canonical
 from .inert import Inert
 from .machine import Machine
+from .sets import pandas, scipy, sklearn
 from .tokens import GlobalUse
 from .trusted import Trusted
 from .values import Values
@@ -34,8 +36,8 @@ def load(
             is taken when the stream asks for it, and not after a global was refused.
         nbuffers: their number.
         trusted: classes and functions, or their names as `"module:qualname"`, whose code may run.
-        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`; of `decoded_bytes`, what one
-            array may seem to have that repeats its memory).
+        limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`, `work`; of `decoded_bytes`, what
+            one array may seem to have that repeats its memory).
 
     Raises:
         UntrustedError: the stream uses globals that are neither built-in and safe nor in `trusted`; it names them all.
@@ -48,7 +50,7 @@ def load(
     loaded = machine.run()
     refused = known.refused(machine.globals())
     if refused:
-        raise UntrustedError(_advice(refused), [(use.module, use.qualname, use.offset) for use in refused])
+        raise UntrustedError(_advice(refused, known), [(use.module, use.qualname, use.offset) for use in refused])
     if machine.failure is not None:
         _fail(machine.failure)
     return loaded
@@ -83,10 +85,26 @@ def untrusted(uses: Iterable[GlobalUse], trusted: Iterable[Any] = ()) -> list[Gl
     return Trusted(trusted).refused(uses)
 
 
-def _advice(refused: list[GlobalUse]) -> str:
+def _advice(refused: list[GlobalUse], known: Trusted) -> str:
+    """Return what is refused, and what the caller can do about it."""
     where = ", ".join(f"{ascii(use.name)[1:-1]} at {use.offset}" for use in refused)
-    example = json.dumps([use.name for use in refused])
-    return f"pickle stream: it uses {where}: pass trusted={example} if you trust its code and this file"
+    misused = [use.name for use in refused if known.loader(canonical(use.module, use.qualname)) is not None]
+    names = [use.name for use in refused if use.name not in misused]
+    text = f"pickle stream: it uses {where}: "
+    if misused:
+        text += f"the curated sets do not let a file call or instantiate {', '.join(map(ascii, misused))}"
+    if names:
+        text += "; " if misused else ""
+        text += f"pass trusted={_example(names)} if you trust its code and this file"
+    return text
+
+
+def _example(names: list[str]) -> str:
+    """Return what the caller can pass as `trusted`."""
+    for library in (scipy, sklearn, pandas):
+        if library().issuperset(names):
+            return f"binpickle.trust.{library.__name__}()"
+    return json.dumps(names)
 
 
 def _fail(failure: Exception) -> None:

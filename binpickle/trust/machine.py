@@ -16,7 +16,8 @@ A run is in one of these states:
 
 A stream is a row of frames and of single opcodes between frames. The machine takes either as one window of bytes, in
 which a handler, found by its opcode, gets the position after the opcode and returns the position after the operand.
-A frame is bounded, so the machine counts opcodes and remembered objects between windows only.
+A frame is bounded, so the machine counts opcodes and remembered objects between windows only. The opcodes that streams
+are mostly made of stand in the loop over a window, since a call of a handler takes longer than they do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ..errors import BinPickleError, FormatError, LimitError
 from ..limits import Limits
 from ..pickling.renames import canonical
 from .inert import Inert
-from .literals import Literals
+from .literals import SET, Literals
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .stream import PickleStream
 from .tokens import STAND_IN, Global, GlobalUse, Pending
@@ -37,7 +38,12 @@ __all__ = ["Machine"]
 
 # CPython's pickler ends a frame after 64 KiB and leaves larger strings outside, so none is larger than some 130 KiB.
 # This bounds how far the machine runs before it counts opcodes.
-_MAX_FRAME = 1 << 20
+_MAX_FRAME = 1 << 18
+
+# What streams are mostly made of.
+_MEMOIZE, _BINGET, _BININT1, _BINFLOAT, _BININT, _SHORT_BINUNICODE = 0x94, 0x68, 0x4B, 0x47, 0x4A, 0x8C
+_INT4 = struct.Struct("<i").unpack_from
+_FLOAT = struct.Struct(">d").unpack_from
 
 # Opcodes outside of frames that have a length and as many bytes, few enough to be a window.
 _SHORT = frozenset({"long1", "long4", "short_binbytes", "short_binunicode"})
@@ -63,7 +69,6 @@ class Machine(Literals):
         self._values = values
         self._globals: dict[tuple[str, str], tuple[Global, int]] = {}
         self._base = 0  # where in the stream the window begins
-        self._opcodes = 0
         self._stopped = False
         self.failure: Exception | None = None
 
@@ -82,7 +87,7 @@ class Machine(Literals):
             raise FormatError(f"pickle stream: something follows its end at {self._source.offset}")
         if self._outer or len(self._stack) != 1:
             raise FormatError("pickle stream: it does not end with exactly one object")
-        return self._attempt(self._values.result, self._stack.pop())
+        return self._attempt(self._values.finish, self._stack.pop())
 
     def globals(self) -> list[GlobalUse]:
         """Return the globals that the stream looked up, in the order of their first lookup."""
@@ -101,9 +106,12 @@ class Machine(Literals):
             self._large(code)
         else:
             self._single(code)
-        self._opcodes += 1
         if self._opcodes > self._limits.opcodes:
-            raise LimitError(f"pickle stream: more than {self._limits.opcodes} opcodes", "opcodes")
+            raise LimitError(
+                f"pickle stream: it has more than {self._limits.opcodes} opcodes; Limits(opcodes=, opcodes_per_byte=) "
+                "allow more, if you know the file",
+                "opcodes",
+            )
         if len(self._memo) > self._limits.memo:
             raise LimitError(f"pickle stream: more than {self._limits.memo} remembered objects", "memo")
 
@@ -140,11 +148,32 @@ class Machine(Literals):
     def _window(self, data: bytes) -> None:
         """Run whole opcodes: a frame, or one."""
         pos, end, count = 0, len(data), 0
-        handlers = _HANDLERS
+        stack, memo = self._stack, self._memo
         try:
             while pos < end:
-                pos = handlers[data[pos]](self, data, pos + 1)
                 count += 1
+                code = data[pos]
+                if code == _MEMOIZE:
+                    memo.append(stack[-1])
+                    pos += 1
+                elif code == _BINGET:
+                    stack.append(memo[data[pos + 1]])
+                    pos += 2
+                elif code == _BININT1:
+                    stack.append(data[pos + 1])
+                    pos += 2
+                elif code == _BINFLOAT:
+                    stack.append(_FLOAT(data, pos + 1)[0])
+                    pos += 9
+                elif code == _BININT:
+                    stack.append(_INT4(data, pos + 1)[0])
+                    pos += 5
+                elif code == _SHORT_BINUNICODE:
+                    start, pos = pos + 2, pos + 2 + data[pos + 1]
+                    stack.append(data[start:pos].decode("utf-8", "surrogatepass"))
+                else:
+                    pos = _HANDLERS[code](self, data, pos + 1)
+                    stack = self._stack
         except (IndexError, struct.error, UnicodeDecodeError) as error:
             raise _malformed(self._base + pos, error) from None
         if pos != end:
@@ -223,15 +252,13 @@ class Machine(Literals):
         return self._push_tuple(self._since_mark(), pos)
 
     def _tuple1(self, data: bytes, pos: int) -> int:
-        return self._push_tuple([self._stack.pop()], pos)
+        return self._push_tuple(self._last(1), pos)
 
     def _tuple2(self, data: bytes, pos: int) -> int:
-        second, first = self._stack.pop(), self._stack.pop()
-        return self._push_tuple([first, second], pos)
+        return self._push_tuple(self._last(2), pos)
 
     def _tuple3(self, data: bytes, pos: int) -> int:
-        third, second, first = self._stack.pop(), self._stack.pop(), self._stack.pop()
-        return self._push_tuple([first, second, third], pos)
+        return self._push_tuple(self._last(3), pos)
 
     def _push_tuple(self, items: list[Any], pos: int) -> int:
         self._stack.append(self._attempt(self._values.tuple_of, items))
@@ -239,6 +266,7 @@ class Machine(Literals):
 
     def _frozenset(self, data: bytes, pos: int) -> int:
         items = self._since_mark()
+        self._opcodes += SET
         self._stack.append(self._attempt(self._values.frozenset_of, items))
         return pos
 
@@ -288,7 +316,7 @@ class Machine(Literals):
 # Functions: a table of a machine's own methods would keep it, and so all objects, until the garbage collector comes.
 _HANDLERS: list[Callable[[Machine, bytes, int], int]] = [Machine._refuse] * 256
 for _code, (_name, _) in OPERANDS.items():
-    _HANDLERS[_code] = getattr(Machine, f"_{_name}")
+    _HANDLERS[_code] = getattr(Machine, f"_{_name}", Machine._refuse)  # those of the loop have none
 
 
 def _malformed(offset: int, error: Exception) -> FormatError:

@@ -44,14 +44,16 @@ class Global:
     Attributes:
         name: its canonical name.
         load: imports it, for a global that the caller named; else `None`.
+        allowed: what a stream may do with it, if a curated set has it; else `None`, for anything.
         uses: what the stream has done with it.
     """
 
-    __slots__ = ("load", "name", "uses")
+    __slots__ = ("allowed", "load", "name", "uses")
 
     def __init__(self, name: Name, load: Callable[[], Any] | None = None):
         self.name = name
         self.load = load
+        self.allowed: frozenset[str] | None = None
         self.uses: set[str] = set()
 
     def __str__(self) -> str:

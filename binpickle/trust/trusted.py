@@ -1,7 +1,8 @@
 """Which globals a stream may use: the built-in safe set, and what the caller named.
 
-Rule: exact names only, no prefixes and no patterns. A name of the safe set stays under its own checks, even if the
-caller names it too. What the caller named is imported when the stream first uses it, everything else never.
+Rule: exact names only, no prefixes and no patterns. A name of the safe set stays under its own checks, and a name of a
+curated set has the uses and guards of that set, even if the caller names it himself. What the caller named is imported
+when the stream first uses it, everything else never.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Callable, Iterable
 
 from ..pickling.renames import Name, canonical, resolve
 from .rules.safe import SAFE
+from .sets import uses as curated_uses
 from .tokens import GlobalUse
 
 __all__ = ["Trusted"]
@@ -40,12 +42,23 @@ class Trusted:
         """Return what imports a global that the caller named, by its canonical name; `None` for any other."""
         return self._loaders.get(name)
 
-    def refused(self, uses: Iterable[GlobalUse]) -> list[GlobalUse]:
-        """Return those globals that are neither in the safe set nor named by the caller."""
-        return [use for use in uses if not self._covers(canonical(use.module, use.qualname))]
+    def uses(self, name: Name) -> frozenset[str] | None:
+        """Return what a stream may do with a global that a curated set has; `None` for any other."""
+        return curated_uses().get(name) if name in self._loaders else None
 
-    def _covers(self, name: Name) -> bool:
-        return name in SAFE or name in self._loaders
+    def refused(self, found: Iterable[GlobalUse]) -> list[GlobalUse]:
+        """Return those globals that a stream must not use, or not as it does.
+
+        They are neither in the safe set nor named by the caller, or a curated set has them for other uses.
+        """
+        return [use for use in found if not self._covers(use)]
+
+    def _covers(self, found: GlobalUse) -> bool:
+        name = canonical(found.module, found.qualname)
+        if name in SAFE:
+            return True
+        allowed = self.uses(name)
+        return name in self._loaders and (allowed is None or allowed.issuperset(found.uses))
 
 
 def _entry(item: Any) -> tuple[Name, Callable[[], Any]]:

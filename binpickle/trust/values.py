@@ -1,23 +1,26 @@
 """Makes the objects of a stream for the strict machine, each after checking what it is made of.
 
-Rule: a stream calls only globals of the safe set, each by its rule, and globals that the caller named, by their own
-code. A stream fills, or gives a state to, only objects that it made itself. No token (see `tokens`) gets into a
-container: a token stands on the stack for a global, or for an object that still lacks its state.
+Rule: a stream calls globals of the safe set, each by its rule; names of the curated sets, by what their guards allow;
+and other globals that the caller named, by their own code. A stream fills dicts, lists and sets that it made itself, by
+the methods of these types and no others. No token (see `tokens`) gets into a container: a token stands on the stack for
+a global, or for an object that still lacks its state.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import OrderedDict, defaultdict, deque
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Iterable, Iterator
 
 import numpy as np
 
 from ..errors import FormatError, LimitError, UntrustedError
 from ..limits import Limits
-from .instances import restore, string_keyed
-from .nesting import ATOMS, CONTAINERS, Nesting
+from .budget import Budget
+from .guards import ARGUMENTS
+from .hashing import Hashing
+from .instances import Instances, string_keyed
+from .nesting import ATOMS, Nesting
 from .rules.array import array_over
 from .rules.checks import expect
 from .rules.safe import CALLS, INSTANCES, RECONSTRUCTOR, SAFE, VALUES
@@ -27,11 +30,10 @@ from .trusted import Trusted
 __all__ = ["Values"]
 
 _DICTS = frozenset({dict, OrderedDict, defaultdict})
-_LISTS = frozenset({list, deque})
-# What a trusted function may return, and no stream may change: what others use too, and what has no checks of its own.
-_BUILT_IN = ATOMS | CONTAINERS
-_KEPT_APART = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, np.generic, np.dtype)
-_SPECIAL = UNREAL | CONTAINERS
+_LISTS = (list, deque)
+# What it costs at least to call something, or to give it its state, in units of work.
+_CALL = 16
+_STATE = 8
 
 
 class Values:
@@ -40,15 +42,18 @@ class Values:
     Args:
         trusted: what the caller trusts.
         buffers: the out-of-band buffers, in the order in which the stream asks for them.
-        limits: how deeply objects may be nested, and how large arrays may be that repeat their memory.
+        limits: how deeply objects may be nested, how large arrays may be that repeat their memory, and how much work
+            making all of it may be.
     """
 
     def __init__(self, trusted: Trusted, buffers: Iterable[Any], limits: Limits):
         self._trusted = trusted
         self._buffers: Iterator[Any] = iter(buffers)
+        self._budget = Budget(limits.work)
         self._nesting = Nesting(limits.nesting)
+        self._hashing = Hashing(self._budget)
         self._largest = limits.decoded_bytes
-        self._made: dict[int, Any] = {}  # what types and functions that the caller named have made, by id
+        self._instances = Instances(self._budget)
 
     def admit(self, found: Global) -> None:
         """Take a global that the stream looked up.
@@ -58,98 +63,107 @@ class Values:
         """
         if found.name not in SAFE:
             found.load = self._trusted.loader(found.name)
+            found.allowed = self._trusted.uses(found.name)
             if found.load is None:
                 raise UntrustedError(f"{found} is not trusted")
 
     def tuple_of(self, items: list[Any]) -> Any:
         """Make a tuple."""
-        if _SPECIAL.isdisjoint(map(type, items)):
+        kinds = {*map(type, items)}
+        if kinds <= ATOMS:
             return tuple(items)
-        made = tuple(items) if UNREAL.isdisjoint(map(type, items)) else Args(items)
+        made = tuple(items) if UNREAL.isdisjoint(kinds) else Args(items)
         self._nesting.note(made, items)
         return made
 
     def frozenset_of(self, items: list[Any]) -> Any:
         """Make a frozenset."""
-        elements = self._elements(items)
+        elements = self._real(items)
+        Hashing(self._budget).pay(elements, elements)
         made = frozenset(elements)
         self._nesting.note(made, elements)
         return made
 
     def extend(self, target: Any, items: list[Any]) -> None:
-        """Append to a list or deque, or to a list of a class that the caller named."""
-        items = self._real_items(target, items)
-        if type(target) in _LISTS:
+        """Append to a list or deque."""
+        items = self._real(items)
+        kind = type(target)
+        if kind is list:
+            target += items
+        elif kind is deque:
             target.extend(items)
-            return
-        target = self._own(target)
-        if hasattr(target, "extend"):
-            target.extend(items)
-            return
-        for item in items:
-            target.append(item)
+        else:
+            base = next((base for base in _LISTS if isinstance(self._own(target), base)), None)
+            if base is None or kind.append is not base.append or kind.extend is not base.extend:
+                raise FormatError(f"a {kind.__name__} is filled, which has no append and extend of list or deque")
+            base.extend(target, items)
+        self._nesting.note(target, items)
 
     def set_items(self, target: Any, items: list[Any]) -> None:
-        """Set items of a dict, or of a dict of a class that the caller named.
+        """Set items of a dict.
 
         Args:
             target: the dict.
             items: keys and values by turns.
         """
-        items = self._real_items(target, items)
+        items = self._real(items)
         keys, values = items[::2], items[1::2]
-        self._check_keys(keys)
+        self._hashing.pay(target, keys)
         if type(target) in _DICTS:
             target.update(zip(keys, values))
-            return
-        target = self._own(target)
-        for key, value in zip(keys, values):
-            target[key] = value
+        else:
+            setter = _setter(type(self._own(target)))
+            for key, value in zip(keys, values):
+                setter(target, key, value)
+        self._nesting.note(target, items)
 
     def add_items(self, target: Any, items: list[Any]) -> None:
-        """Add to a set, or to a set of a class that the caller named."""
-        elements = self._elements(items)
-        if type(target) is set:
-            target.update(elements)
-            return
-        add = self._own(target).add
-        for element in elements:
-            add(element)
+        """Add to a set."""
+        elements = self._real(items)
+        if type(target) is not set:
+            raise FormatError(f"a {type(target).__name__} is filled as a set is")
+        self._hashing.pay(target, elements)
+        target.update(elements)
+        self._nesting.note(target, elements)
 
     def call(self, function: Any, arguments: Any) -> Any:
         """Call what the stream names, with a tuple of arguments."""
-        _check_call(function, arguments)
-        if function.load is not None:
-            return self._make(self._load(function), self.result(arguments))
-        if function.name == RECONSTRUCTOR:
-            return self._reconstruct(*arguments)
-        made = _rule(CALLS, function)(*arguments)
-        if isinstance(made, np.ndarray) and made.nbytes > self._largest:  # by strides of 0
-            raise LimitError(f"pickle stream: an array has more than {self._largest} bytes", "decoded_bytes")
+        _check_use(function, "called")
+        _check_arguments(function, arguments)
+        self._budget.pay(_CALL)
+        if function.load is None:
+            return self._by_rule(function, arguments)
+        if function.allowed is not None:
+            ARGUMENTS[function.name](self._budget, *arguments)
+        made = self._make(self._load(function), self.result(arguments))
+        self._nesting.note_wrapped(made, arguments)
         return made
 
     def new(self, cls: Any, arguments: Any, keywords: Any) -> Any:
         """Instantiate the class that the stream names, without initializing it."""
-        _check_call(cls, arguments)
+        _check_use(cls, "instantiated")
+        _check_arguments(cls, arguments)
+        self._budget.pay(_STATE)
         if cls.load is None:
             if keywords:
                 raise FormatError(f"{cls} is instantiated with keywords")
             return _rule(INSTANCES, cls)(*arguments)
-        made = self._load(cls)
-        if not isinstance(made, type):
-            raise FormatError(f"{cls} is instantiated and is not a class")
-        if _plain_array(made):
-            return self._make(made, self.result(arguments))
-        return self._keep(
-            made.__new__(made, *self.result(arguments), **string_keyed(keywords, "the arguments of a class"))
-        )
+        if cls.allowed is not None and (arguments or keywords):
+            self._check_new(cls, arguments, keywords)
+        made = self._new(self._load(cls), self.result(arguments), string_keyed(keywords, "the arguments of a class"))
+        self._nesting.note_wrapped(made, [*arguments, *keywords.values()])
+        return made
 
     def build(self, target: Any, state: Any) -> Any:
         """Give an object that this stream made its state, and return it."""
+        self._budget.pay(_STATE)
         state = self.result(state)
         if type(target) is Pending:
-            return self._note(target.build(state), state)
-        restore(self._own(target), state)
+            made = target.build(state)
+            self._nesting.note_wrapped(made, state if type(state) is tuple else (state,))
+            return made
+        self._nesting.note(target, (state,))
+        self._instances.restore(target, state)
         return target
 
     def next_buffer(self) -> Any:
@@ -189,26 +203,35 @@ class Values:
             self._nesting.note(value.real, value.real)
         return value.real
 
-    def _real_items(self, target: Any, items: list[Any]) -> list[Any]:
+    def finish(self, value: Any) -> Any:
+        """Return the object of the stream, which has ended.
+
+        Raises:
+            FormatError: it is none, or an object in it has no state, or one that it cannot have.
+        """
+        loaded = self.result(value)
+        self._instances.finish()
+        return loaded
+
+    def _real(self, items: list[Any]) -> list[Any]:
         """Return what goes into a container, every item of it real."""
-        if _SPECIAL.isdisjoint(map(type, items)):
-            return items
-        if not UNREAL.isdisjoint(map(type, items)):
-            items = list(map(self.result, items))
-        self._nesting.note(target, items)
-        return items
+        return items if UNREAL.isdisjoint(map(type, items)) else list(map(self.result, items))
 
-    def _elements(self, items: list[Any]) -> list[Any]:
-        """Return what goes into a set."""
-        items = list(map(self.result, items))
-        self._check_keys(items)
-        return items
+    def _by_rule(self, function: Global, arguments: tuple[Any, ...]) -> Any:
+        """Call a function of the safe set."""
+        if function.name == RECONSTRUCTOR:
+            return self._reconstruct(*arguments)
+        made = _rule(CALLS, function)(self._budget, *arguments)
+        if isinstance(made, np.ndarray) and made.nbytes > self._largest:  # by strides of 0
+            raise LimitError(f"pickle stream: an array has more than {self._largest} bytes", "decoded_bytes")
+        self._nesting.note_wrapped(made, arguments)
+        return made
 
-    def _check_keys(self, keys: list[Any]) -> None:
-        """Refuse keys that cannot be hashed in reasonable time."""
-        for key in keys:
-            if type(key) is tuple:
-                self._nesting.check_key(key)
+    def _check_new(self, cls: Global, arguments: tuple[Any, ...], keywords: Any) -> None:
+        """Check the arguments with which a class of a curated set is instantiated."""
+        if keywords or cls.name not in ARGUMENTS:
+            raise FormatError(f"{cls} is instantiated with arguments")
+        ARGUMENTS[cls.name](self._budget, *arguments)
 
     def _load(self, found: Global) -> Any:
         """Import a global that the caller named."""
@@ -222,42 +245,58 @@ class Values:
         if not callable(function):
             raise FormatError(f"{function!r} is called and is not callable")
         if isinstance(function, type) and _plain_array(function):
-            return self._keep(array_over(*arguments).view(function))
-        return self._keep(function(*arguments))
+            return self._instances.make(_view, (function, self._budget, *arguments))
+        return self._instances.make(function, arguments)
+
+    def _new(self, cls: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Instantiate a class that the caller named."""
+        if not isinstance(cls, type):
+            raise FormatError(f"{cls!r} is instantiated and is not a class")
+        if _plain_array(cls):
+            return self._make(cls, arguments)
+        return self._instances.make(cls.__new__, (cls, *arguments), keywords)
 
     def _reconstruct(self, cls: Any, base: Any, state: Any) -> Any:
         """Do what `copyreg._reconstructor` does, for a class that the caller named."""
         if type(cls) is not Global or type(base) is not Global or cls.load is None or base.name[0] != "builtins":
             raise FormatError("copyreg._reconstructor makes only instances of classes that are trusted by name")
+        if cls.allowed is not None and "instantiated" not in cls.allowed:
+            raise FormatError(f"{cls} must not be instantiated")
         made, root = self._load(cls), _rule(VALUES, base)
         if root is object:
-            return self._keep(object.__new__(made))
-        instance = root.__new__(made, expect(state, f"the state of {cls}", root))
+            return self._instances.make(object.__new__, (made,))
+        instance = self._instances.make(root.__new__, (made, expect(state, f"the state of {cls}", root)))
         root.__init__(instance, state)
-        return self._keep(instance)
-
-    def _keep(self, made: Any) -> Any:
-        """Remember an object as one that this stream may fill and give a state."""
-        if type(made) not in _BUILT_IN and not isinstance(made, _KEPT_APART):
-            self._made[id(made)] = made
-        return made
+        self._nesting.note_wrapped(instance, (state,))
+        return instance
 
     def _own(self, target: Any) -> Any:
-        """Return `target`, if what the caller named has made it for this stream."""
-        if self._made.get(id(target), self) is not target:
-            raise FormatError(f"a {type(target).__name__} is filled or given a state that this stream did not make")
-        return target
-
-    def _note(self, made: Any, state: Any) -> Any:
-        """Note how deeply an array of objects is nested."""
-        if type(made) in CONTAINERS and made.dtype.hasobject:
-            self._nesting.note(made, state[4])
-        return made
+        return self._instances.own(target)
 
 
-def _check_call(function: Any, arguments: Any) -> None:
+def _setter(cls: type) -> Any:
+    """Return how items of a class of dicts are set.
+
+    Raises:
+        FormatError: the class sets them by code of its own.
+    """
+    setter = getattr(cls, "__setitem__", None)
+    if not issubclass(cls, dict) or setter not in (dict.__setitem__, OrderedDict.__setitem__):
+        raise FormatError(f"a {cls.__name__} is filled, which has no __setitem__ of dict")
+    return setter
+
+
+def _check_use(function: Any, use: str) -> None:
+    """Refuse to use what is no global, and what a curated set has for other uses."""
     if type(function) is not Global:
         raise FormatError(f"a {type(function).__name__} is called, not a global")
+    if function.allowed is not None:
+        function.uses.add(use)
+        if use not in function.allowed:
+            raise UntrustedError(f"{function} must not be {use}")
+
+
+def _check_arguments(function: Global, arguments: Any) -> None:
     if not isinstance(arguments, tuple):
         raise FormatError(f"{function} is called without a tuple of arguments")
 
@@ -273,3 +312,7 @@ def _rule(rules: dict[Any, Any], found: Global) -> Any:
 def _plain_array(cls: type) -> bool:
     """Whether a class is an array that NumPy's own constructor makes, which believes what it is told of objects."""
     return issubclass(cls, np.ndarray) and cls.__new__ in (np.ndarray.__new__, np.recarray.__new__)
+
+
+def _view(cls: type, budget: Budget, *arguments: Any) -> Any:
+    return array_over(budget, *arguments).view(cls)

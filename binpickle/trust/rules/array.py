@@ -14,9 +14,12 @@ import numpy as np
 
 from ...errors import FormatError
 from ...format.shapes import element_count
+from ...format.text import check_text
 from ...pickling.renames import resolve
+from ..budget import Budget
 from ..tokens import Global, Pending
 from .checks import expect, expect_dtype, expect_int, expect_ints
+from .items import check_item
 
 __all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over"]
 
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     _Order = Literal["C", "F"]
 
 _MAX = (1 << 63) - 1
-# The items of a structured array come as a list, so its size does not follow from the stream's.
-_MAX_OBJECT_ITEM = 256
-_MAX_GAPS = 1 << 26
 _NDARRAY = ("numpy", "ndarray")
 _MATRIX = ("numpy", "matrix")
 _RECARRAY = ("numpy", "recarray")
@@ -39,12 +39,12 @@ _numpy_scalar: Callable[..., Any] = import_module(_SCALAR_HOME).scalar
 
 
 def array_over(
-    shape: Any, dtype: Any, buffer: Any = None, offset: Any = 0, strides: Any = None, order: Any = None
+    budget: Budget, shape: Any, dtype: Any, buffer: Any = None, offset: Any = 0, strides: Any = None, order: Any = None
 ) -> np.ndarray:
     """Rebuild `numpy.ndarray(...)`: an array over the memory of a buffer, as writable as that is.
 
     Raises:
-        FormatError: the array would not lie within the buffer, or hold objects.
+        FormatError: the array would not lie within the buffer, or hold objects, or characters that there are not.
     """
     nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "numpy.ndarray").itemsize
     if order not in (None, "C", "F"):
@@ -61,7 +61,17 @@ def array_over(
             raise FormatError("the strides of an array lead out of its buffer")
     elif offset + nbytes > room:
         raise FormatError(f"an array of {nbytes} bytes has a buffer of {room - offset}")
-    return np.ndarray(shape, dtype, buffer, offset, strides, order)
+    return _checked(budget, np.ndarray(shape, dtype, buffer, offset, strides, order))
+
+
+def _checked(budget: Budget, array: np.ndarray) -> np.ndarray:
+    """Return an array, if NumPy can use each of its items."""
+    if not array.itemsize:
+        budget.pay(array.size)  # NumPy visits each of them, though no file has a byte for it
+    elif array.dtype.kind in "UV":
+        budget.pay_look(array.nbytes)
+        check_text(array)
+    return array
 
 
 def _room(buffer: Any) -> int:
@@ -84,7 +94,7 @@ def _extent(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tupl
     return sum(s for s in steps if s < 0), sum(s for s in steps if s > 0) + itemsize
 
 
-def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
+def _from_buffer(budget: Budget, buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
     """Rebuild what NumPy's own pickling puts out of band."""
     nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "an array").itemsize
     if nbytes != _room(buffer):
@@ -92,24 +102,26 @@ def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = No
     if axes is not None:
         if order != "K" or sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
             raise FormatError(f"an array has the order {order!r} and the axes {axes!r}")
-        return array_over(shape, dtype, buffer).transpose(axes)
-    return array_over(shape, dtype, buffer, order=expect(order, "the order of an array", str))
+        return array_over(budget, shape, dtype, buffer).transpose(axes)
+    return array_over(budget, shape, dtype, buffer, order=expect(order, "the order of an array", str))
 
 
-def _reconstruct(subtype: Any, shape: Any, typecode: Any) -> Pending:
+def _reconstruct(budget: Budget, subtype: Any, shape: Any, typecode: Any) -> Pending:
     """Begin an array whose state holds its shape, dtype and data."""
     if shape != (0,) or typecode not in (b"b", "b") or type(subtype) is not Global:
         raise FormatError("_reconstruct has other arguments than NumPy gives it")
-    return Pending(_VIEWS[subtype.name] if subtype.load is None else _of_subclass(subtype.load()))
+    if subtype.load is None:
+        return Pending(partial(_VIEWS[subtype.name], budget))
+    return Pending(_of_subclass(budget, subtype.load()))
 
 
-def _of_subclass(cls: Any) -> Callable[[Any], Any]:
+def _of_subclass(budget: Budget, cls: Any) -> Callable[[Any], Any]:
     """Return what makes an array of a class that the caller named, which may add to the state."""
     if not (isinstance(cls, type) and issubclass(cls, np.ndarray)):
         raise FormatError(f"_reconstruct: {cls!r} is not a subclass of numpy.ndarray")
 
     def finish(state: Any) -> Any:
-        array = array_from_state(expect(state, "the state of an array", tuple)[:5])
+        array = array_from_state(budget, expect(state, "the state of an array", tuple)[:5])
         if cls.__setstate__ is np.ndarray.__setstate__:
             return array.view(cls)
         made = np.ndarray.__new__(cls, (0,), "b")
@@ -119,10 +131,11 @@ def _of_subclass(cls: Any) -> Callable[[Any], Any]:
     return finish
 
 
-def array_from_state(state: Any) -> np.ndarray:
+def array_from_state(budget: Budget, state: Any) -> np.ndarray:
     """Rebuild an array from the state that NumPy's pickling leaves in the stream.
 
     Args:
+        budget: pays for the array.
         state: version, shape, dtype, whether it is in Fortran order, and either bytes or a list of objects.
 
     Raises:
@@ -133,74 +146,61 @@ def array_from_state(state: Any) -> np.ndarray:
     order: _Order = "F" if expect(fortran, "the order of an array", bool, int) else "C"
     count = element_count(expect_ints(shape, "a shape"))
     if expect_dtype(dtype, "an array", objects=True).hasobject:
-        return _filled(shape, dtype, order, expect(data, "the items of an array", list), count)
+        return _filled(budget, shape, dtype, order, expect(data, "the items of an array", list), count)
     if count * dtype.itemsize != len(expect(data, "the data of an array", bytes, bytearray)):
         raise FormatError(f"an array of {count * dtype.itemsize} bytes has {len(data)}")
-    array = np.ndarray(shape, dtype, data, 0, None, order).copy("K")
+    budget.pay_bytes(len(data))
+    array = _checked(budget, np.ndarray(shape, dtype, data, 0, None, order)).copy("K")
     if array.dtype.isnative or array.dtype.names is not None:
         return array
     return array.byteswap().view(array.dtype.newbyteorder("="))  # as NumPy does when it loads such a state
 
 
-def _filled(shape: Any, dtype: np.dtype[Any], order: _Order, items: list[Any], count: int) -> np.ndarray:
+def _filled(
+    budget: Budget, shape: Any, dtype: np.dtype[Any], order: _Order, items: list[Any], count: int
+) -> np.ndarray:
     """Make an array of objects, item by item: in one go, NumPy would look into items that are sequences."""
     if len(items) != count:
         raise FormatError(f"an array of {count} objects has {len(items)}")
-    if dtype.itemsize > _MAX_OBJECT_ITEM and count * dtype.itemsize > _MAX_GAPS:
-        raise FormatError(f"an array of {count} objects has items of {dtype.itemsize} bytes")
+    budget.pay_bytes(count * dtype.itemsize)
+    budget.pay(count * (1 + len(dtype.names or ())))
     flat = np.empty(count, dtype)
-    check = _item_check(dtype)
     for i, item in enumerate(items):
-        if check is not None:
-            check(item)
+        check_item(dtype, item)
         flat[i] = item
+    _checked(budget, flat)
     return flat.reshape(shape).copy(order) if order == "F" else flat.reshape(shape)
 
 
-def _item_check(dtype: np.dtype[Any]) -> Callable[[Any], Any] | None:
-    """Return what an item must pass, so that assigning it converts and broadcasts nothing."""
-    if dtype.kind == "O":
-        return None
-    if dtype.names is not None:
-        return partial(_check_element, len(dtype.names))
-    return partial(_check_string, getattr(dtype, "na_object", ""))
-
-
-def _check_element(width: int, item: Any) -> None:
-    if len(expect(item, "an element of a structured array", tuple)) != width:
-        raise FormatError("an element of a structured array has a wrong number of fields")
-
-
-def _check_string(missing: Any, item: Any) -> None:
-    both_nan = type(item) is float and item != item and type(missing) is float and missing != missing
-    if item is not missing and not both_nan:
-        expect(item, "a string of an array", str)
-
-
-def _scalar(dtype: Any, data: Any) -> Any:
+def _scalar(budget: Budget, dtype: Any, data: Any) -> Any:
     """Rebuild a scalar."""
     if expect_dtype(dtype, "a scalar").itemsize != len(expect(data, "the data of a scalar", bytes)):
         raise FormatError(f"a scalar of {dtype.itemsize} bytes has {len(data)}")
+    budget.pay_bytes(len(data))
+    if data:
+        _checked(budget, np.frombuffer(data, dtype))
     return _numpy_scalar(dtype, data)
 
 
-def _matrix(array: Any, dtype: Any, copy: Any) -> np.ndarray:
+def _matrix(budget: Budget, array: Any, dtype: Any, copy: Any) -> np.ndarray:
     """Rebuild `numpy.matrix(array, None, False)`."""
     if dtype is not None or copy is not False or expect(array, "numpy.matrix", np.ndarray).ndim != 2:
         raise FormatError("numpy.matrix has other arguments than a 2-d array")
     return array.view(np.matrix)  # type: ignore[no-any-return]
 
 
-def _recarray(shape: Any, dtype: Any, buffer: Any = None, offset: Any = 0, strides: Any = None) -> np.ndarray:
+def _recarray(
+    budget: Budget, shape: Any, dtype: Any, buffer: Any = None, offset: Any = 0, strides: Any = None
+) -> np.ndarray:
     """Rebuild `numpy.recarray(...)`."""
-    return array_over(shape, dtype, buffer, offset, strides).view(np.recarray)
+    return array_over(budget, shape, dtype, buffer, offset, strides).view(np.recarray)
 
 
-_VIEWS: dict[tuple[str, str], Callable[[Any], Any]] = {
+_VIEWS: dict[tuple[str, str], Callable[[Budget, Any], Any]] = {
     _NDARRAY: array_from_state,
     _MEMMAP: array_from_state,  # the file that it was mapped from may not exist
-    _MATRIX: lambda state: array_from_state(state).view(np.matrix),
-    _RECARRAY: lambda state: array_from_state(state).view(np.recarray),
+    _MATRIX: lambda budget, state: array_from_state(budget, state).view(np.matrix),
+    _RECARRAY: lambda budget, state: array_from_state(budget, state).view(np.recarray),
 }
 
 CALLS: dict[tuple[str, str], Callable[..., Any]] = {

@@ -13,6 +13,9 @@ from ...errors import FormatError
 
 __all__ = ["expect", "expect_dtype", "expect_int", "expect_ints"]
 
+# More than any NumPy allows an array.
+_MAX_DIMENSIONS = 64
+
 
 def expect(value: Any, what: str, *types: type) -> Any:
     """Return `value` if it is of exactly one of these types.
@@ -36,13 +39,15 @@ def expect_int(value: Any, what: str, low: int, high: int) -> int:
     return value
 
 
-def expect_ints(value: Any, what: str, low: int = 0) -> tuple[int, ...]:
-    """Return a tuple of integers of `low` or more that fit into 64 bits: a shape, as a rule.
+def expect_ints(value: Any, what: str, low: int = 0, most: int = _MAX_DIMENSIONS) -> tuple[int, ...]:
+    """Return a tuple of at most `most` integers of `low` or more that fit into 64 bits: a shape, as a rule.
 
     Raises:
         FormatError: it is not one.
     """
-    for number in expect(value, what, tuple):
+    if len(expect(value, what, tuple)) > most:
+        raise FormatError(f"{what} has more than {most} numbers")
+    for number in value:
         if type(number) is not int or not low <= number < 1 << 63:
             raise FormatError(f"{what} is not of integers from {low}")
     return value  # type: ignore[no-any-return]

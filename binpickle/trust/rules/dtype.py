@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import FormatError, LimitError
 from ...format.shapes import MAX_ITEMSIZE, element_count, fields_fit, is_subarray
+from ..budget import Budget
 from ..nesting import ATOMS
 from ..tokens import Args, Global, Pending
 from .checks import expect, expect_int, expect_ints
@@ -28,21 +29,23 @@ _LISTS = ("names", "formats", "offsets")
 # NumPy compares and hashes dtypes by recursion, and does not notice that a field occurred before.
 _MAX_DEPTH = 8
 _MAX_FIELDS = 1 << 16
+# What a field costs in units of work, for it takes some 300 bytes.
+_FIELD = 10
 
 
-def _dtype(spec: Any, align: Any = False, copy: Any = True) -> Any:
+def _dtype(budget: Budget, spec: Any, align: Any = False, copy: Any = True) -> Any:
     """Begin a dtype, or rebuild one that has no state."""
     if type(spec) is dict:
-        return _from_layout(spec)
+        return _from_layout(budget, spec)
     if type(spec) is Args:
         return _record(spec)
     expect(align, "numpy.dtype", bool, int)  # before NumPy 1.20 they were 0 and 1
     expect(copy, "numpy.dtype", bool, int)
     if isinstance(spec, Global) and spec.name == ("numpy", "record"):
-        return Pending(lambda state: _finish("V", state, record=True))
+        return Pending(lambda state: _finish(budget, "V", state, record=True))
     if not _PLAIN.fullmatch(expect(spec, "numpy.dtype", str)):
         raise FormatError(f"numpy.dtype: {spec!r} is not an element type that a stream may name")
-    return Pending(lambda state: _finish(spec, state))
+    return Pending(lambda state: _finish(budget, spec, state))
 
 
 def _record(spec: Args) -> np.dtype[Any]:
@@ -54,10 +57,11 @@ def _record(spec: Args) -> np.dtype[Any]:
     return np.dtype((np.record, spec[1]))
 
 
-def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
+def _finish(budget: Budget, spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
     """Make a dtype from its state.
 
     Args:
+        budget: pays for the fields.
         spec: kind and size.
         state: version, byte order, subarray, names, fields, size, alignment, flags, and for some metadata.
         record: its scalars are `numpy.record`.
@@ -70,9 +74,9 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
     expect_int(alignment, "the alignment of a dtype", -1, 1 << 16)
     expect_int(itemsize, "the size of a dtype", -1, MAX_ITEMSIZE)
     if subarray is not None and fields is None and names is None:
-        dtype = _subarray(subarray, itemsize)
+        dtype = _subarray(budget, subarray, itemsize)
     elif names is not None and subarray is None:
-        dtype = _structured(names, fields, itemsize, flags)
+        dtype = _structured(budget, names, fields, itemsize, flags)
     elif subarray is not None or fields is not None:
         raise FormatError("a dtype is both a subarray and a structure, or neither")
     elif spec[0] in "mM":
@@ -82,7 +86,7 @@ def _finish(spec: str, state: Any, record: bool = False) -> np.dtype[Any]:
     if (order == "|") != (dtype.byteorder == "|") or (expect(flags, "flags", int) ^ dtype.flags) & _KIND_FLAGS:
         raise FormatError(f"the state of the dtype {spec} is not that of such a dtype")
     dtype = np.dtype((np.record, dtype)) if record else dtype
-    return _with_metadata(dtype, metadata) if metadata else dtype
+    return _with_metadata(budget, dtype, metadata) if metadata else dtype
 
 
 def _plain(spec: str, order: str, itemsize: Any) -> np.dtype[Any]:
@@ -104,10 +108,10 @@ def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
     return np.dtype(f"{order}{spec}" if name == "generic" else f"{order}{spec}[{count}{name}]"), metadata
 
 
-def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
+def _subarray(budget: Budget, subarray: Any, itemsize: Any) -> np.dtype[Any]:
     base, shape = expect(subarray, "a subarray", tuple)
     shape = expect_ints((shape,) if type(shape) is int else shape, "the shape of a subarray")
-    _check_size([_expect_dtype(base)])
+    _check_size(budget, [_expect_dtype(base)])
     if element_count(shape) * base.itemsize != expect_int(itemsize, "the size of a subarray", 0, MAX_ITEMSIZE):
         raise FormatError(f"a subarray has {itemsize} bytes, which disagrees with its shape")
     if not is_subarray(base, shape):
@@ -115,29 +119,33 @@ def _subarray(subarray: Any, itemsize: Any) -> np.dtype[Any]:
     return np.dtype((base, shape))
 
 
-def _structured(names: Any, fields: Any, itemsize: Any, flags: Any) -> np.dtype[Any]:
+def _structured(budget: Budget, names: Any, fields: Any, itemsize: Any, flags: Any) -> np.dtype[Any]:
     """Return a structured dtype, as NumPy pickles it."""
     expect(names, "the names of a structured dtype", tuple)
     expect(fields, "the fields of a structured dtype", dict)
+    budget.pay(_FIELD * (len(names) + len(fields)))
     columns = [_field(name, fields) for name in names]
     titles = [title for _, _, title in columns]
     if fields.keys() != set(names) | set(titles) - {None}:
         raise FormatError("a structured dtype has fields without a name")
     aligned = expect(flags, "the flags of a dtype", int) & _ALIGNED
-    return _laid_out(names, [dtype for dtype, _, _ in columns], [at for _, at, _ in columns], titles, itemsize, aligned)
+    formats, offsets = [dtype for dtype, _, _ in columns], [at for _, at, _ in columns]
+    return _laid_out(budget, names, formats, offsets, titles, itemsize, aligned)
 
 
-def _from_layout(layout: dict[Any, Any]) -> np.dtype[Any]:
+def _from_layout(budget: Budget, layout: dict[Any, Any]) -> np.dtype[Any]:
     """Return an aligned structured dtype, as BinPickle pickles it."""
     if layout.keys() != {"names", "formats", "offsets", "itemsize", "aligned"} or layout["aligned"] is not True:
         raise FormatError("the layout of a structured dtype is malformed")
     names, formats, offsets = (expect(layout[key], f"the {key} of a dtype", list) for key in _LISTS)
+    budget.pay(_FIELD * len(names))
     for name, dtype, offset in zip(names, formats, offsets):
         _field(name, {name: (dtype, offset)})
-    return _laid_out(names, formats, offsets, [None] * len(names), layout["itemsize"], True)
+    return _laid_out(budget, names, formats, offsets, [None] * len(names), layout["itemsize"], True)
 
 
 def _laid_out(
+    budget: Budget,
     names: Sequence[str],
     formats: list[np.dtype[Any]],
     offsets: list[int],
@@ -152,7 +160,7 @@ def _laid_out(
     same_length = len(names) == len(formats) == len(offsets) > 0
     if not same_length or not fields_fit(formats, offsets, itemsize):
         raise FormatError("a structured dtype has fields that lie outside of it")
-    _check_size(formats)
+    _check_size(budget, formats)
     layout = {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": itemsize}
     if any(title is not None for title in titles):
         layout["titles"] = titles
@@ -175,10 +183,11 @@ def _expect_dtype(value: Any) -> np.dtype[Any]:
     return value
 
 
-def _check_size(parts: list[np.dtype[Any]]) -> None:
+def _check_size(budget: Budget, parts: list[np.dtype[Any]]) -> None:
     """Refuse what has too many fields, counted with repetitions, or too deep ones."""
     left = _MAX_FIELDS
     for _ in range(_MAX_DEPTH):
+        budget.pay(2 * len(parts))
         left -= len(parts)
         if left < 0 or not parts:
             break
@@ -193,11 +202,12 @@ def _inner(dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
     return [dtype.fields[name][0] for name in dtype.names or ()] if dtype.fields else []
 
 
-def _with_metadata(dtype: np.dtype[Any], metadata: Any) -> np.dtype[Any]:
+def _with_metadata(budget: Budget, dtype: np.dtype[Any], metadata: Any) -> np.dtype[Any]:
+    budget.pay(3 * len(expect(metadata, "the metadata of a dtype", dict)))
     return np.dtype(dtype, metadata=expect(metadata, "the metadata of a dtype", dict))
 
 
-def _string_dtype(coerce: Any, na_object: Any = ...) -> np.dtype[Any]:
+def _string_dtype(budget: Budget, coerce: Any, na_object: Any = ...) -> np.dtype[Any]:
     """Make a dtype of strings of variable length (NumPy 2)."""
     coerced = bool(expect(coerce, "StringDType", bool, int))
     if na_object is ...:

@@ -8,6 +8,7 @@ from typing import Any, Callable
 import numpy as np
 
 from ...errors import FormatError
+from ..budget import Budget
 from ..tokens import Global, Pending
 from .array import array_from_state
 from .checks import expect
@@ -15,10 +16,13 @@ from .checks import expect
 __all__ = ["CALLS", "MENTIONED"]
 
 _MASKED_ARRAY = ("numpy.ma", "MaskedArray")
+# What NumPy takes to make a masked array, in units of work, and for each of its fields.
+_MASKED = 100
 _FILLS = (type(None), int, float, complex, str, bytes, bool)
 
 
 def _masked_array(
+    budget: Budget,
     data: Any,
     mask: Any,
     dtype: Any = None,
@@ -32,7 +36,7 @@ def _masked_array(
     """Rebuild `numpy.ma.MaskedArray(...)`."""
     if (dtype, copy, subok, ndmin, keep_mask) != (None, False, True, 0, True):
         raise FormatError("numpy.ma.MaskedArray has other arguments than data, mask and fill value")
-    expect(data, "the data of a masked array", np.ndarray)
+    budget.pay(_MASKED * (1 + len(expect(data, "the data of a masked array", np.ndarray).dtype.names or ())))
     if mask is not np.ma.nomask:  # True would be an array, of the size that strides of 0 can give to little data
         _check_mask(data, mask)
     expect(hard_mask, "a masked array", bool, type(None))
@@ -55,13 +59,13 @@ def _fill(value: Any) -> Any:
     return value
 
 
-def _reconstruct(subtype: Any, base: Any, shape: Any, typecode: Any) -> Pending:
+def _reconstruct(budget: Budget, subtype: Any, base: Any, shape: Any, typecode: Any) -> Pending:
     """Begin a masked array whose state holds its data and mask."""
     if type(subtype) is not Global or type(base) is not Global or base.name != ("numpy", "ndarray"):
         raise FormatError("_mareconstruct has other arguments than NumPy gives it")
     if shape != (0,) or typecode not in ("b", b"b"):
         raise FormatError("_mareconstruct has other arguments than NumPy gives it")
-    return Pending(partial(_finish, _class(subtype)))
+    return Pending(partial(_finish, budget, _class(subtype)))
 
 
 def _class(subtype: Global) -> Any:
@@ -74,10 +78,11 @@ def _class(subtype: Global) -> Any:
     return cls
 
 
-def _finish(cls: Any, state: Any) -> Any:
+def _finish(budget: Budget, cls: Any, state: Any) -> Any:
     version, shape, dtype, fortran, data, mask, fill = expect(state, "the state of a masked array", tuple)
-    array = array_from_state((version, shape, dtype, fortran, data))
-    mask = array_from_state((version, shape, np.ma.make_mask_descr(dtype), fortran, mask))
+    array = array_from_state(budget, (version, shape, dtype, fortran, data))
+    budget.pay(_MASKED * (1 + len(array.dtype.names or ())))
+    mask = array_from_state(budget, (version, shape, np.ma.make_mask_descr(dtype), fortran, mask))
     if issubclass(cls, np.ma.core.mvoid):
         return cls(array, mask=mask, fill_value=_fill(fill))
     return np.ma.MaskedArray(array, mask, fill_value=_fill(fill)).view(cls)
@@ -88,7 +93,7 @@ _CLASSES = {_MASKED_ARRAY: np.ma.MaskedArray, ("numpy.ma.core", "mvoid"): np.ma.
 CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     _MASKED_ARRAY: _masked_array,
     ("numpy.ma.core", "_mareconstruct"): _reconstruct,
-    ("numpy.ma.core", "MaskedConstant"): lambda: np.ma.masked,
+    ("numpy.ma.core", "MaskedConstant"): lambda budget: np.ma.masked,
 }
 """What makes masked arrays, by canonical name."""
 

@@ -5,11 +5,13 @@ Rule: the generators' C code trusts the positions in their states, and reads pas
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
 
 from ...errors import FormatError
+from ..budget import Budget
 from ..tokens import Global, Pending
 from .checks import expect, expect_int, expect_ints
 
@@ -42,6 +44,9 @@ _128 = (1 << 128) - 1
 _32 = (1 << 32) - 1
 # What mixes a pool of entropy takes time by the square of its size. NumPy's own size is 4.
 _MAX_POOL = 256
+_MAX_WORDS = 1 << 10
+# What it costs to make a generator, which asks the operating system for entropy, in units of work.
+_GENERATOR = 300
 
 
 def _array(value: Any, dtype: str, size: int) -> np.ndarray:
@@ -108,9 +113,10 @@ def _class_name(value: Any) -> str:
     return name
 
 
-def _bit_generator(name: Any = "MT19937") -> Pending:
+def _bit_generator(budget: Budget, name: Any = "MT19937") -> Pending:
     """Begin a bit generator."""
     known = _class_name(name)
+    budget.pay(_GENERATOR)
     return Pending(lambda state: _finish_bit_generator(known, state))
 
 
@@ -136,8 +142,9 @@ def _inner(name: Any, constructor: Any) -> tuple[Any, str]:
     return _CLASSES[known](), known
 
 
-def _generator(name: Any = "MT19937", constructor: Any = None) -> Any:
+def _generator(budget: Budget, name: Any = "MT19937", constructor: Any = None) -> Any:
     """Rebuild a `numpy.random.Generator`, or begin it where its state is to follow."""
+    budget.pay(_GENERATOR)
     bits, known = _inner(name, constructor)
     made = np.random.Generator(bits)
     if bits is name:
@@ -150,8 +157,9 @@ def _generator(name: Any = "MT19937", constructor: Any = None) -> Any:
     return Pending(finish)
 
 
-def _random_state(name: Any = "MT19937", constructor: Any = None) -> Pending:
+def _random_state(budget: Budget, name: Any = "MT19937", constructor: Any = None) -> Pending:
     """Begin a `numpy.random.RandomState`."""
+    budget.pay(_GENERATOR)
     bits, known = _inner(name, constructor)
     made = np.random.RandomState(bits)
 
@@ -165,26 +173,37 @@ def _random_state(name: Any = "MT19937", constructor: Any = None) -> Pending:
     return Pending(finish)
 
 
-def _seed_sequence(cls: Any, checksum: Any, state: Any) -> Pending:
+def _seed_sequence(budget: Budget, cls: Any, checksum: Any, state: Any) -> Pending:
     """Begin a seed sequence."""
     if type(cls) is not Global or cls.name != _SEED_SEQUENCE or checksum not in _CHECKSUMS or state is not None:
         raise FormatError("SeedSequence has other arguments than NumPy gives it")
-    return Pending(_finish_seed_sequence)
+    return Pending(partial(_finish_seed_sequence, budget))
 
 
-def _finish_seed_sequence(state: Any) -> np.random.SeedSequence:
+def _finish_seed_sequence(budget: Budget, state: Any) -> np.random.SeedSequence:
     entropy, spawned, pool, size, spawn_key = expect(state, "the state of a seed sequence", tuple)
-    if type(entropy) is not int and not isinstance(entropy, np.integer):
-        expect_ints(tuple(expect(entropy, "the entropy of a seed sequence", list, tuple)), "entropy")
+    words = _words(entropy) + len(expect(spawn_key, "the spawn key of a seed sequence", tuple))
+    expect_int(size, "the pool of a seed sequence", 4, _MAX_POOL)
+    budget.pay(_GENERATOR + words * (words + size) + size * size)
     made = np.random.SeedSequence(
         entropy,
-        spawn_key=expect_ints(spawn_key, "the spawn key of a seed sequence"),
-        pool_size=expect_int(size, "the pool of a seed sequence", 4, _MAX_POOL),
+        spawn_key=expect_ints(spawn_key, "the spawn key of a seed sequence", most=_MAX_WORDS),
+        pool_size=size,
         n_children_spawned=expect_int(spawned, "the children of a seed sequence", 0, _32),
     )
     if not np.array_equal(made.pool, _array(pool, "u4", size)):
         raise FormatError("the pool of a seed sequence does not follow from its entropy")
     return made
+
+
+def _words(entropy: Any) -> int:
+    """Return the number of 32-bit words that entropy has."""
+    if type(entropy) is int:
+        return 1 + entropy.bit_length() // 32
+    if isinstance(entropy, np.integer):
+        return 2
+    numbers = tuple(expect(entropy, "the entropy of a seed sequence", list, tuple))
+    return 2 * len(expect_ints(numbers, "entropy", most=_MAX_WORDS))
 
 
 CALLS: dict[tuple[str, str], Callable[..., Any]] = {

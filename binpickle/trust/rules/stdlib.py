@@ -1,8 +1,9 @@
 """How the strict machine rebuilds objects of Python's standard library, from checked arguments.
 
-Rule: a constructor is called only with arguments of exact built-in types, and dates never from the packed bytes that
-their pickles hold, which the constructors take unchecked. Names that lead to files, as those of time zones do, have no
-part that leads out of the folder they belong in.
+Rule: each function takes the budget, from which it pays, and then what the stream gives it. A constructor is called
+only with arguments of exact built-in types, and dates never from the packed bytes that their pickles hold, which the
+constructors take unchecked. Names that lead to files, as those of time zones do, have no part that leads out of the
+folder they belong in.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ from typing import Any, Callable
 import numpy as np
 
 from ...errors import FormatError
+from ..budget import Budget
 from ..tokens import Global, Pending
 from .checks import expect, expect_int
 
 __all__ = ["CALLS", "INSTANCES", "VALUES"]
 
 _FRACTION = re.compile(r"-?[0-9]{1,4000}(?:/[0-9]{1,4000})?")
+_MAX_ZONE_KEY = 255
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
+# What an object costs of a kilobyte, and one that is read from a file, in units of work.
+_LARGE = 16
+_FILE = 200
 _INDICES = (int, type(None), str, float, bool, bytes)
 
 _TYPES = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, range, set, slice, str, tuple)
@@ -50,22 +56,22 @@ _FACTORIES = {name: value for name, value in VALUES.items() if isinstance(value,
 _SINGLETONS = {("builtins", "Ellipsis"): type(...), ("builtins", "NotImplemented"): type(NotImplemented)}
 
 
-def _type(value: Any) -> type:
+def _type(budget: Budget, value: Any) -> type:
     """Rebuild the types of the constants, which have no name."""
     if value is None:
         return type(None)
     return _SINGLETONS[expect(value, "builtins.type", Global).name]
 
 
-def _complex(real: Any, imag: Any) -> complex:
+def _complex(budget: Budget, real: Any, imag: Any) -> complex:
     return complex(expect(real, "complex", float), expect(imag, "complex", float))
 
 
-def _range(start: Any, stop: Any, step: Any) -> range:
+def _range(budget: Budget, start: Any, stop: Any, step: Any) -> range:
     return range(*(expect(number, "range", int) for number in (start, stop, step)))
 
 
-def _slice(start: Any, stop: Any, step: Any) -> slice:
+def _slice(budget: Budget, start: Any, stop: Any, step: Any) -> slice:
     """Rebuild a slice, of plain indices and labels only: slices of slices are freed by recursion in C."""
     for index in (start, stop, step):
         if not isinstance(index, np.generic) or index.dtype.hasobject:
@@ -73,53 +79,60 @@ def _slice(start: Any, stop: Any, step: Any) -> slice:
     return slice(start, stop, step)
 
 
-def _ordered_dict() -> OrderedDict[Any, Any]:
+def _ordered_dict(budget: Budget) -> OrderedDict[Any, Any]:
+    budget.pay(_LARGE)
     return OrderedDict()
 
 
-def _default_dict(factory: Any = None) -> defaultdict[Any, Any]:
+def _default_dict(budget: Budget, factory: Any = None) -> defaultdict[Any, Any]:
     if factory is None:
         return defaultdict(None)
     loaded = expect(factory, "the factory of a defaultdict", Global).load
     return defaultdict(_FACTORIES[factory.name] if loaded is None else loaded())
 
 
-def _counter(counts: Any) -> Counter[Any]:
+def _counter(budget: Budget, counts: Any) -> Counter[Any]:
+    budget.pay(3 * len(expect(counts, "Counter", dict)))
     made: Counter[Any] = Counter()
-    dict.update(made, expect(counts, "Counter", dict))
+    dict.update(made, counts)
     return made
 
 
-def _deque(items: Any = (), maxlen: Any = None) -> deque[Any]:
+def _deque(budget: Budget, items: Any = (), maxlen: Any = None) -> deque[Any]:
+    budget.pay(_LARGE)
     if items not in ((), []):
         raise FormatError("a deque begins with items")
     return deque((), maxlen if maxlen is None else expect_int(maxlen, "the length of a deque", 0, (1 << 63) - 1))
 
 
-def _fraction(*parts: Any) -> Fraction:
+def _fraction(budget: Budget, *parts: Any) -> Fraction:
     if len(parts) == 1:
-        if not _FRACTION.fullmatch(expect(parts[0], "Fraction", str)):
+        budget.pay(len(expect(parts[0], "Fraction", str)) >> 4)
+        if not _FRACTION.fullmatch(parts[0]):
             raise FormatError("Fraction is not made of two integers")
         parts = tuple(map(int, parts[0].split("/")))
-    return Fraction(*(expect(part, "Fraction", int) for part in parts))
+    bits = sum(expect(part, "Fraction", int).bit_length() for part in parts)
+    budget.pay((bits >> 8) ** 2 >> 4)  # their greatest common divisor
+    return Fraction(*parts)
 
 
-def _decimal(digits: Any) -> decimal.Decimal:
-    return decimal.Decimal(expect(digits, "Decimal", str))
+def _decimal(budget: Budget, digits: Any) -> decimal.Decimal:
+    budget.pay(len(expect(digits, "Decimal", str)) >> 4)
+    return decimal.Decimal(digits)
 
 
-def _date(packed: Any) -> datetime.date:
+def _date(budget: Budget, packed: Any) -> datetime.date:
     high, low, month, day = expect(packed, "date", bytes)
     return datetime.date(high << 8 | low, month, day)
 
 
-def _time(packed: Any, tzinfo: Any = None) -> datetime.time:
+def _time(budget: Budget, packed: Any, tzinfo: Any = None) -> datetime.time:
     hour, minute, second, a, b, c = expect(packed, "time", bytes)
     # The highest bit of the hour is the fold.
     return datetime.time(hour & 127, minute, second, a << 16 | b << 8 | c, _zone(tzinfo), fold=hour >> 7)
 
 
-def _datetime(packed: Any, tzinfo: Any = None) -> datetime.datetime:
+def _datetime(budget: Budget, packed: Any, tzinfo: Any = None) -> datetime.datetime:
     high, low, month, day, hour, minute, second, a, b, c = expect(packed, "datetime", bytes)
     date = high << 8 | low, month & 127, day
     # The highest bit of the month is the fold.
@@ -132,18 +145,19 @@ def _zone(tzinfo: Any) -> datetime.tzinfo | None:
     return tzinfo
 
 
-def _timedelta(days: Any, seconds: Any, microseconds: Any) -> datetime.timedelta:
+def _timedelta(budget: Budget, days: Any, seconds: Any, microseconds: Any) -> datetime.timedelta:
     return datetime.timedelta(*(expect(part, "timedelta", int) for part in (days, seconds, microseconds)))
 
 
-def _timezone(offset: Any, *name: Any) -> datetime.timezone:
+def _timezone(budget: Budget, offset: Any, *name: Any) -> datetime.timezone:
     expect(offset, "timezone", datetime.timedelta)
     return datetime.timezone(offset, *(expect(part, "timezone", str) for part in name))
 
 
-def _zone_info(key: Any) -> datetime.tzinfo:
+def _zone_info(budget: Budget, key: Any) -> datetime.tzinfo:
     """Look up a time zone in the database of the machine that loads."""
-    if not _ZONE_KEY.fullmatch(expect(key, "the key of a time zone", str)):
+    budget.pay(_FILE)
+    if len(expect(key, "the key of a time zone", str)) > _MAX_ZONE_KEY or not _ZONE_KEY.fullmatch(key):
         raise FormatError(f"{ascii(key):.80} is no time zone")
     try:
         import zoneinfo
@@ -156,7 +170,11 @@ def _zone_info(key: Any) -> datetime.tzinfo:
 
 
 def _path(cls: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *parts: cls(*(expect(part, "a path", str) for part in parts))
+    def make(budget: Budget, *parts: Any) -> Any:
+        budget.pay(sum(4 + (len(expect(part, "a path", str)) >> 2) for part in parts))
+        return cls(*parts)
+
+    return make
 
 
 def _uuid() -> Pending:

@@ -1,0 +1,82 @@
+"""What it costs to put a key into a dict or set.
+
+Rule: the keys of a stream are chosen by its author. Python hashes strings and bytes with a secret, and small integers
+are their own hashes; the author of a file can choose all other keys so that their hashes are equal, and then each of
+them is compared with all before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ..errors import LimitError
+from .budget import Budget
+
+__all__ = ["Hashing"]
+
+_QUICK = frozenset({str, bytes, type(None), bool})
+_NUMBERS = _QUICK | {int}
+# From here on, integers are hashed modulo a prime, and so have hashes in common.
+_PRIME = (1 << 61) - 1
+# A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
+_MAX_KEY_ELEMENTS = 1 << 16
+
+
+class Hashing:
+    """The hashes of keys that are not hashed at once, by container.
+
+    Args:
+        budget: pays for each key.
+    """
+
+    def __init__(self, budget: Budget):
+        self._budget = budget
+        self._hashes: dict[tuple[int, int], int] = {}
+
+    def pay(self, target: Any, keys: Sequence[Any]) -> None:
+        """Pay for the keys that are put into a dict or set.
+
+        Raises:
+            LimitError: they take too long to be hashed or compared.
+            TypeError: a key cannot be hashed.
+        """
+        kinds = {*map(type, keys)}
+        if kinds <= _QUICK:
+            return
+        if kinds <= _NUMBERS:
+            numbers = [key for key in keys if type(key) is int]
+            if -_PRIME < min(numbers) <= max(numbers) < _PRIME:
+                return
+        for key in keys:
+            self._pay(id(target), key)
+
+    def _pay(self, target: int, key: Any) -> None:
+        units = _units(key)
+        self._budget.pay(units)
+        place = target, hash(key)
+        others = self._hashes.get(place, 0)
+        self._hashes[place] = others + 1
+        self._budget.pay(others * units)
+
+
+def _units(key: Any) -> int:
+    """Return the units that it takes to hash a key, or to compare it.
+
+    Raises:
+        LimitError: it is a tuple that is too large, counted with repetitions.
+    """
+    units, left, todo = 1, _MAX_KEY_ELEMENTS, [key]
+    while todo:
+        item = todo.pop()
+        if type(item) is int:
+            units += item.bit_length() >> 8
+        elif type(item) is tuple:
+            left -= 1 + len(item)
+            if left < 0:
+                raise LimitError("pickle stream: a key is too large to be hashed", "nesting")
+            todo += item
+        elif isinstance(item, (str, bytes)):
+            units += len(item) >> 10  # hashed once, compared each time
+        else:
+            units += 8  # a hash that Python code computes, as a rule
+    return units + _MAX_KEY_ELEMENTS - left
