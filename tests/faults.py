@@ -14,7 +14,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from common import assert_same, leftovers, small_chunks
-from internals import atomic_module
+from internals import Folder, linux_module
 
 import binpickle
 
@@ -30,7 +30,11 @@ KINDS: dict[str, Any] = {
     "durable": (True, {"durable": True}),
     "exclusive": (False, {"exclusive": True}),
 }
-"""The kinds of dumps: whether they replace an old file, and the arguments that put the file in place."""
+KINDS.update({f"{kind}, named": row for kind, row in KINDS.items()})
+"""The kinds of dumps: whether they replace an old file, and the arguments that put the file in place.
+
+A temporary file has a name from the start if the kind says `named`, else only where the file system has no others.
+"""
 
 FAULTS = [(name, code) for name in FAILING for code in (errno.ENOSPC, errno.EIO) if (name, code) != NO_FAULT]
 FAULTS += [("write", 0), ("writev", 0)]
@@ -54,11 +58,12 @@ class Faults:
         self.replaced = False
         self._fails = name, number
         self._code = code
+        real = linux_module.c_function
         for known in FAILING:
             if known != "fallocate":
                 patch.setattr(os, known, self._stand_in(known, getattr(os, known)))
-        self.fallocate = lambda *args: self._allocate()
-        patch.setattr(atomic_module.ctypes, "CDLL", lambda *_, **__: self)
+        ours = {"fallocate": lambda *_: self._allocate()}
+        patch.setattr(linux_module, "c_function", lambda name, types: ours.get(name) or real(name, types))
 
     def fails(self, name: str) -> bool:
         self.calls[name] += 1
@@ -73,8 +78,10 @@ class Faults:
     def _stand_in(self, name: str, real: Any) -> Any:
         def call(*args: Any, **more: Any) -> Any:
             if not self.fails(name):
-                self.replaced = self.replaced or name in ("replace", "link")
-                return real(*args, **more)
+                done = real(*args, **more)
+                in_place = name in ("replace", "link") and not str(args[1]).endswith(".bpk-tmp")
+                self.replaced = self.replaced or in_place
+                return done
             if name == "close":
                 real(*args)
             if not self._code:
@@ -102,7 +109,11 @@ def faulty_dump(
     if old:
         path.write_bytes(b"old")
     error: Any = None
+    dump(None, folder / "first")  # what a process, or a loop, finds out or opens once for all
+    (folder / "first").unlink()
     with pytest.MonkeyPatch.context() as patch, small_chunks(1 << 18):
+        if "named" in kind:
+            patch.setattr(Folder, "takes_unnamed", False)
         faults = Faults(patch, name, number, code)
         try:
             dump(PIECES, path, mappable=True, **way)

@@ -18,7 +18,10 @@ from binpickle.codecs.chain import (
     stream_chain,
 )
 from binpickle.codecs.table import CODECS, NEVER
-from binpickle.files import atomic as atomic_module
+from binpickle.files import linux as linux_module
+from binpickle.files.folder import Folder
+from binpickle.files.systemcalls import REFUSALS
+from binpickle.files.target import open_sink
 from binpickle.format import checksums, header, shapes
 from binpickle.format.checksums import ALGORITHMS
 from binpickle.format.columns import exact_sums, pack_column, unpack_column
@@ -66,6 +69,8 @@ __all__ = [
     "header",
     "shapes",
     "keys",
+    "linux_module",
+    "open_sink",
     "ALGORITHMS",
     "ALIGNMENT",
     "ALIGN_FROM",
@@ -77,6 +82,7 @@ __all__ = [
     "Crew",
     "DumpOptions",
     "Flags",
+    "Folder",
     "HEADER",
     "Header",
     "IndexBuilder",
@@ -94,6 +100,7 @@ __all__ = [
     "Pipeline",
     "Plan",
     "RAW",
+    "REFUSALS",
     "RESTRICTED_LIMITS",
     "CODECS",
     "SHARE_BELOW",
@@ -127,7 +134,6 @@ __all__ = [
     "register_codec",
     "renames",
     "shuffle",
-    "atomic_module",
     "stream_chain",
     "stream_module",
     "text",

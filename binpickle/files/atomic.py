@@ -1,51 +1,28 @@
-"""A file that takes its place whole: the temporary file beside the target, and how it gets the target's name.
+"""A file that takes its place whole: it is written to a temporary file, which takes the target's name at the end.
 
-Rule: a path shows the old file or the whole new one, never anything between, whatever fails or interrupts. The new
-bytes go into a temporary file beside the target (`.NAME.XXXXXXXX.bpk-tmp`), which takes the target's name at the end.
+Rule: a path shows the old file or the whole new one, never anything between, whatever fails or interrupts. `place`
+finds where the file goes and refuses what cannot work, `temporary` holds the new bytes and gives them the target's
+name, and `status` keeps who may use a file that is replaced. `systemcalls` says which of their calls may be refused.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
-import secrets
-import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Iterator, Sequence
 
+from .linux import fallocate
+from .place import Place
 from .sink import Sink
+from .systemcalls import advise, attempt, is_refusal
+from .temporary import Temporary
 
-__all__ = ["NO_HARD_LINKS", "AtomicFile", "naming", "write_atomically"]
-
-NO_HARD_LINKS = frozenset([errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP])
-"""The errors of `os.link` on a file system without hard links, which exclusive writing needs."""
+__all__ = ["AtomicFile", "naming"]
 
 # Smaller files are not worth a system call that allocates room in advance.
 _ALLOCATE_FROM = 1 << 20
-_MAX_NAME = 255
 # POSIX lets systems take as few as 16 pieces; Linux, macOS and the BSDs all take 1024.
 _PIECES_AT_ONCE = 1024
-
-
-def write_atomically(path: str, data: Any, *, durable: bool | None = None, exclusive: bool = False) -> None:
-    """Write a file that appears under its name whole or not at all, whatever fails or interrupts.
-
-    Args:
-        path: path of the file; a symbolic link stays a link, and its target is replaced.
-        data: the bytes of the file, as one contiguous bytes-like object.
-        durable: `True` syncs the file and its folder to the disk, `None` syncs the file only if it replaces another,
-            `False` syncs nothing.
-        exclusive: refuse to replace a file; the operating system decides that at the end, by `os.link`.
-
-    Raises:
-        FileExistsError: the file exists, and `exclusive` is given.
-        IsADirectoryError: the path is a folder.
-        OSError: the operating system refused a step; it names `path`. Its `errno` is in `NO_HARD_LINKS` if the file
-            system cannot write exclusively.
-    """
-    with AtomicFile(path, durable, exclusive) as file:
-        file.write(data)
 
 
 @contextmanager
@@ -61,10 +38,11 @@ def naming(path: str) -> Iterator[None]:
 
 
 class AtomicFile(Sink):
-    """Writes a new file that takes the place of `path` when it is committed.
+    """Writes a new file that takes its place when it is committed.
 
     Args:
-        path: path of the target; a symbolic link stays a link, and its target is replaced.
+        path: the path that the caller named, for errors.
+        place: where the file goes; this object closes its folder.
         durable: `True` syncs the file and its folder to the disk, `None` syncs the file only if it replaces another,
             `False` syncs nothing.
         exclusive: refuse to replace a file; the operating system decides that at the end.
@@ -73,36 +51,25 @@ class AtomicFile(Sink):
         OSError: the operating system refused a step; the error names `path`.
     """
 
-    def __init__(self, path: str, durable: bool | None = None, exclusive: bool = False):
+    def __init__(self, path: str, place: Place, durable: bool | None = None, exclusive: bool = False):
         self.path = path
-        self._target = os.path.realpath(path)
+        self._folder = place.folder
         self._durable = durable
         self._exclusive = exclusive
-        self._owner = os.getpid()
         self._size = 0
         self._allocated = False
-        self._fd = -1
-        with naming(self.path):
-            mode = self._existing_mode()
-            folder, name = os.path.split(self._target)
-            suffix = f".{secrets.token_hex(4)}.bpk-tmp"
-            name = os.fsdecode(os.fsencode(name)[: _MAX_NAME - len(suffix) - 4])  # 4: a cut UTF-8 sequence grows
-            self._temporary = os.path.join(folder, f".{name}{suffix}")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-            self._fd = os.open(self._temporary, flags, 0o666)
-        if mode is not None and hasattr(os, "fchmod"):
-            try:
-                with naming(self.path):
-                    os.fchmod(self._fd, mode)
-            except BaseException:
-                self.abort()
-                raise
+        try:
+            with naming(path):
+                self._file = Temporary(place)
+        except BaseException:
+            self._folder.close()
+            raise
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
         with naming(self.path):
             while view:
-                written = os.write(self._fd, view)
+                written = os.write(self._file.fd, view)
                 self._size += written
                 view = view[written:]
 
@@ -113,7 +80,7 @@ class AtomicFile(Sink):
         for start in range(0, len(pieces), _PIECES_AT_ONCE):
             batch = pieces[start : start + _PIECES_AT_ONCE]
             with naming(self.path):
-                written = os.writev(self._fd, batch)
+                written = os.writev(self._file.fd, batch)
             self._size += written
             if written < sum(memoryview(piece).nbytes for piece in batch):  # the disk is nearly full, or a signal came
                 self.write(memoryview(b"".join(batch))[written:])
@@ -122,73 +89,43 @@ class AtomicFile(Sink):
         """Allocate the room at once, which is faster than growing block by block and finds a full disk early."""
         if nbytes >= _ALLOCATE_FROM:
             with naming(self.path):
-                self._allocated = _allocate(self._fd, self._size, nbytes) or self._allocated
+                done = attempt("fallocate", fallocate, self._file.fd, self._size, nbytes)
+                self._allocated = self._allocated or done
 
     def commit(self) -> None:
         with naming(self.path):
             if self._allocated:
-                os.ftruncate(self._fd, self._size)
-            if self._durable or self._durable is None and os.path.lexists(self._target):
-                os.fsync(self._fd)
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-            self._put_in_place()
+                os.ftruncate(self._file.fd, self._size)
+            if self._exclusive:
+                self._sync(replaces=False)
+                self._file.create()
+            else:
+                self._replace()
             if self._durable:
-                _sync_folder(os.path.dirname(self._target))
+                self._folder.sync()
 
     def abort(self) -> None:
-        fd, self._fd = self._fd, -1
-        temporary, self._temporary = self._temporary, ""
         try:
-            if fd >= 0:
-                with suppress(OSError):  # the error that led here says more
-                    os.close(fd)
+            self._file.discard()
         finally:
-            if temporary and os.getpid() == self._owner:  # after a fork the file belongs to the parent
-                with suppress(FileNotFoundError):  # an interrupt came just after the rename
-                    os.unlink(temporary)
+            with naming(self.path):
+                self._folder.close()
 
-    def _existing_mode(self) -> int | None:
+    def _replace(self) -> None:
+        replaces = self._file.old() is not None
+        self._sync(replaces)
+        if replaces or not self._file.appear():
+            if not replaces and self._durable is None:  # another file may have appeared while this one was written
+                self._sync(self._file.old() is not None)
+            self._file.replace()
+
+    def _sync(self, replaces: bool) -> None:
+        if self._durable is False or self._durable is None and not replaces:
+            return
         try:
-            status = os.stat(self._target)
-        except FileNotFoundError:
-            return None
-        if self._exclusive:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
-        return stat.S_IMODE(status.st_mode)
-
-    def _put_in_place(self) -> None:
-        if self._exclusive:
-            os.link(self._temporary, self._target)  # abort removes the temporary name
-        else:
-            os.replace(self._temporary, self._target)
-            self._temporary = ""
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _allocate(fd: int, offset: int, nbytes: int) -> bool:
-    """Allocate room in a file; return whether the file system did.
-
-    Not `os.posix_fallocate`: where a file system has no such call, the C library emulates it by writing every block.
-    """
-    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None) if os.name == "posix" else None
-    if fallocate is None:
-        return False
-    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    if fallocate(fd, 0, offset, nbytes) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        raise OSError(code, os.strerror(code))
-    return False
+            os.fsync(self._file.fd)
+        except OSError as error:
+            if not is_refusal("fsync of a file", error):
+                raise
+            if self._durable:
+                raise advise(error, "this file system cannot sync files: pass durable=False") from None

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any, Callable
 
 from binpickle.errors import FormatError, NotCommittedError, NotSharedError, SnapshotGoneError
-from binpickle.files import NO_HARD_LINKS, write_atomically
+from binpickle.files import write_atomically
 
 from .hosts import HOST, about, naming_host
 from .layout import POINTER, RUN_FILE, SNAPSHOTS, check_name, is_name, json_bytes, parse_json
@@ -166,20 +166,12 @@ def cached_manifest(folder: Folder, snapshot: str) -> Manifest:
 def create(write: Callable[..., object]) -> None:
     """Write a file under a name that must be free: call `write(exclusive=True)`.
 
-    Where a file system has no hard links, `write(exclusive=False)` is called instead. There the last of several writers
-    of the same name wins instead of the first.
-
     Raises:
         FileExistsError: the file exists.
         OSError: from the operating system, with the host.
     """
     with naming_host():
-        try:
-            write(exclusive=True)
-        except OSError as error:
-            if error.errno not in NO_HARD_LINKS:
-                raise
-            write(exclusive=False)
+        write(exclusive=True)
 
 
 @lru_cache(maxsize=256)

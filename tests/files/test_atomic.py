@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from common import each, leftovers
+from internals import Folder, linux_module, open_sink
 
-from binpickle.files import NO_HARD_LINKS, write_atomically
+from binpickle.files import write_atomically
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs the modes and links of POSIX")
 
@@ -47,18 +48,73 @@ def test_exclusive(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("code", sorted(NO_HARD_LINKS), ids=errno.errorcode.get)
-def test_no_hard_links(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a file system has no hard links, an exclusive write fails with that error, and leaves nothing."""
+@pytest.mark.parametrize("unnamed", [True, False])
+@pytest.mark.parametrize("renameat2", [True, False])
+def test_no_hard_links(renameat2: bool, unnamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exclusive write needs no hard links: without `renameat2`, too, only one of two writers makes the file."""
+    refuse_links(monkeypatch)
+    if not renameat2:
+        monkeypatch.setattr(linux_module, "c_function", lambda *_: None)
+    if not unnamed:
+        monkeypatch.setattr(Folder, "takes_unnamed", False)
+    path = tmp_path / "a"
+    write_atomically(str(path), b"first", exclusive=True)
+    with pytest.raises(FileExistsError, match=path.name):
+        write_atomically(str(path), b"second", exclusive=True)
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a"]
 
-    def link(*_: object) -> None:
-        raise OSError(code, os.strerror(code))
+
+@posix
+def test_name_taken_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another program makes meanwhile is not replaced by an exclusive write, in any way of making names."""
+    path = tmp_path / "a"
+    for way in ("link", "renameat2", "O_EXCL"):
+        if way == "renameat2":
+            refuse_links(monkeypatch)
+        if way == "O_EXCL":
+            monkeypatch.setattr(linux_module, "c_function", lambda *_: None)
+        with pytest.raises(FileExistsError, match=path.name):
+            write_too_late(path)
+        assert path.read_bytes() == b"first"
+        assert os.listdir(tmp_path) == ["a"]
+        path.unlink()
+
+
+def write_too_late(path: Path) -> None:
+    with open_sink(str(path), exclusive=True) as sink:
+        sink.write(b"second")
+        path.write_bytes(b"first")
+
+
+def refuse_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "link", link)
-    with pytest.raises(OSError, match=r"/a'") as caught:
-        write_atomically(str(tmp_path / "a"), b"abc", exclusive=True)
-    assert caught.value.errno == code
-    assert os.listdir(tmp_path) == []
+
+
+@posix
+@pytest.mark.parametrize("durable", [None, False])
+def test_name_taken_by_a_private_file(durable: bool | None, tmp_path: Path) -> None:
+    """A file that appears while a new one is written is replaced, and keeps its mode."""
+    path = tmp_path / "a"
+    with open_sink(str(path), durable) as sink:
+        sink.write(b"new")
+        path.write_bytes(b"old")
+        path.chmod(0o600)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", 0o600)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix
+def test_exclusive_refuses_links(tmp_path: Path) -> None:
+    """An exclusive write refuses a symbolic link, also one that leads nowhere, and makes no file where it leads."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError, match="link"):
+        write_atomically(str(link), b"abc", exclusive=True)
+    assert os.listdir(tmp_path) == ["link"]
 
 
 @posix

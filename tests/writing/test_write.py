@@ -467,18 +467,17 @@ def test_codec_is_deprecated(codec: Any, ids: list[str], path: Path) -> None:
 
 
 def test_replaced_at_the_end(path: Path) -> None:
-    """Until a dump ends, the path shows the old file, and only the temporary file appears beside it."""
+    """Until a dump ends, the path shows the old file, and at most the temporary file appears beside it."""
     path.write_bytes(b"old")
     seen: list[Any] = []
 
     class Watch:
         def __reduce__(self) -> Any:
-            seen.append((path.read_bytes(), leftovers(path.parent), len(os.listdir(path.parent))))
+            seen.append((path.read_bytes(), set(os.listdir(path.parent)) - set(leftovers(path.parent))))
             return complex, ()
 
     binpickle.dump(Watch(), path)
-    assert [(content, len(names), count) for content, names, count in seen] == [(b"old", 1, 2)]
-    assert seen[0][1][0].startswith(".a.bpk.")
+    assert seen == [(b"old", {path.name})]
     assert binpickle.file_info(path).is_valid
     assert os.listdir(path.parent) == ["a.bpk"]
 
@@ -672,9 +671,11 @@ def test_faults(name: str, code: int, kind: str, tmp_path: Path) -> None:
     number = 0
     while faulty_dump(kind, name, number, code, tmp_path) is not None:
         number += 1
-    needed = {"fchmod": kind in ("replaced", "durable"), "fsync": kind in ("replaced", "durable")}
-    needed.update({"replace": kind != "exclusive", "link": kind == "exclusive"})
-    assert (number > 0) == needed.get(name, True)
+    replaces = KINDS[kind][0]
+    needed = {"fchmod": replaces, "fsync": replaces}
+    if "named" in kind:  # else it depends on the file system of the test
+        needed.update({"replace": not kind.startswith("exclusive"), "link": kind.startswith("exclusive")})
+    assert (number > 0) == needed.get(name, True) or name in ("replace", "link") and "named" not in kind
 
 
 class Interrupting:

@@ -1,0 +1,113 @@
+"""Who may use a file that is replaced: its owner, group, mode and access control list, and the user's attributes.
+
+Rule: the new file is open to its owner alone until `keep` widens it, at the very end. Nobody may use the new file who
+could not use the old one: the bits that set the user or group id are dropped, and where the system does not let the
+group or the list be kept, the permissions that hang on it are dropped, too. `security.*` and `trusted.*` attributes
+belong to the system, and are not kept.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from typing import NamedTuple
+
+from .folder import Folder
+from .systemcalls import attempt
+
+__all__ = ["PRIVATE", "Status", "keep", "read_status"]
+
+PRIVATE = 0o600
+"""The mode of a temporary file that will replace another file."""
+
+_PERMISSIONS = 0o777
+_ACL = "system.posix_acl_access"
+_USER = "user."
+# An access control list in an attribute: a version, and entries of a tag, permissions and an id.
+_ACL_HEADER, _ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
+_OWNING_GROUP = 0x04
+
+
+class Status(NamedTuple):
+    """What is kept of a file that is replaced.
+
+    Attributes:
+        mode: its permissions.
+        uid: its owner.
+        gid: its group.
+        acl: its access control list, or `None`.
+        attributes: the attributes of the user by name.
+    """
+
+    mode: int
+    uid: int
+    gid: int
+    acl: bytes | None = None
+    attributes: tuple[tuple[str, bytes], ...] = ()
+
+
+def read_status(folder: Folder, name: str) -> Status | None:
+    """Return the status of a regular file; `None` if there is none of this name."""
+    found = folder.status(name)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    mode, path, attributes = found.st_mode & _PERMISSIONS, folder.path_of(name), {}
+    for attribute in _names_of_attributes(path):
+        if not attempt("getxattr", lambda key=attribute: attributes.update({key: os.getxattr(path, key)})):
+            mode &= stat.S_IRWXU if attribute == _ACL else mode
+    acl = attributes.pop(_ACL, None)
+    return Status(mode, found.st_uid, found.st_gid, acl, tuple(attributes.items()))
+
+
+def keep(fd: int, old: Status) -> None:
+    """Give a file of mode `PRIVATE` the status of the file that it will replace, as far as the system allows.
+
+    Raises:
+        OSError: a step failed.
+    """
+    for name, value in old.attributes:
+        attempt("setxattr", os.setxattr, fd, name, value)
+    mode, acl = old.mode, old.acl
+    if not _keep_owner(fd, old):  # before the mode: else another group could read the file
+        mode, acl = (mode & ~stat.S_IRWXG, None) if acl is None else (mode, _without_group(acl))
+    if not _set_acl(fd, acl):
+        mode &= stat.S_IRWXU
+    if hasattr(os, "fchmod"):
+        attempt("fchmod", os.fchmod, fd, mode)
+
+
+def _keep_owner(fd: int, old: Status) -> bool:
+    """Give a file its owner and its group; return whether it has the group then."""
+    if not hasattr(os, "fchown"):
+        return True
+    new = os.fstat(fd)
+    if (new.st_uid, new.st_gid) == (old.uid, old.gid) or attempt("fchown", os.fchown, fd, old.uid, old.gid):
+        return True
+    return new.st_gid == old.gid or attempt("fchown", os.fchown, fd, -1, old.gid)
+
+
+def _set_acl(fd: int, acl: bytes | None) -> bool:
+    """Give a file an access control list, or none; return whether it has that then."""
+    if not hasattr(os, "setxattr"):
+        return True
+    if acl is not None:
+        return attempt("setxattr", os.setxattr, fd, _ACL, acl)
+    if attempt("getxattr", os.getxattr, fd, _ACL):  # the folder has a list for new files
+        return attempt("removexattr", os.removexattr, fd, _ACL)
+    return True
+
+
+def _without_group(acl: bytes) -> bytes:
+    """Return an access control list without the permissions of the group that owns the file."""
+    entries = _ACL_ENTRY.iter_unpack(acl[_ACL_HEADER.size :])
+    packed = [_ACL_ENTRY.pack(tag, 0 if tag == _OWNING_GROUP else bits, owner) for tag, bits, owner in entries]
+    return acl[: _ACL_HEADER.size] + b"".join(packed)
+
+
+def _names_of_attributes(path: str) -> list[str]:
+    """Return which of the attributes that are kept a file has."""
+    names: list[str] = []
+    if hasattr(os, "listxattr"):
+        attempt("getxattr", lambda: names.extend(os.listxattr(path)))
+    return [name for name in names if name == _ACL or name.startswith(_USER)]
