@@ -7,9 +7,9 @@ change what the whole process shares. Methods are looked up on the class, since 
 from __future__ import annotations
 
 import sys
-import weakref
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Iterable, Iterator, Mapping
+from weakref import getweakrefcount
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def string_keyed(items: Any, what: str) -> dict[str, Any]:
     Raises:
         FormatError: it is something else.
     """
-    if type(items) is not dict or any(type(name) is not str for name in items):
+    if type(items) is not dict or not {*map(type, items)} <= {str}:
         raise FormatError(f"{what} are not a dict with strings as keys")
     return items
 
@@ -55,19 +55,18 @@ class Instances:
     def __init__(self, budget: Budget):
         self._budget = budget
         self._new: dict[int, Any] = {}
+        self._kinds: dict[type, list[Guard] | None] = {}
         self._unfinished: dict[int, Any] = {}
         self._again: list[tuple[Guard, Any]] = []
 
     def make(self, function: Callable[..., Any], arguments: Iterable[Any], keywords: Mapping[str, Any] = {}) -> Any:
         """Call what makes an object, and remember the object if nothing else holds it."""
         made = function(*arguments, **keywords)
-        kind = type(made)
-        if kind in _BUILT_IN or isinstance(made, _KEPT_APART):
-            return made
-        if sys.getrefcount(made) > _ALONE or _is_referred_weakly(made):
+        guards = self._guards(type(made))
+        if guards is None or sys.getrefcount(made) > _ALONE or getweakrefcount(made):  # by a cache, as a rule
             return made
         self._new[id(made)] = made
-        for guard in guards_of(kind):
+        for guard in guards:
             if guard.needs_state:
                 self._unfinished[id(made)] = made
             else:
@@ -90,7 +89,7 @@ class Instances:
         Raises:
             FormatError: it was not made for this stream, or the state is not one that it can have.
         """
-        guards = guards_of(type(self.own(target)))
+        guards = self._guards(type(self.own(target))) or ()
         for guard in guards:
             if guard.before is not None:
                 guard.before(self._budget, target, state)
@@ -110,15 +109,19 @@ class Instances:
         for guard, made in self._again:
             guard.check(self._budget, made)
 
+    def _guards(self, kind: type) -> list[Guard] | None:
+        """Return the guards of a class; `None` for what no stream may change, and what has checks of its own."""
+        try:
+            return self._kinds[kind]
+        except KeyError:
+            guards = None if kind in _BUILT_IN or issubclass(kind, _KEPT_APART) else guards_of(kind)
+            self._kinds[kind] = guards
+            return guards
+
     def _guard(self, guard: Guard, made: Any) -> None:
         guard.check(self._budget, made)
         if guard.again:
             self._again.append((guard, made))
-
-
-def _is_referred_weakly(made: Any) -> bool:
-    """Whether a cache may know an object that it does not hold."""
-    return type(made).__weakrefoffset__ != 0 and weakref.getweakrefcount(made) > 0
 
 
 def _restore(target: Any, state: Any) -> None:

@@ -216,7 +216,11 @@ class Machine(Literals):
 
     def _reduce(self, data: bytes, pos: int) -> int:
         arguments, function = self._stack.pop(), self._stack.pop()
-        self._push_call(self._attempt(self._values.call, function, arguments))
+        try:
+            made = self._values.call(function, arguments)
+        except Exception as error:
+            made = self._fail(error)
+        self._push_call(made)
         return pos
 
     def _newobj(self, data: bytes, pos: int) -> int:
@@ -261,7 +265,10 @@ class Machine(Literals):
         return self._push_tuple(self._last(3), pos)
 
     def _push_tuple(self, items: list[Any], pos: int) -> int:
-        self._stack.append(self._attempt(self._values.tuple_of, items))
+        try:
+            self._stack.append(self._values.tuple_of(items))
+        except Exception as error:
+            self._stack.append(self._fail(error))
         return pos
 
     def _frozenset(self, data: bytes, pos: int) -> int:
@@ -289,7 +296,11 @@ class Machine(Literals):
         items = self._since_mark()
         if len(items) % 2:
             raise FormatError(f"pickle stream: a key without a value at {self._base + pos - 1}")
-        self._attempt(self._values.set_items, self._stack[-1], items)
+        target = self._stack[-1]
+        try:
+            self._values.set_items(target, items)
+        except Exception as error:
+            self._fail(error)
         return pos
 
     def _additems(self, data: bytes, pos: int) -> int:

@@ -50,7 +50,7 @@ class Nesting:
         """
         kinds = {*map(type, children)} - ATOMS
         if not kinds:
-            return
+            return  # as most are: of numbers and strings
         depths = self._depths
         deepest = max(map(depths.get, map(id, children), repeat(1)))
         if not kinds <= _PLAIN:
@@ -68,13 +68,14 @@ class Nesting:
         """
         deepest = max(map(self._depths.get, map(id, parts), repeat(1)), default=1)
         if deepest == 1:
-            return  # as most calls are: of numbers, shapes and buffers
+            return  # as most are: of numbers, shapes, buffers and attributes
         for part in parts:
             if type(part) is list:
                 self._place(made, part)
         self._check(deepest)
-        self._depths[id(made)] = deepest + 1
-        self._alive.append(made)
+        if deepest >= self._depths.get(id(made), 1):
+            self._depths[id(made)] = deepest + 1
+            self._alive.append(made)
 
     def _check(self, deepest: int) -> None:
         if deepest + self._slack >= self._limit:
@@ -82,10 +83,14 @@ class Nesting:
 
     def _place(self, parent: Any, children: Collection[Any]) -> None:
         """Allow for what is put into a parent whose own parents' depths are noted already: cycles, or an attack."""
-        risky = [child for child in children if isinstance(child, _FREED_BY_RECURSION)]
+        risky = [child for child in children if _is_risky(child)]
         if risky and id(parent) in self._placed and isinstance(parent, _FREED_BY_RECURSION):
             self._slack += max(self._depths.get(id(child), 1) for child in risky)
         for child in risky:
             if id(child) not in self._placed:
                 self._placed.add(id(child))
                 self._alive.append(child)
+
+
+def _is_risky(item: Any) -> bool:
+    return isinstance(item, _FREED_BY_RECURSION) and (not isinstance(item, np.ndarray) or item.dtype.hasobject)

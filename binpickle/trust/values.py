@@ -151,7 +151,8 @@ class Values:
         if cls.allowed is not None and (arguments or keywords):
             self._check_new(cls, arguments, keywords)
         made = self._new(self._load(cls), self.result(arguments), string_keyed(keywords, "the arguments of a class"))
-        self._nesting.note_wrapped(made, [*arguments, *keywords.values()])
+        if arguments or keywords:
+            self._nesting.note_wrapped(made, [*arguments, *keywords.values()])
         return made
 
     def build(self, target: Any, state: Any) -> Any:
@@ -162,7 +163,7 @@ class Values:
             made = target.build(state)
             self._nesting.note_wrapped(made, state if type(state) is tuple else (state,))
             return made
-        self._nesting.note(target, (state,))
+        self._nesting.note_wrapped(target, (state,))
         self._instances.restore(target, state)
         return target
 

@@ -97,13 +97,16 @@ def _extent(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tupl
 def _from_buffer(budget: Budget, buffer: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
     """Rebuild what NumPy's own pickling puts out of band."""
     nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "an array").itemsize
-    if nbytes != _room(buffer):
-        raise FormatError(f"an array of {nbytes} bytes has a buffer of {_room(buffer)}")
+    room = _room(buffer)
+    if nbytes != room:
+        raise FormatError(f"an array of {nbytes} bytes has a buffer of {room}")
     if axes is not None:
         if order != "K" or sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
             raise FormatError(f"an array has the order {order!r} and the axes {axes!r}")
         return array_over(budget, shape, dtype, buffer).transpose(axes)
-    return array_over(budget, shape, dtype, buffer, order=expect(order, "the order of an array", str))
+    if order not in ("C", "F"):
+        raise FormatError(f"an array has the order {order!r}")
+    return _checked(budget, np.ndarray(shape, dtype, buffer, 0, None, order))
 
 
 def _reconstruct(budget: Budget, subtype: Any, shape: Any, typecode: Any) -> Pending:
