@@ -4,8 +4,12 @@ Run it once in each environment whose releases the sets shall know; names are ad
 
     python tools/make_trust_sets.py sklearn scipy pandas
 
-Review what it adds before it is committed. A name belongs in a set if a stream that calls it, or gives its instances
-any state, runs no code but the library's own: no `exec`, no `eval`, no file, no process. `DENIED` says what does not.
+Each name gets its use: `value` (a stream may hold it), `new` (NEWOBJ and BUILD) or `call` (REDUCE, after a guard has
+checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give.
+
+Review what it adds before it is committed. A name belongs in a set if a stream that uses it so, and gives its instances
+any state that the guards let pass, runs no code but the library's own: no `exec`, no `eval`, no file, no process.
+`DENIED` says what does not. A class whose state compiled code believes needs a guard in `binpickle/trust/guards`.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import io
 import pkgutil
 import sys
 import warnings
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -41,6 +46,32 @@ DENIED = (
     "functools",  # frames of pandas 1.3 call a partial object, which the machine refuses in any case
     "_loss",  # a class of scikit-learn 1.3 under a wrong name, which nothing can import
 )
+
+SEEN: dict[str, set[str]] = defaultdict(set)
+"""How streams of fitted objects use each name, in the words of `GlobalUse.uses`."""
+
+SAID = {"value": "value", "new": "instantiated", "call": "called"}
+
+# Cython classes that are made by a call with the number that they hold.
+CALLED_MODULES = ("sklearn._loss._loss", "sklearn.linear_model._sgd_fast")
+
+# What the kind of the name does not tell: abstract classes, and those that only a call makes.
+USES = {
+    "sklearn.tree._tree:Tree": "call",
+    "sklearn._loss._loss:CyLossFunction": "value",
+    "sklearn.linear_model._sgd_fast:LossFunction": "value",
+    "sklearn.linear_model._sgd_fast:Classification": "value",
+    "sklearn.linear_model._sgd_fast:Regression": "value",
+    "sklearn.metrics._dist_metrics:__pyx_unpickle_DistanceMetric": "value",
+    "sklearn.neighbors._distance_metric:DistanceMetric": "value",
+    "scipy._lib.array_api_compat.numpy._aliases:asarray": "value",
+    **{
+        f"sklearn.neighbors.{module}:BinaryTree{width}": "value"
+        for module in ("_kd_tree", "_ball_tree")
+        for width in ("", "32", "64")
+    },
+    **{f"sklearn.metrics._dist_metrics:DistanceMetric{width}": "value" for width in ("", "32", "64")},
+}
 
 # What people pass as functions to FunctionTransformer, FeatureAgglomeration and so on.
 NUMPY_FUNCTIONS = """
@@ -73,6 +104,7 @@ SKLEARN_FUNCTIONS = """
     sklearn.feature_selection:chi2 sklearn.feature_selection:f_classif sklearn.feature_selection:f_regression
     sklearn.feature_selection:mutual_info_classif sklearn.feature_selection:mutual_info_regression
     sklearn.feature_selection:r_regression
+    sklearn.cluster._kmeans:_kmeans_single_lloyd sklearn.cluster._kmeans:_kmeans_single_elkan
     sklearn.metrics.pairwise:additive_chi2_kernel sklearn.metrics.pairwise:chi2_kernel
     sklearn.metrics.pairwise:cosine_distances sklearn.metrics.pairwise:cosine_similarity
     sklearn.metrics.pairwise:euclidean_distances sklearn.metrics.pairwise:haversine_distances
@@ -104,6 +136,7 @@ def scipy() -> set[str]:
     kinds = ("_matrix", "_array")
     formats = [cls for cls in vars(sparse).values() if inspect.isclass(cls) and cls.__name__[3:] in kinds]
     old = {f"scipy.sparse.{cls.__name__[:3]}:{cls.__name__}" for cls in formats if cls.__name__.endswith("_matrix")}
+    old |= {f"scipy.sparse._arrays:{cls.__name__}" for cls in formats if cls.__name__.endswith("_array")}
     return {_name(cls) for cls in formats} | old
 
 
@@ -165,13 +198,30 @@ def _members(module: Any, bases: Any) -> Iterator[type]:
 
 
 def _used(obj: Any) -> set[str]:
-    """Return the globals that the stream of an object uses, without those of the safe set."""
+    """Return the globals that the stream of an object uses, without those of the safe set, and note how."""
     stream = io.BytesIO()
     pickling = Pickling(stream.write)
     pickling.dump(obj)
     stream.seek(0)
-    uses = untrusted(scan(stream.read, len(pickling.out_of_band().buffers)))
-    return {use.name for use in uses if not use.module.startswith(DENIED) and not use.module.startswith("__")}
+    found = untrusted(scan(stream.read, len(pickling.out_of_band().buffers)))
+    found = [use for use in found if not use.module.startswith(DENIED) and not use.module.startswith("__")]
+    for use in found:
+        SEEN[use.name] |= set(use.uses)
+    return {use.name for use in found}
+
+
+def _use(name: str) -> str:
+    """Return what a stream may do with a name: what it is decides, also for releases that are not installed."""
+    module, _, qualname = name.partition(":")
+    if name in USES:
+        return USES[name]
+    if module.startswith("numpy"):
+        return "value"
+    if qualname == "newObj" or qualname.startswith("__pyx_unpickle_") or module in CALLED_MODULES:
+        return "call"
+    found = next(_found(name), None)
+    is_class = inspect.isclass(found) if found is not None else not qualname.lstrip("_")[0].islower()
+    return "new" if is_class or module.startswith("scipy.sparse.") else "value"
 
 
 def _name(found: Any) -> str:
@@ -179,13 +229,19 @@ def _name(found: Any) -> str:
 
 
 def _write(library: str, names: set[str]) -> None:
-    """Add names to the data file of a library, one name a line."""
+    """Add names to the data file of a library, one name and its use a line; say which uses were seen and not given."""
     target = SETS / f"{library}.txt"
-    known = set(target.read_text(encoding="ascii").split()) if target.exists() else set()
-    target.write_text("".join(f"{name}\n" for name in sorted(names | known)), encoding="ascii")
+    lines = target.read_text(encoding="ascii").splitlines() if target.exists() else []
+    known = {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+    uses = {**known, **{name: _use(name) for name in names | (set() if library == "pandas" else set(known))}}
+    for name in sorted(SEEN):
+        if not SEEN[name] - {"argument", "value"} <= {SAID[word] for word in uses.get(name, "").split()}:
+            print(f"{name}: {sorted(SEEN[name])} in streams, {uses.get(name)} in the set", file=sys.stderr)
+    target.write_text("".join(f"{name} {use}\n" for name, use in sorted(uses.items())), encoding="ascii")
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for requested in sys.argv[1:]:
+        SEEN.clear()
         _write(requested, {"sklearn": sklearn, "scipy": scipy, "pandas": pandas}[requested]())
