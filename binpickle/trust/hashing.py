@@ -15,7 +15,6 @@ from .budget import Budget
 __all__ = ["Hashing"]
 
 _QUICK = frozenset({str, bytes, type(None), bool})
-_NUMBERS = _QUICK | {int}
 # From here on, integers are hashed modulo a prime, and so have hashes in common.
 _PRIME = (1 << 61) - 1
 # A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
@@ -40,15 +39,11 @@ class Hashing:
             LimitError: they take too long to be hashed or compared.
             TypeError: a key cannot be hashed.
         """
-        kinds = {*map(type, keys)}
-        if kinds <= _QUICK:
+        if _QUICK.issuperset(map(type, keys)):
             return
-        if kinds <= _NUMBERS:
-            numbers = [key for key in keys if type(key) is int]
-            if -_PRIME < min(numbers) <= max(numbers) < _PRIME:
-                return
         for key in keys:
-            self._pay(id(target), key)
+            if type(key) is not int or not -_PRIME < key < _PRIME:
+                self._pay(id(target), key)
 
     def _pay(self, target: int, key: Any) -> None:
         units = _units(key)

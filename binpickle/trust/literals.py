@@ -123,14 +123,6 @@ class Literals:
         self._stack = []
         return pos
 
-    def _last(self, count: int) -> list[Any]:
-        """Take as many items off the stack."""
-        items = self._stack[-count:]
-        if len(items) < count:
-            raise IndexError
-        del self._stack[-count:]
-        return items
-
     def _since_mark(self) -> list[Any]:
         """Take off the stack what was pushed since the last mark, and the mark."""
         items, self._stack = self._stack, self._outer.pop()

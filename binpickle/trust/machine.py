@@ -30,6 +30,7 @@ from ..limits import Limits
 from ..pickling.renames import canonical
 from .inert import Inert
 from .literals import SET, Literals
+from .nesting import ATOMS
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .stream import PickleStream
 from .tokens import STAND_IN, Global, GlobalUse, Pending
@@ -253,23 +254,31 @@ class Machine(Literals):
             self._memo[index] = built
 
     def _tuple(self, data: bytes, pos: int) -> int:
-        return self._push_tuple(self._since_mark(), pos)
+        self._push_tuple(self._since_mark())
+        return pos
 
     def _tuple1(self, data: bytes, pos: int) -> int:
-        return self._push_tuple(self._last(1), pos)
+        self._push_tuple([self._stack.pop()])
+        return pos
 
     def _tuple2(self, data: bytes, pos: int) -> int:
-        return self._push_tuple(self._last(2), pos)
+        second = self._stack.pop()
+        self._push_tuple([self._stack.pop(), second])
+        return pos
 
     def _tuple3(self, data: bytes, pos: int) -> int:
-        return self._push_tuple(self._last(3), pos)
+        third, second = self._stack.pop(), self._stack.pop()
+        self._push_tuple([self._stack.pop(), second, third])
+        return pos
 
-    def _push_tuple(self, items: list[Any], pos: int) -> int:
+    def _push_tuple(self, items: list[Any]) -> None:
+        if ATOMS.issuperset(map(type, items)):  # it is what it is, whoever the partner
+            self._stack.append(tuple(items))
+            return
         try:
             self._stack.append(self._values.tuple_of(items))
         except Exception as error:
             self._stack.append(self._fail(error))
-        return pos
 
     def _frozenset(self, data: bytes, pos: int) -> int:
         items = self._since_mark()

@@ -69,10 +69,7 @@ class Values:
 
     def tuple_of(self, items: list[Any]) -> Any:
         """Make a tuple."""
-        kinds = {*map(type, items)}
-        if kinds <= ATOMS:
-            return tuple(items)
-        made = tuple(items) if UNREAL.isdisjoint(kinds) else Args(items)
+        made = tuple(items) if UNREAL.isdisjoint(map(type, items)) else Args(items)
         self._nesting.note(made, items)
         return made
 
@@ -86,8 +83,11 @@ class Values:
 
     def extend(self, target: Any, items: list[Any]) -> None:
         """Append to a list or deque."""
-        items = self._real(items)
         kind = type(target)
+        if kind is list and ATOMS.issuperset(map(type, items)):
+            target += items
+            return
+        items = self._real(items)
         if kind is list:
             target += items
         elif kind is deque:
@@ -106,7 +106,8 @@ class Values:
             target: the dict.
             items: keys and values by turns.
         """
-        items = self._real(items)
+        plain = ATOMS.issuperset(map(type, items))
+        items = items if plain else self._real(items)
         keys, values = items[::2], items[1::2]
         self._hashing.pay(target, keys)
         if type(target) in _DICTS:
@@ -115,7 +116,8 @@ class Values:
             setter = _setter(type(self._own(target)))
             for key, value in zip(keys, values):
                 setter(target, key, value)
-        self._nesting.note(target, items)
+        if not plain:
+            self._nesting.note(target, items)
 
     def add_items(self, target: Any, items: list[Any]) -> None:
         """Add to a set."""
