@@ -54,13 +54,13 @@ def _fits(distance: Any, features: int) -> bool:
     _, vector, matrix = distance.__getstate__()[:3]
     kind = _plain_name(type(distance))
     if kind == "MahalanobisDistance":
-        return len(matrix) == features
+        # Until release 1.2, whose classes name no width, the vector is where it keeps differences.
+        return len(matrix) == features and (type(distance).__name__ != kind or len(vector) == features)
     if kind in ("SEuclideanDistance", "WMinkowskiDistance"):
         return len(vector) == features
     if kind == "MinkowskiDistance":
-        # Releases without weights leave an array of one zero, which those with weights would believe to be weights.
-        unused = not hasattr(distance, "_validate_data") and len(vector) == 1
-        return len(vector) in (0, features) or unused
+        # A release without weights has a vector of one zero, which one with weights would believe to be a weight.
+        return len(vector) in (0, features) or len(vector) == len(type(distance)(2.0).__getstate__()[1])
     return kind != "HaversineDistance" or features == 2
 
 
