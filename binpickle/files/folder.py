@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from .linux import attributes, rename_to_new
-from .systemcalls import advise, attempt
+from .systemcalls import advise, attempt, is_refusal
 
 __all__ = ["Folder"]
 
@@ -47,7 +47,9 @@ class Folder:
                 self._fd = os.open(self.path or ".", flags)
             else:
                 self._fd = os.open(path or ".", flags, dir_fd=within._fd)
-        except PermissionError as error:
+        except OSError as error:
+            if not is_refusal("open of a folder", error):
+                raise
             if durable:  # only a folder that can be read can be synced
                 raise advise(error, "durable=True needs the permission to read the folder") from None
 

@@ -3,8 +3,8 @@
 Rule: `REFUSALS` lists, for each call that a dump can do without, the errors that mean "this file system, or this
 process, cannot do that here". Such a refusal is passed over by `attempt`, and the comment says what happens instead.
 Every other error means that the call failed, and ends the dump. A call that is not in the table is needed, and any
-error of it ends the dump. These are: opening the folder, making a temporary file that has a name, making the target by
-`O_EXCL`, `write`, `writev`, `ftruncate`, `close`, `replace` and `unlink`. Writing takes no locks.
+error of it ends the dump. These are: making a temporary file that has a name, making the target by `O_EXCL`, `write`,
+`writev`, `ftruncate`, `close`, `replace` and `unlink`. Writing takes no locks.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _ABSENT = frozenset(getattr(errno, name) for name in ("ENODATA", "ENOATTR") if h
 _FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 
 REFUSALS: dict[str, frozenset[int]] = {
+    # Opening a folder that may not be read, on systems where that needs the permission: its files are named by paths.
+    "open of a folder": frozenset([errno.EPERM, errno.EACCES]),
     # A temporary file without a name: the file gets a temporary name. Old kernels say EISDIR, and overlays ENOENT.
     "O_TMPFILE": _REFUSED | {errno.EISDIR, errno.ENOENT, errno.EBUSY, errno.EXDEV, errno.EROFS},
     # Allocating room in advance only makes writing faster; writing itself reports what fails.
