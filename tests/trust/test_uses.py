@@ -1,0 +1,244 @@
+"""What a stream may do with a name of a curated set, and which objects it may fill and give a state."""
+
+from __future__ import annotations
+
+import io
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import Any
+
+import pytest
+from assembler import FALSE, NONE, TRUE, build, call, dic, glob, lst, new, number, stream, text, tup
+from common import each
+
+from binpickle import trust
+from binpickle.errors import FormatError, UntrustedError
+
+called: list[Any] = []
+
+
+def record(*arguments: Any) -> None:
+    """Leave a trace."""
+    called.append(arguments)
+
+
+class Plain:
+    """A class without methods."""
+
+
+class One:
+    """A class with one instance."""
+
+    def __new__(cls) -> One:
+        return ONE if "ONE" in globals() else object.__new__(cls)
+
+
+ONE = One()
+
+
+class Cached:
+    """A class whose instances a cache knows that does not hold them."""
+
+    cache: Any = weakref.WeakSet()
+
+    def __new__(cls) -> Cached:
+        made = object.__new__(cls)
+        cls.cache.add(made)
+        return made
+
+
+def the_one() -> One:
+    """Return what the whole process shares."""
+    return ONE
+
+
+def another() -> Plain:
+    """Return an object that is new."""
+    return Plain()
+
+
+class Loud(dict):
+    """A dict that sets items by code of its own."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        record(key, value)
+
+
+class LoudList(list):
+    """A list that appends by code of its own."""
+
+    def append(self, item: Any) -> None:
+        record(item)
+
+
+class LoudSet(set):
+    """A set that adds by code of its own."""
+
+    def add(self, item: Any) -> None:
+        record(item)
+
+
+class Bag(dict):
+    """A dict without code of its own."""
+
+
+class Tally(Counter):
+    """A counter without code of its own."""
+
+
+class Row(list):
+    """A list without code of its own."""
+
+
+class Ring(deque):
+    """A deque without code of its own."""
+
+
+class Sorted(OrderedDict):
+    """An ordered dict without code of its own."""
+
+
+class Missing(defaultdict):
+    """A dict with defaults and without code of its own."""
+
+
+HERE = __name__
+CLASSES = [
+    Plain,
+    One,
+    Cached,
+    the_one,
+    another,
+    record,
+    Loud,
+    LoudList,
+    LoudSet,
+    Bag,
+    Tally,
+    Row,
+    Ring,
+    Sorted,
+    Missing,
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_trace():
+    called.clear()
+    yield
+    assert not called
+
+
+def load(data: bytes, trusted: Any = CLASSES) -> Any:
+    return trust.load(io.BytesIO(data).read, [], 0, trusted)
+
+
+def scan(data: bytes) -> Any:
+    return trust.scan(io.BytesIO(data).read, 0)
+
+
+SK = "sklearn.linear_model._ridge:Ridge"
+MISUSES = {
+    "calling a function": stream(call("numpy:sum", tup(number(1)))),
+    "instantiating a function": stream(new("numpy:sum", tup(number(1)))),
+    "calling a class": stream(call(SK)),
+    "calling without a tuple": stream(glob("numpy:sum") + NONE + b"R"),
+    "calling it after an error": stream(b"]NNs", call("numpy:sum", number(1)), b"\x86"),
+}
+
+
+@each(MISUSES, "data")
+@pytest.mark.parametrize("given", [trust.sklearn, lambda: ["numpy:sum", SK]])
+def test_misuse_is_refused(data: bytes, given: Any) -> None:
+    """A file that calls or instantiates what a curated set only holds is refused, whoever names it."""
+    names = {"numpy:sum", SK}
+    with pytest.raises(UntrustedError, match="do not let a file call or instantiate") as caught:
+        load(data, given())
+    assert {f"{module}:{qualname}" for module, qualname, _ in caught.value.refused} <= names
+    assert [use.name for use in trust.untrusted(scan(data), given())] == [
+        f"{module}:{qualname}" for module, qualname, _ in caught.value.refused
+    ]
+
+
+def test_value_is_held() -> None:
+    """A file may hold a function of a curated set, and pass it on."""
+    np = pytest.importorskip("numpy")
+    data = stream(lst(glob("numpy:sum"), tup(glob("numpy:mean"))))
+    assert load(data, trust.sklearn()) == [np.sum, (np.mean,)]
+    assert trust.untrusted(scan(data), trust.sklearn()) == []
+
+
+def test_advice_names_the_set() -> None:
+    """The error for names of a curated set says which set has them."""
+    with pytest.raises(UntrustedError, match=r"pass trusted=binpickle\.trust\.sklearn\(\) if you trust"):
+        load(stream(lst(glob(SK), glob("numpy:sum"))), ())
+    with pytest.raises(UntrustedError, match=r'pass trusted=\["a:b"\] if you trust'):
+        load(stream(glob("a:b")), ())
+
+
+STATE = dic(text("x"), number(1))
+SHARED = {
+    "an instance that a class has already": build(new(f"{HERE}:One"), STATE),
+    "what a class returns that it has already": build(call(f"{HERE}:One"), STATE),
+    "what a function returns that all share": build(call(f"{HERE}:the_one"), STATE),
+    "what a cache knows": build(new(f"{HERE}:Cached"), STATE),
+    "an argument that comes back": build(call("builtins:slice", NONE, NONE, NONE), STATE),
+}
+
+
+@each(SHARED, "data")
+def test_what_others_hold_gets_no_state(data: bytes) -> None:
+    """BUILD is refused on an object that the stream did not have made, or that something else holds."""
+    with pytest.raises(FormatError, match="that this stream did not make"):
+        load(stream(data))
+    assert vars(ONE) == {}
+
+
+@pytest.mark.parametrize("data", [new(f"{HERE}:Plain"), call(f"{HERE}:Plain"), call(f"{HERE}:another")])
+def test_what_is_new_gets_a_state(data: bytes) -> None:
+    """BUILD works on an object that a class or function has just made."""
+    assert load(stream(build(data, STATE))).x == 1
+
+
+def test_state_adds_no_setstate() -> None:
+    """A `__setstate__` among the attributes of an instance is an attribute, and a second state does not call it."""
+    first = build(new(f"{HERE}:Plain"), dic(text("__setstate__"), glob(f"{HERE}:record")))
+    loaded = load(stream(build(first, STATE)))
+    assert loaded.x == 1
+    assert vars(loaded)["__setstate__"] is record
+
+
+KINDS = {
+    "dict": (new(f"{HERE}:Bag") + number(1) + TRUE + b"s", Bag({1: True})),
+    "counter": (new(f"{HERE}:Tally") + number(1) + number(2) + b"s", Tally({1: 2})),
+    "ordered dict": (new(f"{HERE}:Sorted") + number(1) + TRUE + b"s", Sorted({1: True})),
+    "default dict": (new(f"{HERE}:Missing") + number(1) + TRUE + b"s", Missing(None, {1: True})),
+    "list": (new(f"{HERE}:Row") + b"(" + number(1) + TRUE + b"e", Row([1, True])),
+    "deque": (new(f"{HERE}:Ring") + number(1) + b"a", Ring([1])),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_containers_without_code_are_filled(kind: str) -> None:
+    """A dict, list or deque of a class that the caller named is filled, if the class fills it as its base does."""
+    data, expected = KINDS[kind]
+    loaded = load(stream(data))
+    assert type(loaded) is type(expected)
+    assert loaded == expected
+
+
+FOREIGN = {
+    "a dict with its own __setitem__": (new(f"{HERE}:Loud") + NONE + TRUE + b"s", "no __setitem__ of dict"),
+    "an object that is no dict": (new(f"{HERE}:Plain") + NONE + TRUE + b"s", "no __setitem__ of dict"),
+    "a list with its own append": (new(f"{HERE}:LoudList") + b"(" + FALSE + b"e", "no append and extend"),
+    "an object that is no list": (new(f"{HERE}:Plain") + FALSE + b"a", "no append and extend"),
+    "a set with its own add": (new(f"{HERE}:LoudSet") + b"(" + FALSE + b"\x90", "filled as a set is"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_methods_fill_nothing(kind: str) -> None:
+    """No opcode that fills a container runs a method of a class that the caller named."""
+    data, message = FOREIGN[kind]
+    with pytest.raises(FormatError, match=message):
+        load(stream(data))
