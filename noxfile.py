@@ -114,9 +114,17 @@ def oldest_dask(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Change files and pickle streams at random for an hour, and read them in every safe way."""
-    install(session, "fuzz")
+    """Change files and pickle streams at random, make hostile ones, and read them in every safe way, for 90 minutes."""
+    install(session, "tests")
     session.run("python", "-m", "reliability", "fuzz", *(session.posargs or ["--seconds", "1800"]))
+    session.run("python", "-m", "reliability", "page")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the code at random, one change at a time, and say which changes no test notices."""
+    install(session, "tests")
+    session.run("python", "-m", "reliability", "mutants", *session.posargs)
     session.run("python", "-m", "reliability", "page")
 
 

@@ -15,11 +15,13 @@ from functools import partial
 from typing import Iterable
 
 from .children import in_child
-from .figures import record, write_page
+from .figures import MUTANTS, record, write_page
 from .frames import SPECS, try_frames
 from .fuzz import CORPUS, Report, fuzz
 from .guided import guided, is_there
 from .kills import kill_writers, race_readers
+from .measured import measure
+from .mutants import AREAS, change_code
 from .powercut import cut_power, is_possible
 from .targets import TARGETS, Broken
 
@@ -27,6 +29,8 @@ __all__ = ["main"]
 
 # Two finds are of one kind if their tracebacks, without numbers, have the same beginning and the same end.
 _KIND_BEGINS, _KIND_ENDS = 600, 80
+_LARGEST_KEPT = 32 << 10
+_FUZZED = [*sorted(TARGETS), "hostile"]
 
 
 def main() -> int:
@@ -40,12 +44,20 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reliability", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    fuzzing = commands.add_parser("fuzz", help="change files and streams at random, and read them in every safe way")
+    fuzzing = commands.add_parser(
+        "fuzz", help="change files and streams, or make them, and read them in every safe way"
+    )
     fuzzing.set_defaults(command=run_fuzz)
-    fuzzing.add_argument("targets", nargs="*", default=sorted(TARGETS), metavar="TARGET", help=", ".join(TARGETS))
+    fuzzing.add_argument("targets", nargs="*", default=_FUZZED, metavar="TARGET", help=", ".join(_FUZZED))
     fuzzing.add_argument("--seconds", type=float, default=600.0, help="how long to fuzz each target")
     fuzzing.add_argument("--inputs", type=int, default=1 << 60, help="how many inputs each target gets at most")
     fuzzing.add_argument("--seed", type=int, default=int(time.time()))
+    mutants = commands.add_parser("mutants", help="change the code, and say which changes no test notices")
+    mutants.set_defaults(command=run_mutants)
+    mutants.add_argument("areas", nargs="*", default=sorted(AREAS), metavar="AREA", help=", ".join(AREAS))
+    mutants.add_argument("--seconds", type=float, default=600.0, help="how long to change the code of each area")
+    mutants.add_argument("--changes", type=int, default=1 << 60, help="how many changes to make in each area at most")
+    mutants.add_argument("--seed", type=int, default=int(time.time()))
     crashing = commands.add_parser("crash", help="kill writers, and read files that others replace")
     crashing.set_defaults(command=run_crash)
     crashing.add_argument("--kills", type=int, default=10_000)
@@ -74,6 +86,9 @@ def run_fuzz(targets: list[str], seconds: float, inputs: int, seed: int) -> int:
     """Fuzz targets, keep the inputs that broke something, and record the run."""
     failures = 0
     for target in targets:
+        if target == "hostile":
+            failures += run_hostile(seconds, inputs, seed)
+            continue
         report = fuzz(target, seed, inputs, seconds)
         failures += len(report.finds)
         _keep(target, _of_each_kind(report))
@@ -84,6 +99,29 @@ def run_fuzz(targets: list[str], seconds: float, inputs: int, seed: int) -> int:
         if is_there():
             failures += _run_guided(target, int(seconds), seed)
     return 1 if failures else 0
+
+
+def run_hostile(seconds: float, inputs: int, seed: int) -> int:
+    """Load hostile files, keep small ones that broke a promise, record the run, and return how many did."""
+    run = measure(seed, inputs, seconds)
+    folder = CORPUS / "finds" / "hostile"
+    for find in run.finds:
+        print(f"input {find.number} of seed {seed}, shrunk {find.shrink} times: {find.why}", file=sys.stderr)
+        print(f"    made of: {', '.join(find.kinds)}", file=sys.stderr, flush=True)
+        if len(find.file) <= _LARGEST_KEPT:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{hashlib.sha256(find.file).hexdigest()[:12]}.bpk").write_bytes(find.file)
+    print(record("hostile", run.inputs, len(run.finds), run.seconds, seed=seed, outcomes=run.outcomes), flush=True)
+    return len(run.finds)
+
+
+def run_mutants(areas: list[str], seconds: float, changes: int, seed: int) -> int:
+    """Change the code of each area at random, and record what share of the changes the tests notice."""
+    for area in areas:
+        run = change_code(area, seed, changes, seconds)
+        print(f"{area}: of {run.tried} changes, no test noticed {len(run.unnoticed)}")
+        print(record(MUTANTS, run.tried, len(run.unnoticed), run.seconds, area=area, seed=seed), flush=True)
+    return 0
 
 
 def _run_guided(target: str, seconds: int, seed: int) -> int:

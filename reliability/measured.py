@@ -35,7 +35,7 @@ SECONDS = 2.0
 MEMORY = 256 << 20
 # A file that says that it decodes to more may take the time that this takes.
 _MAY_TAKE_LONG = 256 << 20
-_HANG = 10  # seconds of processor time of one step
+_HANG = 5  # seconds of processor time of one step
 _STUCK = 300  # seconds by the clock, of which other processes may have most
 _ROOM = 1 << 30  # above what is allowed: who takes more meets a MemoryError
 _GROWN = 96 << 20  # a child that has grown by so much is replaced, since what it keeps hides what it takes
@@ -228,7 +228,7 @@ def _many(seed: int, numbers: range, end: float, say: Callable[..., None]) -> No
 
 
 def _one(seed: int, number: int, shrink: int, say: Callable[..., None], outcomes: Counter[str]) -> str:
-    signal.setitimer(signal.ITIMER_PROF, 10 * _HANG)
+    signal.setitimer(signal.ITIMER_PROF, 20 * _HANG)
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     made, file = hostile_file(seed, number, shrink)
     decoded = len(made.stream) + made.listed * sum(map(len, made.buffers))
