@@ -5,11 +5,11 @@ Rule: nothing here depends on one release of these libraries, so that the sets c
 
 from __future__ import annotations
 
-import datetime
 import warnings
 from typing import Any, Iterator
 
 import numpy as np
+from trust_frames import frames
 
 __all__ = ["fitted_estimators", "frames"]
 
@@ -81,56 +81,3 @@ def _data() -> Iterator[tuple[Any, ...]]:
     yield ([{"a": 1, "b": 2}, {"a": 3}],)
     yield (labels,)
     yield ([["x", "y"], ["x"]],)
-
-
-def frames() -> Iterator[tuple[str, Any]]:
-    """Yield objects of pandas of every kind, by name."""
-    import pandas as pd
-
-    plain = pd.DataFrame(
-        {
-            "int": [1, 2],
-            "float": [1.5, np.nan],
-            "str": ["x", "y"],
-            "bool": [True, False],
-            "category": pd.Categorical(["u", "v"]),
-            "date": pd.to_datetime(["2020-01-01", "2021-01-01"]),
-            "span": pd.to_timedelta([1, 2], "h"),
-        }
-    )
-    yield "frame", plain
-    yield "series", plain["float"]
-    yield "multi", plain.set_index(["int", "str"])
-    yield "object", pd.Series(["a", None, 1], dtype=object)
-    yield "sparse", pd.Series(pd.arrays.SparseArray([0, 0, 1]))
-    for name in ("Int64", "UInt8", "boolean", "Float32", "string", "string[pyarrow]", "int64[pyarrow]"):
-        try:
-            yield name, pd.Series(pd.array([1 if "nt" in name else None, None], dtype=name))
-        except (ImportError, NameError, TypeError, ValueError):  # not in this release, or without pyarrow
-            continue
-    yield from _indices(pd)
-    yield from _scalars(pd)
-
-
-def _indices(pd: Any) -> Iterator[tuple[str, Any]]:
-    zone = datetime.timezone(datetime.timedelta(hours=1))
-    yield "range", pd.RangeIndex(3)
-    yield "categories", pd.CategoricalIndex(["a", "b"])
-    yield "intervals", pd.Series([1, 2], index=pd.interval_range(0, 2))
-    yield "interval values", pd.Series(pd.interval_range(0, 2))
-    yield "periods", pd.Series([1, 2], index=pd.period_range("2020", periods=2, freq="M"))
-    yield "days", pd.Series([1, 2], index=pd.date_range("2020", periods=2, freq="D"))
-    yield "utc", pd.Series(pd.date_range("2020", periods=2, tz="UTC"))
-    yield "zone", pd.Series(pd.date_range("2020", periods=2, tz=zone))
-    yield "spans", pd.timedelta_range("1h", periods=2)
-
-
-def _scalars(pd: Any) -> Iterator[tuple[str, Any]]:
-    yield "timestamp", pd.Timestamp("2020-01-01", tz="UTC")
-    yield "timedelta", pd.Timedelta(1, "D")
-    yield "period", pd.Period("2020-01", "M")
-    yield "interval", pd.Interval(0, 1)
-    yield "nat", pd.NaT
-    yield "missing", pd.NA
-    for offset in (pd.DateOffset(months=1), pd.offsets.BDay(2), pd.offsets.MonthEnd(), pd.offsets.BusinessHour()):
-        yield type(offset).__name__, offset
