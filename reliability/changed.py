@@ -99,7 +99,7 @@ class _Changing(pickle.Pickler):
         self._spots = spots
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, _KEPT) or isinstance(obj, np.dtype):
+        if isinstance(obj, (*_KEPT, np.dtype)):
             return NotImplemented
         if isinstance(obj, np.ndarray):
             if type(obj) is not np.ndarray:
@@ -120,7 +120,7 @@ class _Changing(pickle.Pickler):
 
     def _inner(self, value: Any, depth: int = 0) -> Any:
         """Return a value of a state, changed or with changes inside."""
-        if isinstance(value, np.ndarray) or isinstance(value, _KEPT):
+        if isinstance(value, (np.ndarray, *_KEPT)):
             return value  # arrays are changed when the pickler comes to them
         changed = self._spots.see(value)
         if depth > 3:
