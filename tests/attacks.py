@@ -355,6 +355,7 @@ def _misuses() -> Iterator[Attack]:
         ("a state of a list", b"]}b", "a list is filled"),
         ("a state of a type", glob("builtins:list") + b"}b", "a Global is filled"),
         ("a read-only number", b"K\x01\x98", "stands where a buffer should"),
+        ("a read-only array of objects", array_state(ONE, OBJECT, lst(NONE)) + b"\x98", "stands where a buffer should"),
         ("a list as a key", b"}]Ns", "unhashable"),
     ]:
         yield Attack(name, stream(code), FormatError, message)

@@ -177,7 +177,7 @@ class Values:
 
     def read_only(self, buffer: Any) -> Any:
         """Return a buffer that cannot be written to."""
-        if type(buffer) not in (bytes, bytearray, memoryview, np.ndarray):
+        if type(buffer) not in (bytes, bytearray, memoryview, np.ndarray) or not _is_of_bytes(buffer):
             raise FormatError(f"a {type(buffer).__name__} stands where a buffer should")
         view = memoryview(buffer)
         if view.readonly:
@@ -268,6 +268,7 @@ class Values:
         made, root = self._load(cls), _rule(VALUES, base)
         if root is object:
             return self._instances.make(object.__new__, (made,))
+        self._budget.pay_bytes(sys.getsizeof(state))
         instance = self._instances.make(root.__new__, (made, expect(state, f"the state of {cls}", root)))
         root.__init__(instance, state)
         self._nesting.note_wrapped(instance, (state,))
@@ -275,6 +276,11 @@ class Values:
 
     def _own(self, target: Any) -> Any:
         return self._instances.own(target)
+
+
+def _is_of_bytes(buffer: Any) -> bool:
+    """Whether a buffer has bytes: an array of objects is one of pointers."""
+    return type(buffer) is not np.ndarray or (buffer.dtype.char == "B" and buffer.ndim == 1)
 
 
 def _setter(cls: type) -> Any:

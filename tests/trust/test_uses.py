@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from assembler import FALSE, NONE, TRUE, build, call, dic, glob, lst, new, number, stream, text, tup
 from common import each
+from hypothesis import given
+from hypothesis import strategies as st
 
 from binpickle import trust
 from binpickle.errors import FormatError, UntrustedError
@@ -242,3 +244,41 @@ def test_foreign_methods_fill_nothing(kind: str) -> None:
     data, message = FOREIGN[kind]
     with pytest.raises(FormatError, match=message):
         load(stream(data))
+
+
+FUNCTION = "numpy:sum"
+PIECES = [
+    *(make(name) for name in (SK, FUNCTION, "a:b", f"{HERE}:Plain") for make in (glob, call, new)),
+    *(glob(name) + wrong for name in (SK, FUNCTION) for wrong in (NONE + b"R", NONE + b"\x81", b")N\x92")),
+    build(new(SK), STATE),
+    build(glob(FUNCTION), STATE),
+    call("copyreg:_reconstructor", glob(SK), glob("builtins:object"), NONE),
+    call("copyreg:_reconstructor", glob(FUNCTION), glob("builtins:object"), NONE),
+    call(f"{HERE}:Plain", glob(FUNCTION)),
+    call("builtins:slice", NONE),
+    b"]NNs",
+    number(5) + b"}b",
+    NONE,
+]
+
+
+def refused_by_load(data: bytes, trusted: Any) -> set[str]:
+    """Return the names that a load does not trust; a stream may have other faults."""
+    try:
+        load(data, trusted)
+    except UntrustedError as error:
+        return {f"{module}:{qualname}" for module, qualname, _ in error.refused}
+    except FormatError:
+        pass
+    return set()
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=6),
+    st.sampled_from([(), trust.sklearn(), trust.scipy(), [FUNCTION, "a:b"], {*trust.sklearn(), Plain}]),
+)
+def test_scan_agrees_with_load(pieces: list[bytes], trusted: Any) -> None:
+    """A scan finds something untrusted just when a load raises `UntrustedError`, and finds the same."""
+    data = stream(tup(*pieces))
+    found = {use.name for use in trust.untrusted(scan(data), trusted)}
+    assert refused_by_load(data, trusted) == found
