@@ -22,8 +22,17 @@ from .limits import Limits
 from .reading.buffers import as_array, map_buffers, read_buffer
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
+from .reading.environment import trusted_here
 from .reading.filereader import FileReader, check_chunks
-from .reading.loading import Loading, LoadSettings, check_limits
+from .reading.limiting import (
+    UNKNOWN_ORIGIN,
+    check_decoding,
+    check_limits,
+    chunks_nbytes,
+    decoded_nbytes,
+    require_limits,
+)
+from .reading.loading import Loading, LoadSettings
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
@@ -165,7 +174,7 @@ class BinPickleFile:
     @property
     def buffers(self) -> Buffers:
         """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(self._reader, self._mapped is not None)
+        return Buffers(self._reader.contents, self._reader.placement, self._mapped is not None)
 
     @property
     def summary(self) -> Summary:
@@ -187,7 +196,7 @@ class BinPickleFile:
         """Load the object.
 
         Args:
-            trusted: see `load`.
+            trusted: see `load`; `BINPICKLE_TRUST` holds here too.
             threads: see `load`.
             progress: see `load`.
 
@@ -200,7 +209,9 @@ class BinPickleFile:
     def array(self, i: int) -> np.ndarray:
         """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
 
-        Safe on files of unknown origin: it uses only codecs that are memory-safe on any input.
+        Safe on files of unknown origin: it uses only codecs that are memory-safe on any input, and checks text in the
+        array. If the file was opened with neither limits nor a key, the buffer may take as much decoding for each byte
+        of the file as in restricted loading (`Limits.decoded_per_byte`).
 
         Args:
             i: the number of the buffer, as in `buffers`; negative numbers count from the end.
@@ -211,6 +222,8 @@ class BinPickleFile:
 
         Raises:
             IndexError: there is no such buffer.
+            LimitError: a few bytes of the file would take very much decoding.
+            FormatError: text of the array has a code point beyond Unicode, or very many items have no bytes.
             IntegrityError: a chunk is damaged.
             CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
         """
@@ -223,17 +236,21 @@ class BinPickleFile:
                         self._reader.check_chunk(chunk)
                 data = map_buffers(self._reader, self._mapped, np.array([n]))[n]
             else:
+                self._limit_decoding(slice(int(placement.first[n]), int(placement.last[n]) + 1))
                 data = read_buffer(self._reader, n, self._settings.checks)
-        return as_array(data, contents.kinds[contents.buffer_kinds[n]])
+            return as_array(data, contents.kinds[contents.buffer_kinds[n]], hostile=not self._reader.authenticated)
 
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
 
         Raises:
+            LimitError: a few bytes of the file would take very much decoding (see `array`).
             IntegrityError: a chunk of the stream is damaged.
             CodecError: a chunk of the stream does not decode, or its codec is not allowed here (see `array`).
         """
+        chunks = self._reader.stream_chunks
         with self._naming(), Crew(1) as crew:
+            self._limit_decoding(slice(chunks.start, chunks.stop))
             stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(stream.read())
 
@@ -254,9 +271,18 @@ class BinPickleFile:
             meter.advance(stored[i])
 
         with self._naming(), Crew(check_threads(threads)) as crew:
-            exhaust(check_chunks(self._reader, range(len(stored)), crew, report))
+            exhaust(check_chunks(self._reader, range(len(stored)), crew, report, brief=True))
         meter.finish()
         return errors
+
+    def _limit_decoding(self, chunks: slice) -> None:
+        """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
+
+        Limits that the caller gave were compared when the file was opened.
+        """
+        if self._settings.limits is None and not self._reader.authenticated:
+            contents = self._reader.contents
+            check_decoding(chunks_nbytes(contents, chunks), contents.length, UNKNOWN_ORIGIN)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -281,8 +307,7 @@ def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
         raise ValueError(f"mmap_mode must be None, 'r' or 'c', not {mmap_mode!r}")
     if verify not in (None, False, True):
         raise TypeError(f"verify must be None, True or False, not {verify!r}")
-    if limits is not None and not isinstance(limits, Limits):
-        raise TypeError(f"limits must be binpickle.Limits(...), not {limits!r:.80}")
+    require_limits(limits)
 
 
 def load_steps(
@@ -290,7 +315,7 @@ def load_steps(
 ) -> Generator[None, None, Any]:
     """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
-        loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
+        loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted_here(trusted))
         return (yield from loading.steps())
 
 
@@ -301,9 +326,11 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
     with opened._naming(), Crew(1) as crew:
         reader = opened._reader
         reader.require_object()
-        check_limits(reader.contents, limits)
+        contents = reader.contents
+        check_limits(contents, reader.placement, limits)
+        limits = limits.of_file(contents.length, decoded_nbytes(contents))
         stream = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
-        used = trust.scan(stream.read_bytes, len(reader.contents.buffer_starts), limits)
+        used = trust.scan(stream.read_bytes, len(contents.buffer_starts), limits)
         if stream.read(1):
             raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
     return used

@@ -7,7 +7,7 @@ objects in place of the globals, so that the report agrees with what restricted 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from . import trust
 from .file import BinPickleFile, scan_globals
@@ -29,7 +29,8 @@ class Inspection:
         stream_nbytes: decoded length of the pickle stream, in bytes.
         globals: the globals that the stream names, each once, in the order of the stream; harmless ones included.
         codecs: the ids of the codecs of the file, sorted.
-        buffers: the out-of-band buffers.
+        buffers: the out-of-band buffers, each described on demand.
+        buffers_nbytes: the sum of their decoded lengths, in bytes.
         metadata: the writer's `metadata`.
         libraries: the writer's versions of Python, BinPickle and the libraries whose classes the object needs.
         sealed: whether the file has a seal.
@@ -41,7 +42,8 @@ class Inspection:
     stream_nbytes: int
     globals: tuple[GlobalUse, ...]
     codecs: tuple[str, ...]
-    buffers: tuple[Buffer, ...]
+    buffers: Sequence[Buffer]
+    buffers_nbytes: int
     metadata: Mapping[str, str]
     libraries: Mapping[str, str]
     sealed: bool
@@ -85,7 +87,8 @@ def inspect(
             stream_nbytes=summary.stream.nbytes,
             globals=tuple(used),
             codecs=tuple(sorted({str(spec["id"]) for chain in opened.codecs for spec in chain})),
-            buffers=tuple(opened.buffers),
+            buffers=opened.buffers,
+            buffers_nbytes=summary.buffers.nbytes,
             metadata=summary.metadata,
             libraries=summary.libraries,
             sealed=summary.is_sealed,

@@ -12,7 +12,9 @@ from .file import BinPickleFile
 from .files.origin import open_source
 from .files.source import BytesSource
 from .limits import Limits
+from .reading.environment import trusted_here
 from .reading.filereader import FileReader
+from .reading.limiting import UNKNOWN_ORIGIN, load_limits, require_limits
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
@@ -47,20 +49,25 @@ class BPKInfo:
         return self.status is FileStatus.BINPICKLE
 
 
-def file_info(file: PathOrReadable) -> BPKInfo:
+def file_info(file: PathOrReadable, *, limits: Limits | None = None) -> BPKInfo:
     """Tell whether a file is a BinPickle file, from its structure and index; nothing is loaded.
 
     Args:
         file: a path, or a seekable binary file object, whose position is left at the end.
+        limits: how much the file may ask for. A file that asks for more is invalid. By default large files pass, and
+            small files that would take very much decoding do not.
 
     Raises:
+        LimitError: a file object that cannot seek has more than `limits.stored_bytes` bytes.
         OSError: the file exists, but cannot be read.
     """
     if isinstance(file, (str, os.PathLike)) and not os.path.exists(file):
         return BPKInfo(FileStatus.MISSING, 0)
-    source = open_source(file, Limits().stored_bytes)
+    require_limits(limits)
+    limits = limits or UNKNOWN_ORIGIN
+    source = open_source(file, limits.stored_bytes)
     try:
-        reader = FileReader(source, Limits())
+        reader = FileReader(source, limits)
     except BinPickleError:
         return BPKInfo(FileStatus.INVALID, source.size)
     finally:
@@ -93,7 +100,9 @@ def load(
             private. Mapped arrays outlive the file: you may replace or unlink it (POSIX), but not truncate it.
         trusted: `None` loads as pickle does. A collection of classes or `"module:qualname"` strings, perhaps empty,
             loads with a strict machine, which makes built-in and NumPy types and those in the collection. It imports
-            and runs nothing else, and decodes only with codecs that are memory-safe on any input.
+            and runs nothing else, and decodes only with codecs that are memory-safe on any input. If the environment
+            has `BINPICKLE_TRUST`, `None` is what this variable lists, separated by commas: sets of `binpickle.trust`,
+            such as `sklearn`, and names as `module:qualname`; an empty variable trusts nothing.
         verify: `None` compares the checksums of the data that is read into memory, `True` the checksums of all data,
             `False` none.
         key: bytes (at least 32), a list of such keys, or a function that returns either. The file is refused unless
@@ -116,11 +125,12 @@ def load(
         CodecError: a chunk does not decode.
         UnknownCodecError: a codec is not installed, or files may not name it (see `register_codec`).
         TypeError: an argument is of the wrong type.
-        ValueError: an argument has a wrong value.
+        ValueError: an argument has a wrong value, or `BINPICKLE_TRUST` lists what is neither a set nor a name.
         OSError: from the operating system, unchanged.
         Exception: from the classes of the object, with a note on library versions that differ from the writer's.
     """
-    threads = check_threads(threads)
+    threads, trusted = check_threads(threads), trusted_here(trusted)
+    limits = load_limits(limits, trusted)
     with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
 
@@ -153,7 +163,8 @@ def loads(
     Raises:
         Exception: see `load`.
     """
-    threads = check_threads(threads)
+    threads, trusted = check_threads(threads), trusted_here(trusted)
+    limits = load_limits(limits, trusted)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError("loads takes the bytes of a file: use load to read a file by its path")
     source = BytesSource(data, shared=not copy)

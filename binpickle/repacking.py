@@ -21,6 +21,7 @@ from .keys import Keys
 from .limits import Limits
 from .pickling.out_of_band import OutOfBand
 from .reading.filereader import FileReader
+from .reading.limiting import UNKNOWN_ORIGIN, require_limits
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecsLike, KeyLike, PathOrReadable, PathOrWritable, Progress
@@ -51,6 +52,7 @@ def repack(
     context: bytes = b"",
     new_key: KeyLike | None = SAME,
     new_context: bytes = SAME,
+    limits: Limits | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -68,10 +70,13 @@ def repack(
         context: the context for which the source was sealed.
         new_key: the key that seals the target: by default `key`, or the first key of a list; `None` removes the seal.
         new_context: the context for which the target is sealed: by default `context`.
+        limits: how much the source may ask for. By default large files pass, and a file that would take very much
+            decoding for each of its bytes does not (`Limits.decoded_per_byte`), unless a key is given.
         threads: see `dump`.
         progress: see `dump`.
 
     Raises:
+        LimitError: the source asks for more than `limits` allow.
         FormatError: the source is not a BinPickle file, is truncated or inconsistent, or holds no object.
         AuthenticationError: the source is sealed and no key is given; or a key is given, and the seal is missing or
             wrong.
@@ -80,11 +85,13 @@ def repack(
             dump its object instead).
         OSError: from the operating system, unchanged.
     """
+    require_limits(limits)
     crew = Crew(check_threads(threads))
     keys = Keys.of(key, context)
-    opened = open_source(source, Limits().stored_bytes)
+    limits = limits or (UNKNOWN_ORIGIN if keys is None else Limits())
+    opened = open_source(source, limits.stored_bytes)
     try:
-        reader = FileReader(opened, Limits(), keys)
+        reader = FileReader(opened, limits, keys)
         reader.require_object()
         if reader.contents.sealed and keys is None:
             raise AuthenticationError("the file is sealed: give its key, and new_key=None to remove the seal")

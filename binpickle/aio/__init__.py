@@ -18,7 +18,9 @@ from ..file import BinPickleFile, check_settings, load_steps
 from ..files.sink import Sink
 from ..files.target import open_sink
 from ..keys import Keys
-from ..limits import RESTRICTED_LIMITS, Limits
+from ..limits import Limits
+from ..reading.environment import trusted_here
+from ..reading.limiting import load_limits
 from ..threads.crew import Crew
 from ..types import (
     CodecsLike,
@@ -138,6 +140,8 @@ async def aload(
             `ExceptionGroup`.
     """
     check_settings(mmap_mode, verify, limits)
+    trusted = trusted_here(trusted)
+    limits = load_limits(limits, trusted)
     if not callable(key):
         Keys.of(key, context)  # refuses a wrong key before the stream is received
     crew = AsyncCrew(limiter)
@@ -146,8 +150,7 @@ async def aload(
     if receive is None:
         open_file = partial(opened, interruptible(unwrapped(file), crew))
         return await run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew, Stream())
-    defaults = Limits() if trusted is None else RESTRICTED_LIMITS
-    received = Received(receive, (limits or defaults).stored_bytes)
+    received = Received(receive, (limits or Limits()).stored_bytes)
     load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress), trusted)
     return await run(_receive_steps(received, load), crew, received)
 

@@ -54,9 +54,9 @@ def _transpose(source: np.ndarray, target: np.ndarray) -> None:
 
 
 def _transpose_tiles(source: np.ndarray, target: np.ndarray) -> None:
-    """Transpose tile by tile, each in memory of its own: rows that lie a power of 2 apart push each other out of caches.
+    """Transpose tile by tile, which takes a fifth of the time for elements of 8 KiB. A file may name such elements.
 
-    For elements of 8 KiB, which a file may name, this takes a fifth of the time.
+    A tile has memory of its own: rows that lie a power of 2 apart push each other out of the caches.
     """
     height, width = source.shape
     for top in range(0, height, _TILE):

@@ -22,7 +22,7 @@ from ..errors import FormatError
 from .contents import Kind
 from .shapes import MAX_ITEMSIZE, element_count, fields_fit, is_array, is_shape, is_subarray
 
-__all__ = ["dtype_from_spec", "dtype_spec", "kind_from_packed", "pack_kinds"]
+__all__ = ["copied", "dtype_from_spec", "dtype_spec", "kind_from_packed", "pack_kinds"]
 
 # Of dates no multiple of 0: NumPy divides by it, and the process ends.
 _PLAIN = re.compile(
@@ -120,6 +120,24 @@ def _struct(spec: Any, depth: int) -> np.dtype:
     layout: Any = {"names": list(names), "formats": formats, "offsets": list(offsets), "itemsize": spec["itemsize"]}
     dtype: np.dtype = np.dtype(layout, align=spec.get("aligned") is True)
     return dtype
+
+
+def copied(dtype: np.dtype) -> np.dtype:
+    """Return an equal dtype for a caller, who may rename the fields of a structured one, at every level.
+
+    Args:
+        dtype: of the grammar.
+    """
+    if dtype.subdtype:
+        base, shape = dtype.subdtype
+        return np.dtype((copied(base), shape))
+    if dtype.names is None:
+        return dtype  # nothing of it can be changed
+    fields = [dtype.fields[name][:2] for name in dtype.names]  # type: ignore[index]
+    formats, offsets = [copied(field) for field, _ in fields], [offset for _, offset in fields]
+    layout: Any = {"names": list(dtype.names), "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize}
+    made: np.dtype = np.dtype(layout, align=dtype.isalignedstruct)
+    return made
 
 
 def pack_kinds(kinds: Sequence[Kind]) -> list[Any]:

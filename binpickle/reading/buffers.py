@@ -11,6 +11,8 @@ from typing import Any, Generator, Iterator
 import numpy as np
 
 from ..format.contents import Kind
+from ..format.dtypes import copied
+from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
 from .filereader import Advance, FileReader, allocate, read_job
 
@@ -131,11 +133,25 @@ def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:
     return out
 
 
-def as_array(data: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has."""
+def as_array(data: np.ndarray, kind: Kind, hostile: bool) -> np.ndarray:
+    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has.
+
+    Args:
+        data: the bytes, uint8, 1-d.
+        kind: what the buffer is.
+        hostile: check what NumPy believes of the data.
+
+    Raises:
+        FormatError: the data is such that NumPy must not use it.
+    """
     if kind.dtype is None or kind.shape is None:
         return data
+    dtype = copied(kind.dtype)
     if kind.order in ("C", "F"):
-        return np.ndarray(kind.shape, kind.dtype, data, order=kind.order)
-    stored = np.ndarray([kind.shape[axis] for axis in kind.order], kind.dtype, data)
-    return stored.transpose(np.argsort(kind.order))
+        array = np.ndarray(kind.shape, dtype, data, order=kind.order)
+    else:
+        stored = np.ndarray([kind.shape[axis] for axis in kind.order], dtype, data)
+        array = stored.transpose(np.argsort(kind.order))
+    if hostile:
+        check_text(array)
+    return array

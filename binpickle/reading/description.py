@@ -7,12 +7,16 @@ totals, bytes of the file that several buffers share count once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import eq
 from typing import Any, Hashable, Iterator, Mapping, Sequence, TypeVar, overload
 
 import numpy as np
 
-from ..format.contents import Spec
+from ..format.contents import Contents, Spec
+from ..format.dtypes import copied
+from ..format.placement import Placement
 from .filereader import FileReader
+from .limiting import buffers_nbytes
 
 __all__ = ["Buffer", "Buffers", "Summary", "Total", "summarize"]
 
@@ -45,18 +49,36 @@ class Buffer:
 
 
 class Buffers(Sequence[Buffer]):
-    """The buffers of a file, in the order in which the pickle stream asks for them, each described on demand."""
+    """The buffers of a file, in the order in which the pickle stream asks for them, each described on demand.
 
-    def __init__(self, reader: FileReader, mapped: bool):
-        self._reader = reader
+    They stay when the file is closed: nothing of it is read.
+    """
+
+    def __init__(self, contents: Contents, placement: Placement, mapped: bool):
+        self._contents = contents
+        self._placement = placement
         self._mapped = mapped
-        self._stored_before = _stored_before(reader)
+        self._stored_before = _stored_before(contents)
+        self._dtypes: dict[int, np.dtype | None] = {}
 
     def __len__(self) -> int:
-        return len(self._reader.contents.buffer_starts)
+        return len(self._contents.buffer_starts)
 
     def __iter__(self) -> Iterator[Buffer]:
         return (self[i] for i in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (Buffers, list, tuple)) and len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} buffers, {self.nbytes} bytes>"
+
+    @property
+    def nbytes(self) -> int:
+        """The sum of the decoded lengths of all buffers, in bytes."""
+        return buffers_nbytes(self._contents)
 
     @overload
     def __getitem__(self, i: int) -> Buffer: ...
@@ -68,15 +90,16 @@ class Buffers(Sequence[Buffer]):
         if isinstance(i, slice):
             return [self[n] for n in range(*i.indices(len(self)))]
         n = range(len(self))[i]
-        contents, placement = self._reader.contents, self._reader.placement
-        kind = contents.kinds[contents.buffer_kinds[n]]
+        contents, placement = self._contents, self._placement
+        number = int(contents.buffer_kinds[n])
+        kind, dtype = contents.kinds[number], self._dtype(number)
         order = kind.order if kind.shape is not None else None
         if not kind.nbytes:
-            return Buffer(kind.dtype, kind.shape, order, 0, 0, codecs=(), offset=None, mapped=False)
+            return Buffer(dtype, kind.shape, order, 0, 0, codecs=(), offset=None, mapped=False)
         in_place = bool(placement.mappable[n])
         first, last = int(placement.first[n]), int(placement.last[n])
         return Buffer(
-            dtype=kind.dtype,
+            dtype=dtype,
             shape=kind.shape,
             order=order,
             nbytes=kind.nbytes,
@@ -86,9 +109,16 @@ class Buffers(Sequence[Buffer]):
             mapped=self._mapped and in_place,
         )
 
+    def _dtype(self, kind: int) -> np.dtype | None:
+        """Return the dtype of a kind. Callers get their own: they may rename its fields, and tables may be kept."""
+        if kind not in self._dtypes:
+            dtype = self._contents.kinds[kind].dtype
+            self._dtypes[kind] = None if dtype is None else copied(dtype)
+        return self._dtypes[kind]
+
     def _share(self, first: int, stop: int, nbytes: int) -> float:
         """Return the bytes in the file of a buffer of `nbytes` bytes that lies in chunks `first` to `stop - 1`."""
-        before, starts = self._stored_before, self._reader.contents.chunk_starts
+        before, starts = self._stored_before, self._contents.chunk_starts
         share: float = _share(int(before[stop] - before[first]), nbytes, int(starts[stop] - starts[first]))
         return share
 
@@ -190,7 +220,7 @@ def _shares(reader: FileReader) -> np.ndarray:
     counted = np.flatnonzero((nbytes > 0) & (reader.placement.roots == np.arange(len(nbytes))))
     shares = np.zeros(len(nbytes))
     first, stop = reader.placement.first[counted], reader.placement.last[counted] + 1
-    before, starts = _stored_before(reader).astype(float), reader.contents.chunk_starts
+    before, starts = _stored_before(reader.contents).astype(float), reader.contents.chunk_starts
     shares[counted] = _share(before[stop] - before[first], nbytes[counted], starts[stop] - starts[first])
     return shares
 
@@ -227,9 +257,9 @@ def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, share
     return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))
 
 
-def _stored_before(reader: FileReader) -> np.ndarray:
+def _stored_before(contents: Contents) -> np.ndarray:
     """Return, for each chunk and for the end, the sum of the stored lengths of the chunks before, int64."""
-    return np.concatenate(([0], reader.contents.chunk_stored.cumsum()))
+    return np.concatenate(([0], contents.chunk_stored.cumsum()))
 
 
 def _share(stored: Any, nbytes: int | np.ndarray, logical: int | np.ndarray) -> Any:

@@ -20,6 +20,8 @@ from ..keys import Keys
 from ..limits import Limits
 from ..threads.crew import Crew, Job, Pipeline
 from ..types import BytesLike
+from .limiting import check_decoding, decoding_nbytes
+from .naming import ChunkNames
 from .tables import read_tables
 
 __all__ = ["FileReader", "allocate", "check_chunks", "read_job"]
@@ -69,6 +71,9 @@ class FileReader:
         self.source = source
         self.authenticated = keys is not None
         self.header, self.contents, self.placement, padding, self.views = read_tables(source, limits, keys)
+        if limits.decoded_per_byte < Limits.decoded_per_byte:  # by default there is no such limit
+            check_decoding(decoding_nbytes(self.contents, self.placement), self.contents.length, limits)
+        self._names: ChunkNames | None = None
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         for start, stop in padding:
             if bytes(source.read(start, stop - start)) != bytes(stop - start):
@@ -154,15 +159,19 @@ class FileReader:
             self._check_gaps(i, out)
         return out
 
-    def check_chunk(self, i: int) -> None:
+    def check_chunk(self, i: int, brief: bool = False) -> None:
         """Compare a chunk's stored bytes with its checksum, decoding nothing.
+
+        Args:
+            i: the number of the chunk.
+            brief: do not list the buffers of a damaged chunk in the error: that takes time for each buffer of the file.
 
         Raises:
             IntegrityError: the stored bytes are damaged.
             FormatError: the chunk is stored raw, and a byte between buffers is not zero.
         """
         data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
-        self._check_stored(i, data)
+        self._check_stored(i, data, brief)
         if not self.contents.chains[int(self.contents.chunk_chains[i])]:
             self._check_gaps(i, np.frombuffer(data, np.uint8))
 
@@ -179,22 +188,17 @@ class FileReader:
             self._check_stored(i, data)
         decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
 
-    def _check_stored(self, i: int, data: BytesLike) -> None:
+    def _check_stored(self, i: int, data: BytesLike, brief: bool = False) -> None:
         checksum = self.contents.checksum
         if ALGORITHMS[checksum.name].of(data) != checksum[i]:
             message = f"{self._describe(i)} is damaged: its checksum differs; get the file again"
-            raise IntegrityError(message, i, self._buffers_in(i))
-
-    def _buffers_in(self, i: int) -> list[int]:
-        buffers: list[int] = self.placement.in_chunk(self.contents, i).tolist()
-        return buffers
+            raise IntegrityError(message, i, () if brief else self.placement.in_chunk(self.contents, i).tolist())
 
     def _describe(self, i: int) -> str:
         """Return the number of a chunk and what it holds, as text."""
-        buffers = self._buffers_in(i)
-        if not buffers:
-            return f"chunk {i} (pickle stream)"
-        return f"chunk {i} (buffer{'' if len(buffers) == 1 else 's'} {_ranges(buffers)})"
+        if self._names is None:  # two threads may make them here, which only costs time
+            self._names = ChunkNames(self.contents, self.placement)
+        return self._names.describe(i)
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         """Refuse a chunk if a byte between its buffers is not zero; versions 1 and 2 may have any bytes there."""
@@ -220,7 +224,9 @@ def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, ho
     )
 
 
-def check_chunks(reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report) -> Iterator[None]:
+def check_chunks(
+    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report, brief: bool = False
+) -> Iterator[None]:
     """Check the stored bytes of chunks; yields after each chunk.
 
     Args:
@@ -228,11 +234,12 @@ def check_chunks(reader: FileReader, chunks: Sequence[int], crew: Crew, report: 
         chunks: the numbers of the chunks.
         crew: does the jobs.
         report: called for each chunk, in their order.
+        brief: see `FileReader.check_chunk`.
     """
 
     def check(i: int) -> _Checked:
         try:
-            reader.check_chunk(i)
+            reader.check_chunk(i, brief)
         except BinPickleError as error:
             return i, error
         return i, None
@@ -271,15 +278,3 @@ def _any_in(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> bool:
         if data[where].any():
             return True
     return False
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Return ascending numbers as text, with runs shortened: `0-3, 7`."""
-    texts: list[str] = []
-    start = previous = numbers[0]
-    for n in [*numbers[1:], -1]:
-        if n != previous + 1:
-            texts.append(str(start) if start == previous else f"{start}-{previous}")
-            start = n
-        previous = n
-    return ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")

@@ -13,8 +13,7 @@ from typing import Any, Generator, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
-from ..errors import BinPickleError, FormatError, FormatWarning, LimitError
-from ..format.contents import Contents
+from ..errors import BinPickleError, FormatError, FormatWarning
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..pickling.pickler import installed_versions, unpickler
 from ..pickling.protocol import pickle
@@ -23,10 +22,10 @@ from ..threads.meter import Meter
 from ..types import MmapMode, Progress, Trusted
 from .buffers import load_buffers, map_buffers
 from .filereader import FileReader, check_chunks
+from .limiting import check_limits, decoded_nbytes
 from .stream import StreamReader
 
-__all__ = ["LoadSettings", "Loading", "check_limits"]
-
+__all__ = ["LoadSettings", "Loading"]
 
 # Up to this length the stream is read at once: see `_short_stream`.
 _SHORT_STREAM = 1 << 16
@@ -115,9 +114,10 @@ class Loading:
     def _load_restricted(self, stream: StreamReader, trusted: Trusted) -> Any:
         from .. import trust  # most programs never need it
 
-        limits = self._settings.limits or RESTRICTED_LIMITS
-        check_limits(self._reader.contents, limits)
-        count = len(self._reader.contents.buffer_starts)
+        contents, limits = self._reader.contents, self._settings.limits or RESTRICTED_LIMITS
+        check_limits(contents, self._reader.placement, limits)
+        limits = limits.of_file(contents.length, decoded_nbytes(contents))
+        count = len(contents.buffer_starts)
         return trust.load(stream.read_bytes, self._buffers_on_demand(), count, trusted, limits)
 
     def _buffers_on_demand(self) -> Iterator[Any]:
@@ -176,24 +176,6 @@ class Loading:
                 why = "its arrays are stored encoded (dump with mappable=True)"
             message = f"nothing of the file could be mapped: {why}; it is read into memory"
             warnings.warn(message, FormatWarning, stacklevel=_level_of_caller())
-
-
-def check_limits(contents: Contents, limits: Limits) -> None:
-    """Refuse contents that were accepted under more generous limits.
-
-    Raises:
-        LimitError: the file asks for more than `limits` allow.
-    """
-    start, stop = contents.stream or (0, 0)
-    nbytes = contents.buffer_nbytes
-    for limit, found in (
-        ("decoded_bytes", stop - start + sum(nbytes.tolist())),
-        ("stored_bytes", contents.length),
-        ("buffers", len(nbytes)),
-    ):
-        allowed = getattr(limits, limit)
-        if found > allowed:
-            raise LimitError(f"the file has {found} {limit}, restricted loading allows {allowed}", limit)
 
 
 def _level_of_caller() -> int:
