@@ -130,6 +130,7 @@ def use_once(case: Case, made: Any, seed: int, number: int) -> str:
     """
     dice = random.Random(f"{case.name}/{seed}/{number}")
     stream = changed_stream(made, dice)
+    random.seed(dice.random())  # a use may ask a few of its questions only
     signal.signal(signal.SIGALRM, _interrupt)
     signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.1)
     try:

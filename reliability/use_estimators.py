@@ -43,8 +43,10 @@ def estimator_cases(names: Sequence[str] = ()) -> Iterator[Case]:
     folder = str(Path(__file__).parents[1] / "tests")
     if folder not in sys.path:
         sys.path.append(folder)
+    from threadpoolctl import threadpool_limits
     from trust_corpus import fitted_with_data
 
+    threadpool_limits(1)  # a forked child must not wait for threads that only its parent has
     for name, estimator, data in fitted_with_data(names):
         yield Case(
             name, lambda made=estimator: made, lambda made, data=data: use_estimator(made, data), trust.sklearn()

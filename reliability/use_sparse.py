@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any, Iterator
 
 import numpy as np
@@ -78,8 +79,8 @@ def _use_spline(spline: Any) -> None:
 
 
 def use_sparse(matrix: Any) -> None:
-    """Use a sparse matrix or array as people do."""
-    for ask in _QUESTIONS:
+    """Use a sparse matrix or array as people do: some ways each time, in another order."""
+    for ask in random.sample(_QUESTIONS, 15):
         _try(lambda ask=ask: _look(ask(matrix)))
 
 

@@ -124,6 +124,8 @@ def _arguments(cls: Any) -> Iterator[dict[str, Any]]:
 
     names = signature(cls).parameters
     common: dict[str, Any] = {"random_state": 0, "n_components": 2, "max_iter": 50, "n_estimators": 3}
+    if "perplexity" in names:  # t-SNE, which begins at this number
+        common.update(max_iter=250, n_iter=250)
     common = {name: value for name, value in common.items() if name in names}
     for model in (LogisticRegression(), LinearRegression(), RandomForestClassifier(n_estimators=2)):
         composed = {
