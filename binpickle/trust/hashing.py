@@ -12,9 +12,10 @@ from typing import Any, Sequence
 from ..errors import LimitError
 from .budget import Budget
 
-__all__ = ["Hashing"]
+__all__ = ["QUICK", "Hashing"]
 
-_QUICK = frozenset({str, bytes, type(None), bool})
+QUICK = frozenset({str, bytes, type(None), bool})
+"""Types of keys that nobody needs to pay for."""
 # From here on, integers are hashed modulo a prime, and so have hashes in common.
 _PRIME = (1 << 61) - 1
 # A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
@@ -39,11 +40,11 @@ class Hashing:
             LimitError: they take too long to be hashed or compared.
             TypeError: a key cannot be hashed.
         """
-        if _QUICK.issuperset(map(type, keys)):
-            return
+        place = id(target)
         for key in keys:
-            if type(key) is not int or not -_PRIME < key < _PRIME:
-                self._pay(id(target), key)
+            kind = type(key)
+            if kind not in QUICK and (kind is not int or not -_PRIME < key < _PRIME):
+                self._pay(place, key)
 
     def _pay(self, target: int, key: Any) -> None:
         units = _units(key)

@@ -18,7 +18,7 @@ from ..errors import FormatError, LimitError, UntrustedError
 from ..limits import Limits
 from .budget import Budget
 from .guards import ARGUMENTS
-from .hashing import Hashing
+from .hashing import QUICK, Hashing
 from .instances import Instances, string_keyed
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
@@ -107,14 +107,16 @@ class Values:
             items: keys and values by turns.
         """
         plain = ATOMS.issuperset(map(type, items))
-        items = items if plain else self._real(items)
-        keys, values = items[::2], items[1::2]
-        self._hashing.pay(target, keys)
+        if not plain:
+            items = self._real(items)
+        keys = items[::2]
+        if not QUICK.issuperset(map(type, keys)):
+            self._hashing.pay(target, keys)
         if type(target) in _DICTS:
-            target.update(zip(keys, values))
+            target.update(zip(keys, items[1::2]))
         else:
             setter = _setter(type(self._own(target)))
-            for key, value in zip(keys, values):
+            for key, value in zip(keys, items[1::2]):
                 setter(target, key, value)
         if not plain:
             self._nesting.note(target, items)
