@@ -39,25 +39,31 @@ class Folder:
     def __init__(self, path: str, within: Folder | None = None, durable: bool = False):
         self.path: str = path if within is None else os.path.join(within.path, path)
         self._fd: int | None = None
+        self._status: os.stat_result | None = None
         if not _BY_DESCRIPTOR:
             return
         flags = _FLAGS | (os.O_RDONLY if durable else getattr(os, "O_PATH", os.O_RDONLY))
         try:
             if within is None or within._fd is None:
-                self._fd = os.open(self.path or ".", flags)
+                self._fd = os.open(self.path or os.curdir, flags)
             else:
-                self._fd = os.open(path or ".", flags, dir_fd=within._fd)
+                self._fd = os.open(path or os.curdir, flags, dir_fd=within._fd)
         except OSError as error:
             if not is_refusal("open of a folder", error):
                 raise
             if durable:  # only a folder that can be read can be synced
                 raise advise(error, "durable=True needs the permission to read the folder") from None
 
-    def status(self, name: str = "") -> os.stat_result | None:
-        """Return the status of a file, or of the folder; `None` if it does not exist. Follows no link."""
+    @property
+    def own_status(self) -> os.stat_result:
+        """The status that the folder had when this was first asked."""
+        if self._status is None:
+            self._status = os.stat(self.path or os.curdir if self._fd is None else self._fd)
+        return self._status
+
+    def status(self, name: str) -> os.stat_result | None:
+        """Return the status of a file; `None` if it does not exist. Follows no link."""
         try:
-            if not name:
-                return os.stat(self.path or "." if self._fd is None else self._fd)
             return os.stat(self._name(name), follow_symlinks=False, **self._at("dir_fd"))
         except FileNotFoundError:
             return None
@@ -74,7 +80,7 @@ class Folder:
     def longest_name(self) -> int:
         """How many bytes a name in the folder may have, or characters: file systems differ in what they count."""
         try:
-            return os.pathconf(self.path or "." if self._fd is None else self._fd, "PC_NAME_MAX")
+            return os.pathconf(self.path or os.curdir if self._fd is None else self._fd, "PC_NAME_MAX")
         except (AttributeError, OSError, ValueError):
             return 255
 
@@ -99,7 +105,7 @@ class Folder:
             OSError: among others EISDIR, where the system has no such files.
         """
         flags = os.O_RDWR | os.O_TMPFILE | getattr(os, "O_CLOEXEC", 0)
-        return os.open(".", flags, mode, **self._at("dir_fd"))
+        return os.open(os.curdir, flags, mode, **self._at("dir_fd"))
 
     def reopen(self, name: str) -> int:
         """Open a regular file, and return its descriptor."""

@@ -133,8 +133,7 @@ def _check_link(folder: Folder, link: os.stat_result) -> None:
 
 def _owner_of_sticky(folder: Folder) -> int | None:
     """Return who owns a folder if it has the sticky bit, which lets only its owner remove files; else `None`."""
-    found = folder.status()
-    return found.st_uid if found is not None and found.st_mode & stat.S_ISVTX else None
+    return folder.own_status.st_uid if folder.own_status.st_mode & stat.S_ISVTX else None
 
 
 def _user() -> int:

@@ -198,15 +198,13 @@ def _make_unnamed(folder: Folder, target: str, mode: int) -> int:
 
 def _may_name(folder: Folder, target: str) -> bool:
     """Return whether a file without a name may get one: the file system, a container or a policy may refuse it."""
-    found = folder.status()
-    if found is None:
-        return False
-    if found.st_dev not in _NAMEABLE:
+    device = folder.own_status.st_dev
+    if device not in _NAMEABLE:
         known = _try_to_name(folder, target)
         if known is None:
             return False
-        _NAMEABLE[found.st_dev] = known
-    return _NAMEABLE[found.st_dev]
+        _NAMEABLE[device] = known
+    return _NAMEABLE[device]
 
 
 def _try_to_name(folder: Folder, target: str) -> bool | None:
