@@ -13,7 +13,7 @@ from numcodecs.abc import Codec
 
 from ..errors import CodecError, FormatError, UnknownCodecError
 from ..format.contents import Spec
-from ..format.header import MAX_CODECS
+from ..format.header import MAX_CODECS, MAX_ENCODED_CHUNK
 from .buffers import Buffer, Size, bytes_of
 from .step import REGISTERED, Step, library_codec, make_step, unknown_codec
 from .table import CODECS, LEGACY, NEVER
@@ -30,6 +30,14 @@ __all__ = [
     "register_codec",
     "stream_chain",
 ]
+
+# What lies between the codecs of a file of unknown origin. Filters mostly keep the size, or shrink it; those that widen
+# the numbers make at most 8 times as many bytes. Each could make 16 times what the one before it made.
+_GROWTH = 16
+# A compressor is hardly given what another one made larger: fast ones would feed slow ones with endless streams. Zeros
+# are the exception, of which LZ4 leaves one part in 250 to the next compressor.
+_LEAST_SHRINKAGE = 64
+_SLACK = 1 << 10
 
 Chain = Tuple[Step, ...]
 """Steps in encode order."""
@@ -143,7 +151,8 @@ def decode(
         `out`, or else the decoded bytes, perhaps the stored ones themselves.
 
     Raises:
-        CodecError: the chunk does not decode to `nbytes` bytes.
+        CodecError: the chunk does not decode to `nbytes` bytes; or, if `hostile`, far more bytes than these would lie
+            between its codecs.
         UnknownCodecError: a codec is refused because of `hostile`.
         ValueError: `out` is of another length.
     """
@@ -154,6 +163,8 @@ def decode(
     sizes = [Size(nbytes, True)]
     for step in chain:
         sizes.append(step.encoded_size(sizes[-1]))
+        if hostile and step is not chain[-1]:
+            sizes[-1] = _bounded(step, sizes, memoryview(stored).nbytes)
     data = stored
     for i in range(len(chain) - 1, -1, -1):
         data = chain[i].decode(bytes_of(data), sizes[i], None if i else out)
@@ -193,6 +204,31 @@ def _refuse_unsafe(chain: Chain) -> None:
         if not step.hostile_safe:
             hint = "only a plain load() decodes it, if you trust who wrote the file"
             raise UnknownCodecError(f"codec {step.id!r} is not safe on files of unknown origin: {hint}", step.id)
+
+
+def _bounded(step: Step, sizes: Sequence[Size], stored: int) -> Size:
+    """Return the last size, as far as a file of unknown origin may ask for it: the bytes between two codecs.
+
+    Args:
+        step: the codec that these bytes are decoded by.
+        sizes: how many bytes lie before and behind the codecs so far, in encode order; the first are the chunk.
+        stored: the bytes that the file stores.
+
+    Raises:
+        CodecError: a filter makes many times the bytes of the chunk, or several filters together do.
+    """
+    size, nbytes = sizes[-1], sizes[0].most
+    if not size.exact:  # what a compressor gave: hardly any bytes, or about as many as are stored
+        return Size(min(size.most, _GROWTH * stored + nbytes // _LEAST_SHRINKAGE + _SLACK), False)
+    if (
+        sum(n.most for n in sizes[1:]) > _GROWTH * nbytes + _SLACK
+        or size.most > max(MAX_ENCODED_CHUNK, nbytes) + _SLACK
+    ):
+        raise CodecError(
+            f"codec {step.id!r} makes {size.most} bytes of a chunk of {nbytes}: only a plain load() decodes so many",
+            step.id,
+        )
+    return size
 
 
 def _is_function(codec: Any) -> bool:
