@@ -38,7 +38,7 @@ class Limits:
             before the tables take memory.
         index_bytes: size of the index as stored.
         opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. Those that take more
-            memory than most count several times.
+            memory or time than most count several times.
         opcodes_per_byte: in restricted loading and inspection, the number of opcodes, and units of work, for each byte
             of the file beyond the first MiB, besides 2 million. A kilobyte of zstd can stand for 32 million opcodes.
         work: in restricted loading, the units of work that the stream may ask for. A unit is about what an opcode takes:

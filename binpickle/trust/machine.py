@@ -41,6 +41,10 @@ __all__ = ["Machine"]
 # This bounds how far the machine runs before it counts opcodes.
 _MAX_FRAME = 1 << 18
 
+# So many more opcodes does a frame count, and an opcode outside of frames, since to get to it takes as long. Picklers put
+# hardly any outside.
+_STEP = 8
+
 # What streams are mostly made of.
 _MEMOIZE, _BINGET, _BININT1, _BINFLOAT, _BININT, _SHORT_BINUNICODE = 0x94, 0x68, 0x4B, 0x47, 0x4A, 0x8C
 _INT4 = struct.Struct("<i").unpack_from
@@ -107,6 +111,7 @@ class Machine(Literals):
             self._large(code)
         else:
             self._single(code)
+        self._opcodes += _STEP
         if self._opcodes > self._limits.opcodes:
             raise LimitError(
                 f"pickle stream: it has more than {self._limits.opcodes} opcodes; Limits(opcodes=, opcodes_per_byte=) "
