@@ -65,7 +65,8 @@ def dump(
         TypeError: an argument is of the wrong type.
         ValueError: `load` would refuse a codec, or a codec cannot encode a buffer.
         FileExistsError: the path exists, and `exclusive` is given.
-        OSError: from the operating system, unchanged.
+        OSError: from the operating system. What is known to fail, such as a file in a folder that takes no new files, is
+            refused before the object is pickled, and the message says what to do.
         Exception: from the classes of the object when they are pickled.
     """
     if codec is not ...:

@@ -125,9 +125,7 @@ class Temporary:
         except OSError as error:
             self._name = ""
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                advise(
-                    error, f"no file can be made in the folder, which writing needs: use another folder, or {OPEN_IT}"
-                )
+                advise(error, f"writing needs to make a file in the folder: use another folder, or {OPEN_IT}")
             raise
 
     def _link_to_target(self) -> bool:
@@ -171,7 +169,7 @@ class Temporary:
 
     def _copy(self) -> None:
         """Copy the file to one with a name: the system has named others like it, but refused this one."""
-        unnamed = self.fd
+        unnamed, self.fd = self.fd, -1
         try:
             self._make_named()
             os.lseek(unnamed, 0, os.SEEK_SET)
