@@ -65,7 +65,7 @@ def dump(
         TypeError: an argument is of the wrong type.
         ValueError: `load` would refuse a codec, or a codec cannot encode a buffer.
         FileExistsError: the path exists, and `exclusive` is given.
-        OSError: from the operating system. What is known to fail, such as a file in a folder that takes no new files, is
+        OSError: from the operating system. What is known to fail, such as a file in a folder that takes no new file, is
             refused before the object is pickled, and the message says what to do.
         Exception: from the classes of the object when they are pickled.
     """
