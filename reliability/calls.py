@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from binpickle.trust.rules.safe import CALLS, INSTANCES
+
 from .assembled import FALSE, NONE, TRUE, build, call, dic, dtype, floating, glob, lst, number, raw, text, tup, writable
 from .leaves import GIANTS, RECONSTRUCT, array, integer, leaf, numbers, objects
 from .maker import Maker, Piece
 
-__all__ = ["RULES", "Rule", "any_value", "curated", "rule_call"]
+__all__ = ["RULES", "Rule", "any_value", "callable_names", "curated", "rule_call"]
 
 _PICKLE = "numpy.random._pickle"
 _SEED_SEQUENCE = "numpy.random.bit_generator:SeedSequence"
@@ -31,6 +33,11 @@ class Rule(NamedTuple):
     arguments: Callable[[Maker], list[bytes]]
     state: Piece | None = None
     opcode: bytes = b"R"
+
+
+def callable_names() -> set[str]:
+    """Return the names of the safe set that a stream may call or instantiate."""
+    return {":".join(name) for name in {*CALLS, *INSTANCES}}
 
 
 def any_value(make: Maker) -> bytes:

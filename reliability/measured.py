@@ -100,6 +100,7 @@ def measure(seed: int, inputs: int, seconds: float, first: int = 0, shrunk: bool
         first: the number of the first stream.
         shrunk: make each find as small as it stays a find.
     """
+    _warm()
     start = time.monotonic()
     outcomes: Counter[str] = Counter()
     finds: list[Costly] = []
