@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, NamedTuple, NoReturn, Sequence
 
 from binpickle import BinPickleError, trust
+from binpickle.limits import RESTRICTED_LIMITS
 
 from .changed import changed_stream
 
@@ -134,7 +135,8 @@ def use_once(case: Case, made: Any, seed: int, number: int) -> str:
     signal.signal(signal.SIGALRM, _interrupt)
     signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.1)
     try:
-        loaded = trust.load(io.BytesIO(stream).read, (), 0, case.trusted)
+        limits = RESTRICTED_LIMITS.of_file(len(stream), 0)
+        loaded = trust.load(io.BytesIO(stream).read, (), 0, case.trusted, limits)
         case.use(loaded)
     except BinPickleError:
         return "refused"

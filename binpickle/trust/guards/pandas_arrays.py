@@ -121,8 +121,8 @@ def _before_backed(budget: Budget, instance: Any, state: Any) -> None:
 
 
 def _categorical(budget: Budget, dtype: Any, codes: Any) -> None:
-    categories = getattr(expect_named(dtype, "the type of a Categorical", "CategoricalDtype"), "_categories", None)
-    expect_named(categories, "what a Categorical has for categories", "Index")
+    held = getattr(expect_named(dtype, "the type of a Categorical", "CategoricalDtype"), "_categories", None)
+    categories = expect_named(held, "what a Categorical has for categories", "Index")
     check_codes(budget, codes, len(categories), "a Categorical")
 
 
@@ -157,7 +157,7 @@ def _periods(budget: Budget, dtype: Any, data: Any) -> None:
 
 def _plain(budget: Budget, dtype: Any, data: Any) -> None:
     held = getattr(expect_named(dtype, "the type of an array", "NumpyEADtype", "PandasDtype"), "_dtype", None)
-    if type(data) is not np.ndarray or held != data.dtype:
+    if type(data) is not np.ndarray or data.ndim != 1 or held != data.dtype:
         raise FormatError("an array over NumPy has another type than its data")
 
 
@@ -244,7 +244,7 @@ def _before_masked(budget: Budget, instance: Any, state: Any) -> None:
 
 def _int_index(budget: Budget, length: Any, indices: Any) -> None:
     """Check the arguments of `IntIndex`: places in ascending order."""
-    expect_int(length, "the length of a sparse array", 0, (1 << 31) - 1)
+    budget.pay(expect_int(length, "the length of a sparse array", 0, (1 << 31) - 1) >> 7)
     _check_places(budget, indices)
     if indices.size and (indices[0] < 0 or indices[-1] >= length or np.any(indices[1:] <= indices[:-1])):
         raise FormatError(f"a sparse array has places that do not ascend from 0 to {length - 1}")
@@ -252,7 +252,7 @@ def _int_index(budget: Budget, length: Any, indices: Any) -> None:
 
 def _block_index(budget: Budget, length: Any, starts: Any, lengths: Any) -> None:
     """Check the arguments of `BlockIndex`: runs of places in ascending order."""
-    expect_int(length, "the length of a sparse array", 0, (1 << 31) - 1)
+    budget.pay(expect_int(length, "the length of a sparse array", 0, (1 << 31) - 1) >> 7)
     _check_places(budget, starts)
     _check_places(budget, lengths)
     if starts.shape != lengths.shape:

@@ -131,7 +131,8 @@ def _before_single(budget: Budget, instance: Any, state: Any) -> None:
     rows = len(expect_named(axes[0], "the axis of a series", "Index"))
     if shape != (rows,) or len(places) != rows:
         raise FormatError(f"a series of {rows} rows has values of the shape {shape}")
-    budget.pay_bytes(8 * rows)
+    if type(places) is not range:
+        budget.pay_bytes(8 * rows)
     if rows and (places != range(rows) if type(places) is range else np.any(places != np.arange(rows))):
         raise FormatError("a series has values that are not in the places of its rows")
 

@@ -31,7 +31,9 @@ from .pandas_offsets import expect_offset
 
 __all__ = ["ARGUMENTS", "STATES"]
 
-_MOST = (1 << 63) - 1
+# NumPy makes wrong arrays of ranges that come near to 64 bits, and no memory has so many rows.
+_FARTHEST = 1 << 62
+_MOST_ROWS = 1 << 48
 _NAME = frozenset({"name"})
 # The classes that `_new_Index` makes, and the array that each is over, where it is one of pandas.
 _OVER = {"CategoricalIndex": "Categorical", "PeriodIndex": "PeriodArray", "TimedeltaIndex": "TimedeltaArray"}
@@ -42,7 +44,7 @@ def _new_index(budget: Budget, cls: Any, state: Any) -> None:
     """Check the arguments of `_new_Index`."""
     kind = expect_token(cls, "an index", *_MADE)
     if kind == "RangeIndex":
-        _range(state)
+        _range(budget, state)
     elif kind == "MultiIndex":
         _multi(budget, state)
         return
@@ -51,11 +53,21 @@ def _new_index(budget: Budget, cls: Any, state: Any) -> None:
     expect_label(budget, state.get("name"))
 
 
-def _range(state: Any) -> None:
+def _range(budget: Budget, state: Any) -> None:
+    """Check the numbers of a range, which pays for rows that no data stands for: uses may make arrays of them."""
     numbers = frozenset({"start", "stop", "step"})
     expect_state(state, "a RangeIndex", numbers, _NAME)
     for key in numbers:
-        expect_int(state[key], f"the {key} of a RangeIndex", -_MOST, _MOST)
+        expect_int(state[key], f"the {key} of a RangeIndex", -_FARTHEST, _FARTHEST)
+    rows = _rows(state["start"], state["stop"], state["step"])
+    if rows is None or rows > _MOST_ROWS:
+        raise FormatError("a RangeIndex has the step 0, or more rows than any memory")
+    budget.pay(rows >> 7)
+
+
+def _rows(start: int, stop: int, step: int) -> int | None:
+    """Return the length of a range, which may be longer than `len` can say."""
+    return max(0, (stop - start + step - (1 if step > 0 else -1)) // step) if step else None
 
 
 def _data(data: Any, kind: str) -> None:

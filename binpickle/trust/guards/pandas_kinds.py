@@ -101,14 +101,15 @@ def spellings(kind: str) -> frozenset[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1024)
-def _lineage(cls: type) -> frozenset[tuple[str, str]]:
+def _lineage(cls: Any) -> frozenset[tuple[str, str]]:
     """Return the names of a class and of its bases."""
     return frozenset((base.__module__, base.__qualname__) for base in cls.__mro__)
 
 
 def is_kind(value: Any, *kinds: str) -> bool:
     """Whether a value is an instance of one of these classes of pandas."""
-    lineage = _lineage(type(value))
+    cls: Any = type(value)
+    lineage = _lineage(cls)
     return any(not lineage.isdisjoint(spellings(kind)) for kind in kinds)
 
 
@@ -178,7 +179,8 @@ def array_shape(value: Any, what: str) -> tuple[int, ...]:
     """
     if type(value) is np.ndarray:
         return value.shape  # type: ignore[no-any-return]
-    if is_kind(value, "ExtensionArray") or _NDARRAY_BACKED in _lineage(type(value)):
+    cls: Any = type(value)
+    if is_kind(value, "ExtensionArray") or _NDARRAY_BACKED in _lineage(cls):
         held = getattr(value, "_ndarray", None)
         if type(held) is np.ndarray:
             return held.shape  # type: ignore[no-any-return]
@@ -186,7 +188,7 @@ def array_shape(value: Any, what: str) -> tuple[int, ...]:
         for name in _HOLDERS:
             if name in attributes:
                 return (_length(attributes[name]),)
-        if value.__class__.__module__.partition(".")[0] != "pandas":
+        if cls.__module__.partition(".")[0] != "pandas":
             return (len(value),)
         raise FormatError(f"{what} is a {type(value).__name__} without a state")
     raise FormatError(f"{what} is a {type(value).__name__}")

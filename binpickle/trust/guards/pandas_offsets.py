@@ -120,7 +120,7 @@ _PARAMETERS: dict[str, list[Callable[[Budget, Any], None]]] = {
 
 def _arguments(name: str) -> Callable[..., None]:
     """Return the check of the arguments that make an offset of a class."""
-    rules = [partial(_integer, -_MOST, _MOST), _boolean, *_PARAMETERS[name]]
+    rules: list[Callable[[Budget, Any], None]] = [partial(_integer, -_MOST, _MOST), _boolean, *_PARAMETERS[name]]
 
     def check(budget: Budget, *arguments: Any) -> None:
         if not 1 <= len(arguments) <= len(rules):

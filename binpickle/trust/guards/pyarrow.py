@@ -14,7 +14,7 @@ from ...errors import FormatError
 from ..budget import Budget
 from ..rules.checks import expect, expect_int
 from .guard import Guard
-from .pandas_kinds import refuse_state
+from .pandas_kinds import accept, refuse_state
 
 __all__ = ["ARGUMENTS", "STATES", "expect_arrow", "is_arrow"]
 
@@ -184,8 +184,11 @@ def _metadata(budget: Budget, metadata: Any) -> None:
 
 
 def _validate(budget: Budget, instance: Any) -> None:
-    """Let pyarrow look at every number of an array or table that another could follow."""
-    budget.pay_bytes(instance.nbytes)
+    """Let pyarrow look at every number of an array that compiled code could follow.
+
+    The call that made the array has paid for its buffers. Nothing else is asked of an array before this, not even its
+    size, which pyarrow finds in the buffers.
+    """
     try:
         instance.validate(full=True)
     except (ValueError, TypeError, OverflowError) as error:  # what pyarrow's errors are
@@ -213,7 +216,10 @@ ARGUMENTS: dict[tuple[str, str], Callable[..., None]] = {
 """See `guards.ARGUMENTS`."""
 
 STATES: dict[tuple[str, str], Guard] = {
-    (_LIB, name): Guard(_validate, needs_state=False, before=refuse_state)
-    for name in ("Array", "ChunkedArray", "Table", "RecordBatch")
+    (_LIB, "Array"): Guard(_validate, needs_state=False, before=refuse_state),
+    **{
+        (_LIB, name): Guard(accept, needs_state=False, before=refuse_state)
+        for name in ("ChunkedArray", "Table", "RecordBatch", "Buffer", "DataType", "Field", "Schema")
+    },
 }
 """See `guards.STATES`."""
