@@ -9,17 +9,31 @@ import numpy as np
 from ..budget import Budget
 from . import sparse
 from .guard import Guard
-from .parts import expect_array, expect_number, expect_parts, fail
+from .parts import expect_array, expect_number, expect_parts, fail, is_kind
 
 __all__ = ["ARGUMENTS", "STATES"]
 
 _COEFFICIENTS = (np.dtype(np.float64), np.dtype(np.complex128))
 _MOST_DIMENSIONS = 32
+_SPLINES = "scipy.interpolate._bsplines"
+
+
+def _before_spline(budget: Budget, spline: Any, state: Any) -> None:
+    """Check that a spline of SciPy 1.18 is given one of NumPy arrays, of which its `__setstate__` asks the kind."""
+    if type(state) is not tuple:
+        if isinstance(state, dict) and state.get("_delegate_to") is not None:
+            raise fail(spline, "_delegate_to is not None")
+        return
+    if len(state) != 2 or not is_kind(state[0], _SPLINES, "_BSpline") or type(state[1]) is not np.ndarray:
+        raise fail(spline, "its state is not another spline and an array")
+    _spline(budget, state[0])
 
 
 def _spline(budget: Budget, spline: Any) -> None:
     """Check that the knots of a spline are sorted, and that there are as many as its degree and coefficients need."""
     parts = expect_parts(spline, frozenset({"_asarray"}))
+    if parts.get("_delegate_to") is not None:
+        return  # to a spline that was checked itself
     # Releases differ in the names: c and k were plain attributes before there were `_c` and `_t`.
     knots, coefficients = (parts.get(name, parts.get(f"_{name}")) for name in "tc")
     knots = expect_array(spline, "its knots", knots, (np.dtype(np.float64),), (None,))
@@ -42,6 +56,6 @@ ARGUMENTS: dict[tuple[str, str], Callable[..., None]] = {}
 
 STATES: dict[tuple[str, str], Guard] = {
     **sparse.STATES,
-    **{("scipy.interpolate._bsplines", name): Guard(_spline) for name in ("BSpline", "_BSpline")},
+    **{(_SPLINES, name): Guard(_spline, before=_before_spline) for name in ("BSpline", "_BSpline")},
 }
 """See `guards.STATES`."""
