@@ -58,6 +58,7 @@ from binpickle.reading.filereader import allocate
 from binpickle.show import text
 from binpickle.threads.cpus import usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
+from binpickle.trust.sets import uses
 from binpickle.writing import plan as plan_module
 from binpickle.writing import stream as stream_module
 from binpickle.writing.chunk import AUTO
@@ -140,4 +141,5 @@ __all__ = [
     "unpack_column",
     "unshuffle",
     "usable_cpus",
+    "uses",
 ]

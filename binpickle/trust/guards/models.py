@@ -68,6 +68,17 @@ def _covariance(budget: Budget, model: Any) -> None:
             expect_array(model, name, parts[name], FLOATS, (size, size))
 
 
+def _factors(budget: Budget, model: Any) -> None:
+    """Check that a factorization has as many components as it makes room for."""
+    parts = expect_parts(model)
+    if "components_" not in parts:
+        return
+    count = len(expect_array(model, "components_", parts["components_"], FLOATS, (None, None)))
+    for name in ("_n_components", "n_components_"):
+        if name in parts:
+            expect_number(model, name, parts[name], count, count)
+
+
 def _linkage(budget: Budget, model: Any) -> None:
     """Check that a dendrogram joins only what there is when it does."""
     parts = expect_parts(model)
@@ -109,6 +120,7 @@ def _gradient(budget: Budget, model: Any) -> None:
 
 STATES: dict[tuple[str, str], Guard] = {
     **{("sklearn.cluster._kmeans", name): Guard(_centers, again=True) for name in ("_BaseKMeans", "KMeans")},
+    **{("sklearn.decomposition._nmf", name): Guard(_factors) for name in ("_BaseNMF", "NMF")},
     ("sklearn.cluster._birch", "Birch"): Guard(_birch),
     ("sklearn.covariance._empirical_covariance", "EmpiricalCovariance"): Guard(_covariance),
     ("sklearn.cluster._hdbscan.hdbscan", "HDBSCAN"): Guard(_linkage),
