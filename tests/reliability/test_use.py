@@ -1,0 +1,99 @@
+"""Objects whose states were changed at random are refused, or used without an end of the process or a hang."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+from reliability.use import Case, fuzz_use, use_once
+
+USES = 2_000
+
+# One for each kind of compiled code that reads the state of an estimator.
+ESTIMATORS = [
+    "Birch",
+    "CountVectorizer",
+    "DecisionTreeClassifier",
+    "EmpiricalCovariance",
+    "FeatureHasher",
+    "GradientBoostingRegressor",
+    "HistGradientBoostingRegressor",
+    "KBinsDiscretizer",
+    "KMeans",
+    "KernelDensity",
+    "NMF",
+    "RandomForestClassifier",
+    "SGDClassifier",
+    "SVC",
+    "SplineTransformer",
+    "boosting, three classes",
+    "hdbscan",
+    "neighbours, ball_tree",
+    "neighbours, brute, uniform",
+    "neighbours, kd_tree",
+    "one hot, dropped",
+    "one hot, infrequent",
+    "sparse svm",
+    "svm, own kernel",
+]
+
+
+def check(cases: Any, inputs: int) -> None:
+    report = fuzz_use(cases, 0, inputs, 120.0)
+    assert report.finds == []
+    assert report.outcomes["refused"]
+    assert report.outcomes["used"]
+
+
+def test_sparse_matrices(size: Callable[[int], int]) -> None:
+    """Sparse matrices and splines with changed states do no damage when they are used."""
+    pytest.importorskip("scipy.sparse")
+    from reliability.use_sparse import sparse_cases
+
+    check(list(sparse_cases()), size(USES))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_estimators(size: Callable[[int], int]) -> None:
+    """Estimators with changed states do no damage when they are used."""
+    pytest.importorskip("sklearn", "1.0")
+    from reliability.use_estimators import estimator_cases
+
+    check(list(estimator_cases(ESTIMATORS)), size(USES))
+
+
+def end_process(made: Any) -> None:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_crashes_are_found() -> None:
+    """A use that ends the process is a find, and the run goes on behind it."""
+    report = fuzz_use([Case("crash", lambda: {"a": 1}, end_process, ())], 0, 3)
+    assert {find[2] for find in report.finds} == {"ended by SIGSEGV"}
+    assert report.uses == 3
+
+
+def spin(made: Any) -> None:
+    while True:
+        pass
+
+
+def test_slow_uses_are_interrupted() -> None:
+    """A use that the interpreter can interrupt is slow, and no hang."""
+    assert use_once(Case("slow", dict, spin, ()), np.arange(3), 0, 0) == "slow"
+
+
+def fail(made: Any) -> None:
+    raise ValueError("no answer")
+
+
+def test_errors_are_counted() -> None:
+    """An exception of a use is no find."""
+    report = fuzz_use([Case("error", lambda: np.arange(3), fail, ())], 0, 20)
+    assert report.finds == []
+    assert report.outcomes["error"] > 10
