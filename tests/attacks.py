@@ -187,6 +187,11 @@ FORGED = raw(b"A" * 8)
 ONE = tup(number(1))
 FOUR = tup(number(4))
 OBJECT = dtype("O8", "|", -1, 63)
+OCTET = dtype("u1", "|")
+ZERO = tup(number(0))
+NO_MASK = call("numpy.core.multiarray:scalar", dtype("b1", "|"), raw(b"\0"))
+BEGIN = "numpy._core.multiarray:_reconstruct"
+SEEDS = "numpy.random.bit_generator:__pyx_unpickle_SeedSequence"
 WIDE = array_state(ONE, dtype("f8"), FORGED)
 MESSAGE = "cannot have the dtype"
 
@@ -204,6 +209,7 @@ def corpus() -> Iterator[Attack]:
     yield from _misuses()
     yield from _states()
     yield from _bombs()
+    yield from _endless()
 
 
 def _frames() -> Iterator[Attack]:
@@ -385,7 +391,7 @@ def _states() -> Iterator[Attack]:
     data = build(call("numpy.random._pickle:__bit_generator_ctor", text("MT19937")), state)
     yield Attack("a position beyond a table", stream(data), FormatError, "the position of MT19937", [bytearray(words)])
     data = build(call("numpy.random._pickle:__bit_generator_ctor", text("Other")), dic())
-    yield Attack("an unknown generator", stream(data), FormatError, "no bit generator Other")
+    yield Attack("an unknown generator", stream(data), FormatError, "no bit generator 'Other'")
 
 
 def _reconstructor(base: str, state: bytes) -> bytes:
@@ -407,6 +413,38 @@ def _bombs() -> Iterator[Attack]:
     few = Limits(opcodes=100, memo=100)
     yield Attack("many opcodes", stream(b"N0" * 100, NONE), LimitError, "more than 100 opcodes", limits=few)
     yield Attack("a large memo", stream(b"N" + b"\x94" * 99 + b"\x94\x94"), LimitError, "more than 100", limits=few)
+
+
+def _endless() -> Iterator[Attack]:
+    """Arguments that take for ever to be shown, compared or cast."""
+    doubled = b")" + _doubled(60)
+    huge = _strided(tup(number(1 << 29)), number(0), tup(number(0)))
+    small = call("numpy:ndarray", ONE, dtype("u1", "|"), raw(b"a"))
+    filled = array_state(tup(), OBJECT, lst(doubled))
+    text_array = call("numpy:ndarray", ONE, dtype("U1", "<", 4, 8), raw(b"a\0\0\0"))
+    for name, data, message in [
+        ("an order", call("numpy:ndarray", ONE, dtype("u1", "|"), raw(b"a"), number(0), NONE, doubled), "is a tuple"),
+        ("an order of a buffer", call("numpy._core.numeric:_frombuffer", raw(b"a"), OCTET, ONE, doubled), "is a tuple"),
+        ("axes", call("numpy._core.numeric:_frombuffer", raw(b"a"), OCTET, ONE, huge, tup()), "is a ndarray"),
+        (
+            "a shape",
+            call("numpy._core.multiarray:_reconstruct", glob("numpy:ndarray"), huge, raw(b"b")),
+            "is a ndarray",
+        ),
+        ("a letter", call("numpy._core.multiarray:_reconstruct", glob("numpy:ndarray"), ZERO, huge), "is a ndarray"),
+        ("a dtype for a mask", _masked(small, NO_MASK, huge), "dtype of a masked array is a ndarray"),
+        ("a fill value", _masked(text_array, NO_MASK, NONE, FALSE, TRUE, number(0), filled), "would be cast"),
+        ("a version", build(call("numpy:dtype", text("f8"), FALSE, TRUE), tup(huge, *[NONE] * 7)), "is a ndarray"),
+        ("items of a deque", call("collections:deque", huge), "begins with is a ndarray"),
+        ("a checksum", call(SEEDS, glob("numpy.random.bit_generator:SeedSequence"), huge, NONE), "is a ndarray"),
+        ("a generator", call("numpy.random._pickle:__bit_generator_ctor", doubled), "is a tuple"),
+        ("a long name", text("a" * 5000) + text("b") + b"\x93", "has a name that is too long"),
+    ]:
+        yield Attack(f"endless: {name}", stream(data), FormatError, message)
+
+
+def _masked(data: bytes, mask: bytes, *more: bytes) -> bytes:
+    return call("numpy.ma:MaskedArray", data, mask, *more)
 
 
 def _doubled(times: int) -> bytes:

@@ -2,7 +2,7 @@
 
 Rule: the keys of a stream are chosen by its author. Python hashes strings and bytes with a secret, and small integers
 are their own hashes; the author of a file can choose all other keys so that their hashes are equal, and then each of
-them is compared with all before it.
+them is compared with all before it. A string is compared with one that is equal to it, to the last character.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from typing import Any, Sequence
 from ..errors import LimitError
 from .budget import Budget
 
-__all__ = ["QUICK", "Hashing"]
+__all__ = ["Hashing", "are_short"]
 
-QUICK = frozenset({str, bytes, type(None), bool})
-"""Types of keys that nobody needs to pay for."""
+_STRINGS = frozenset({str, bytes})
+_FREE = frozenset({type(None), bool})
 # From here on, integers are hashed modulo a prime, and so have hashes in common.
 _PRIME = (1 << 61) - 1
 # A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
 _MAX_KEY_ELEMENTS = 1 << 16
+
+
+def are_short(keys: Sequence[Any]) -> bool:
+    """Whether keys are strings that cost nothing, as most are."""
+    return _STRINGS.issuperset(map(type, keys)) and sum(map(len, keys)) < 1 << 12
 
 
 class Hashing:
@@ -43,7 +48,9 @@ class Hashing:
         place = id(target)
         for key in keys:
             kind = type(key)
-            if kind not in QUICK and (kind is not int or not -_PRIME < key < _PRIME):
+            if kind in _STRINGS:
+                self._budget.pay(len(key) >> 8)
+            elif kind not in _FREE and (kind is not int or not -_PRIME < key < _PRIME):
                 self._pay(place, key)
 
     def _pay(self, target: int, key: Any) -> None:

@@ -90,6 +90,7 @@ class Instances:
             FormatError: it was not made for this stream, or the state is not one that it can have.
         """
         guards = self._guards(type(self.own(target))) or ()
+        self._budget.pay(_size(state))
         for guard in guards:
             if guard.before is not None:
                 guard.before(self._budget, target, state)
@@ -124,6 +125,15 @@ class Instances:
             self._again.append((guard, made))
 
 
+def _size(state: Any) -> int:
+    """Return the units of work that it takes to put a state into an object."""
+    if type(state) is tuple:
+        return sum(_size(part) if type(part) is dict else 1 for part in state)
+    if type(state) is dict:  # strings are compared when they are interned
+        return sum(4 + (len(name) >> 8 if type(name) is str else 0) for name in state)
+    return 1 + (sys.getsizeof(state) >> 5 if type(state) in _BUILT_IN else 0)
+
+
 def _restore(target: Any, state: Any) -> None:
     kind = type(target)
     setstate = getattr(kind, "__setstate__", None)
@@ -143,7 +153,7 @@ def _restore(target: Any, state: Any) -> None:
         allowed = set(_slot_names(kind))
         for name, value in string_keyed(slots, "slots").items():
             if name not in allowed:
-                raise FormatError(f"{kind.__name__} has no slot {name!r}")
+                raise FormatError(f"{kind.__name__} has no slot {name[:60]!r}")
             setattr(target, name, value)
 
 

@@ -110,4 +110,6 @@ def _example(names: list[str]) -> str:
 def _fail(failure: Exception) -> None:
     if isinstance(failure, BinPickleError):
         raise failure
-    raise FormatError(f"pickle stream: {type(failure).__name__}: {failure}") from failure
+    # KeyError shows its key, which may be anything; other errors have a text, which may be long.
+    text = type(failure.args[0]).__name__ if isinstance(failure, KeyError) and failure.args else str(failure)[:1000]
+    raise FormatError(f"pickle stream: {type(failure).__name__}: {text}") from failure

@@ -41,8 +41,11 @@ __all__ = ["Machine"]
 # This bounds how far the machine runs before it counts opcodes.
 _MAX_FRAME = 1 << 18
 
-# So many more opcodes does a frame count, and an opcode outside of frames, since to get to it takes as long. Picklers put
-# hardly any outside.
+# Longer than any name that can be imported, and short enough to be compared and shown.
+_MAX_NAME = 1 << 12
+
+# A frame counts as so many more opcodes, and so does an opcode outside of frames, because to get to it takes as long.
+# Picklers put hardly any outside.
 _STEP = 8
 
 # What streams are mostly made of.
@@ -213,6 +216,8 @@ class Machine(Literals):
         qualname, module = self._stack.pop(), self._stack.pop()
         if type(module) is not str or type(qualname) is not str or not module or not qualname:
             raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has no name")
+        if len(module) + len(qualname) > _MAX_NAME:
+            raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has a name that is too long")
         found = self._globals.get((module, qualname))
         if found is None:
             found = self._globals[module, qualname] = Global(canonical(module, qualname)), self._base + pos - 1

@@ -18,7 +18,7 @@ from ..errors import FormatError, LimitError, UntrustedError
 from ..limits import Limits
 from .budget import Budget
 from .guards import ARGUMENTS
-from .hashing import QUICK, Hashing
+from .hashing import Hashing, are_short
 from .instances import Instances, string_keyed
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
@@ -110,7 +110,7 @@ class Values:
         if not plain:
             items = self._real(items)
         keys = items[::2]
-        if not QUICK.issuperset(map(type, keys)):
+        if not are_short(keys):
             self._hashing.pay(target, keys)
         if type(target) in _DICTS:
             target.update(zip(keys, items[1::2]))
@@ -134,7 +134,7 @@ class Values:
         """Call what the stream names, with a tuple of arguments."""
         _check_use(function, "called")
         _check_arguments(function, arguments)
-        self._budget.pay(_CALL)
+        self._budget.pay(_CALL + len(arguments))
         if function.load is None:
             return self._by_rule(function, arguments)
         if function.allowed is not None:
@@ -147,7 +147,7 @@ class Values:
         """Instantiate the class that the stream names, without initializing it."""
         _check_use(cls, "instantiated")
         _check_arguments(cls, arguments)
-        self._budget.pay(_STATE)
+        self._budget.pay(_STATE + len(arguments) + len(keywords))
         if cls.load is None:
             if keywords:
                 raise FormatError(f"{cls} is instantiated with keywords")

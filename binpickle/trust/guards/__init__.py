@@ -9,7 +9,7 @@ that could run compiled code over unchecked state, and raises `FormatError`. It 
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
 
 from ...pickling.renames import Name, canonical
 from . import pandas, scipy, sklearn

@@ -10,6 +10,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from ..budget import Budget
+from ..rules.checks import shown
 from .guard import Guard
 from .parts import expect_number, expect_parts, expect_range, fail, whole
 
@@ -32,7 +33,7 @@ def _expect_columns(budget: Budget, model: Any, what: str, columns: Iterable[Any
     budget.pay(1 + count)
     for column in columns:
         if whole(column) is None or not 0 <= column < count:
-            raise fail(model, f"{what} has {column!r:.40} where a column from 0 to {count - 1} should be")
+            raise fail(model, f"{what} has {shown(column)} where a column from 0 to {count - 1} should be")
 
 
 def _hasher(budget: Budget, model: Any) -> None:
@@ -68,7 +69,7 @@ def _one_hot(budget: Budget, model: Any) -> None:
             widths = _without(model, name, dropped, widths)
             break
     if "_n_features_outs" in parts and list(map(whole, _as_list(parts["_n_features_outs"]))) != widths:
-        raise fail(model, f"_n_features_outs is not the number of its categories, {widths!r:.60}")
+        raise fail(model, "_n_features_outs is not the numbers of its categories")
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -118,7 +119,7 @@ def _without(model: Any, name: str, dropped: Any, widths: list[int]) -> list[int
     left = []
     for width, drop in zip(widths, dropped.tolist()):
         if drop is not None and (whole(drop) is None or not 0 <= drop < width):
-            raise fail(model, f"{name} drops {drop!r:.40} of {width} categories")
+            raise fail(model, f"{name} drops {shown(drop)} of {width} categories")
         left.append(width - (drop is not None))
     return left
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..budget import Budget
-from ..rules.checks import expect, expect_int
+from ..rules.checks import expect, expect_int, shown
 from .guard import Guard
 from .pandas_kinds import (
     accept,
@@ -137,7 +137,7 @@ def _before_single(budget: Budget, instance: Any, state: Any) -> None:
         raise FormatError("a series has values that are not in the places of its rows")
 
 
-def _before_frame(manager: str) -> Callable[[Budget, Any, Any], None]:
+def _before_frame(kind: str, manager: str) -> Callable[[Budget, Any, Any], None]:
     """Return the check of the state of a frame or a series."""
 
     def before(budget: Budget, instance: Any, state: Any) -> None:
@@ -149,10 +149,11 @@ def _before_frame(manager: str) -> Callable[[Budget, Any, Any], None]:
         held = state["_mgr"]
         if (type(held).__module__, type(held).__qualname__) != (_MANAGERS, manager) or not hasattr(held, "blocks"):
             raise FormatError(f"a {name} has a {type(held).__name__} to manage its blocks")
-        expect(state["_typ"], f"the kind of a {name}", str)
+        if expect(state["_typ"], f"the kind of a {name}", str) != kind:  # by which pandas tells what it has
+            raise FormatError(f"a {name} is of the kind {shown(state['_typ'])}")
         for attribute in expect(state["_metadata"], f"the attributes of a {name}", list):
             if type(attribute) is not str or attribute not in _NAMES | own:
-                raise FormatError(f"a {name} has the attribute {attribute!r:.40}")
+                raise FormatError(f"a {name} has the attribute {shown(attribute)}")
         for attrs in ("attrs", "_attrs"):
             expect(state.get(attrs, {}), f"the attrs of a {name}", dict)
         _flags(state.get("_flags", {}), name)
@@ -193,7 +194,7 @@ STATES: dict[tuple[str, str], Guard] = {
     (_MANAGERS, "BlockManager"): Guard(_own_blocks, needs_state=False, before=refuse_state),
     (_MANAGERS, "SingleBlockManager"): Guard(accept, before=_before_single),
     **dict.fromkeys(_BLOCKS, Guard(accept, needs_state=False, before=refuse_state)),
-    **dict.fromkeys(spellings("DataFrame"), Guard(_after_frame, before=_before_frame("BlockManager"))),
-    **dict.fromkeys(spellings("Series"), Guard(_after_frame, before=_before_frame("SingleBlockManager"))),
+    **dict.fromkeys(spellings("DataFrame"), Guard(_after_frame, before=_before_frame("dataframe", "BlockManager"))),
+    **dict.fromkeys(spellings("Series"), Guard(_after_frame, before=_before_frame("series", "SingleBlockManager"))),
 }
 """The guards of frames, see `guards.STATES`."""

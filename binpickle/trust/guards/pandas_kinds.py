@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..budget import Budget
-from ..rules.checks import expect
+from ..rules.checks import expect, shown
 from ..tokens import Global
 
 __all__ = [
@@ -143,10 +143,10 @@ def expect_state(state: Any, what: str, required: frozenset[str], optional: froz
     """
     for key in expect(state, f"the state of {what}", dict):
         if key not in required and key not in optional:
-            raise FormatError(f"the state of {what} has {key!r}")
+            raise FormatError(f"the state of {what} has {shown(key)}")
     for key in required:
         if key not in state:
-            raise FormatError(f"the state of {what} has no {key!r}")
+            raise FormatError(f"the state of {what} has no {shown(key)}")
     return state  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..budget import Budget
-from ..rules.checks import expect, expect_int
+from ..rules.checks import expect, expect_int, shown
 from .guard import Guard
 from .pandas_kinds import accept, expect_state
 from .pandas_types import expect_unfinished
@@ -87,7 +87,7 @@ def _hours(budget: Budget, value: Any) -> None:
 
 def _variation(budget: Budget, value: Any) -> None:
     if value not in ("nearest", "last"):
-        raise FormatError(f"an offset has the variation {value!r}")
+        raise FormatError(f"an offset has the variation {shown(value)}")
 
 
 _month = partial(_integer, 1, 12)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..budget import Budget
-from ..rules.checks import expect
+from ..rules.checks import expect, shown
 from ..tokens import Global
 from .guard import Guard
 from .pandas_kinds import expect_named, expect_state, is_kind, spellings
@@ -108,7 +108,7 @@ def _string(state: dict[str, Any]) -> None:
 
 def _storage(storage: Any) -> None:
     if storage not in ("python", "pyarrow", "pyarrow_numpy"):
-        raise FormatError(f"a StringDtype has the storage {storage!r}")
+        raise FormatError(f"a StringDtype has the storage {shown(storage)}")
 
 
 def _missing(missing: Any) -> None:

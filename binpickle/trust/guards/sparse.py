@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..budget import Budget
+from ..rules.checks import shown
 from .guard import Guard
 from .parts import (
     INDICES,
@@ -38,7 +39,7 @@ def _begin(matrix: Any, dimensions: tuple[int, ...]) -> tuple[dict[str, Any], tu
     parts = expect_parts(matrix, _PARTS)
     shape = parts.get("_shape")
     if type(shape) is not tuple or len(shape) not in dimensions:
-        raise fail(matrix, f"its shape {shape!r:.60} has not {dimensions[0]} dimensions")
+        raise fail(matrix, f"its shape has not {dimensions[0]} dimensions")
     for length in shape:
         expect_number(matrix, "a length of its shape", length, 0, (1 << 63) - 1)
     expect_number(matrix, "maxprint", parts.get("maxprint", 50), 0, (1 << 63) - 1)
@@ -168,7 +169,7 @@ def _keys(budget: Budget, matrix: Any) -> None:
             if len(place) != len(shape) or not all(
                 whole(index) is not None and 0 <= index < length for index, length in zip(place, shape)
             ):
-                raise fail(matrix, f"the key {key!r:.60} is not inside of its shape {shape}")
+                raise fail(matrix, f"the key {shown(key)} is not inside of its shape {shape}")
         _expect_numbers(matrix, items.values())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..budget import Budget
+from ..rules.checks import shown
 from .guard import Guard
 from .parts import attributes, expect_array, expect_flag, expect_number, expect_parts, expect_range, fail
 
@@ -67,7 +68,7 @@ def _check_kernel(model: Any, parts: dict[str, Any], is_sparse: bool, rows: int)
     module = getattr(kernel, "__module__", None) or ""
     home = module if isinstance(module, str) else ""
     if is_sparse or (home.startswith(("sklearn", "numpy", "scipy")) and home not in _KERNEL_MODULES):
-        raise fail(model, f"its kernel is {kernel!r:.60}, which does not compare rows")
+        raise fail(model, f"its kernel is {shown(kernel)}, which does not compare rows")
     points = parts.get("_BaseLibSVM__Xfit")
     size = points.shape if type(points) is np.ndarray else attributes(points).get("_shape")
     if type(size) is not tuple or len(size) != 2 or size[0] != rows:

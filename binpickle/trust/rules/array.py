@@ -18,10 +18,10 @@ from ...format.text import check_text
 from ...pickling.renames import resolve
 from ..budget import Budget
 from ..tokens import Global, Pending
-from .checks import expect, expect_dtype, expect_int, expect_ints
+from .checks import expect, expect_dtype, expect_int, expect_ints, expect_one_of, field_count
 from .items import check_item
 
-__all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over"]
+__all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over", "expect_begun"]
 
 if TYPE_CHECKING:
     from typing_extensions import Literal
@@ -47,8 +47,7 @@ def array_over(
         FormatError: the array would not lie within the buffer, or hold objects, or characters that there are not.
     """
     nbytes = element_count(expect_ints(shape, "a shape")) * expect_dtype(dtype, "numpy.ndarray").itemsize
-    if order not in (None, "C", "F"):
-        raise FormatError(f"numpy.ndarray has the order {order!r}")
+    expect_one_of(order, "the order of an array", None, "C", "F")
     if buffer is None:
         if nbytes:
             raise FormatError("numpy.ndarray has no buffer")
@@ -61,7 +60,12 @@ def array_over(
             raise FormatError("the strides of an array lead out of its buffer")
     elif offset + nbytes > room:
         raise FormatError(f"an array of {nbytes} bytes has a buffer of {room - offset}")
-    return _checked(budget, np.ndarray(shape, dtype, buffer, offset, strides, order))
+    return _checked(budget, np.ndarray(shape, dtype, _locked(buffer), offset, strides, order))
+
+
+def _locked(buffer: Any) -> Any:
+    """Return what an array may lie over: nobody can shrink a bytearray while a view of it is in use."""
+    return memoryview(buffer) if type(buffer) is bytearray else buffer
 
 
 def _checked(budget: Budget, array: np.ndarray) -> np.ndarray:
@@ -101,18 +105,29 @@ def _from_buffer(budget: Budget, buffer: Any, dtype: Any, shape: Any, order: Any
     if nbytes != room:
         raise FormatError(f"an array of {nbytes} bytes has a buffer of {room}")
     if axes is not None:
-        if order != "K" or sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
-            raise FormatError(f"an array has the order {order!r} and the axes {axes!r}")
+        expect_one_of(order, "the order of an array with axes", "K")
+        if sorted(expect_ints(axes, "the axes of an array")) != list(range(len(shape))):
+            raise FormatError("the axes of an array are not its dimensions in some order")
         return array_over(budget, shape, dtype, buffer).transpose(axes)
-    if order not in ("C", "F"):
-        raise FormatError(f"an array has the order {order!r}")
-    return _checked(budget, np.ndarray(shape, dtype, buffer, 0, None, order))
+    order = expect_one_of(order, "the order of an array", "C", "F")
+    return _checked(budget, np.ndarray(shape, dtype, _locked(buffer), 0, None, order))
+
+
+def expect_begun(shape: Any, typecode: Any) -> None:
+    """Check what NumPy gives for an array whose state is to follow.
+
+    Raises:
+        FormatError: it is something else.
+    """
+    if expect_ints(shape, "the shape of an array without a state") != (0,):
+        raise FormatError("an array without a state has another shape than (0,)")
+    expect_one_of(typecode, "the dtype of an array without a state", b"b", "b")
 
 
 def _reconstruct(budget: Budget, subtype: Any, shape: Any, typecode: Any) -> Pending:
     """Begin an array whose state holds its shape, dtype and data."""
-    if shape != (0,) or typecode not in (b"b", "b") or type(subtype) is not Global:
-        raise FormatError("_reconstruct has other arguments than NumPy gives it")
+    expect_begun(shape, typecode)
+    expect(subtype, "the class of an array", Global)
     if subtype.load is None:
         return Pending(partial(_VIEWS[subtype.name], budget))
     return Pending(_of_subclass(budget, subtype.load()))
@@ -166,7 +181,7 @@ def _filled(
     if len(items) != count:
         raise FormatError(f"an array of {count} objects has {len(items)}")
     budget.pay_bytes(count * dtype.itemsize)
-    budget.pay(count * (1 + len(dtype.names or ())))
+    budget.pay(count * field_count(dtype))
     flat = np.empty(count, dtype)
     for i, item in enumerate(items):
         check_item(dtype, item)

@@ -17,7 +17,7 @@ from ...format.shapes import MAX_ITEMSIZE, element_count, fields_fit, is_subarra
 from ..budget import Budget
 from ..nesting import ATOMS
 from ..tokens import Args, Global, Pending
-from .checks import expect, expect_int, expect_ints
+from .checks import expect, expect_int, expect_ints, expect_one_of, shown
 
 __all__ = ["CALLS", "MENTIONED"]
 
@@ -44,7 +44,7 @@ def _dtype(budget: Budget, spec: Any, align: Any = False, copy: Any = True) -> A
     if isinstance(spec, Global) and spec.name == ("numpy", "record"):
         return Pending(lambda state: _finish(budget, "V", state, record=True))
     if not _PLAIN.fullmatch(expect(spec, "numpy.dtype", str)):
-        raise FormatError(f"numpy.dtype: {spec!r} is not an element type that a stream may name")
+        raise FormatError(f"numpy.dtype: {shown(spec)} is not an element type that a stream may name")
     return Pending(lambda state: _finish(budget, spec, state))
 
 
@@ -67,8 +67,10 @@ def _finish(budget: Budget, spec: str, state: Any, record: bool = False) -> np.d
         record: its scalars are `numpy.record`.
     """
     expect(state, "the state of a dtype", tuple)
-    if len(state) not in (8, 9) or state[0] not in (3, 4) or state[1] not in ("<", ">", "=", "|"):
+    if len(state) not in (8, 9):
         raise FormatError("the state of a dtype is malformed")
+    expect_one_of(state[0], "the version of a dtype", 3, 4)
+    expect_one_of(state[1], "the byte order of a dtype", "<", ">", "=", "|")
     order, subarray, names, fields, itemsize, alignment, flags = state[1:8]
     metadata = state[8] if len(state) == 9 else None
     expect_int(alignment, "the alignment of a dtype", -1, 1 << 16)
@@ -103,8 +105,9 @@ def _date(spec: str, order: str, metadata: Any) -> tuple[np.dtype[Any], Any]:
     unit, count, divisor, _ = expect(date, "the unit of a date", tuple)
     name = expect(unit, "the unit of a date", bytes).decode("utf-8")
     expect_int(count, "the unit of a date", 1, (1 << 31) - 1)
-    if not _UNIT.fullmatch(name) or divisor != 1:
-        raise FormatError(f"{name!r} is not a unit of dates")
+    expect_int(divisor, "the divisor of the unit of a date", 1, 1)
+    if not _UNIT.fullmatch(name):
+        raise FormatError(f"{shown(name)} is not a unit of dates")
     return np.dtype(f"{order}{spec}" if name == "generic" else f"{order}{spec}[{count}{name}]"), metadata
 
 
@@ -173,7 +176,7 @@ def _field(name: Any, fields: dict[Any, Any]) -> tuple[np.dtype[Any], int, Any]:
     parts = expect(fields[expect(name, "the name of a field", str)], "a field", tuple)
     dtype, offset, title = parts if len(parts) == 3 else (*parts, None)
     if type(title) not in ATOMS:
-        raise FormatError(f"the field {name!r} has a {type(title).__name__} as its title")
+        raise FormatError(f"the field {shown(name)} has a {type(title).__name__} as its title")
     return _expect_dtype(dtype), expect_int(offset, "the offset of a field", 0, MAX_ITEMSIZE), title
 
 

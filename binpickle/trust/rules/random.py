@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import FormatError
 from ..budget import Budget
 from ..tokens import Global, Pending
-from .checks import expect, expect_int, expect_ints
+from .checks import expect, expect_int, expect_ints, expect_one_of, shown
 
 __all__ = ["CALLS", "MENTIONED"]
 
@@ -100,8 +100,8 @@ _STATES: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 def _checked(name: str, state: Any) -> dict[str, Any]:
     """Return the state of a generator, made anew of checked parts."""
-    if expect(state, "the state of a random generator", dict)["bit_generator"] != name:
-        raise FormatError(f"the state of {name} is that of another generator")
+    given = expect(state, "the state of a random generator", dict)["bit_generator"]
+    expect_one_of(given, f"the generator of a state of {name}", name)
     return {"bit_generator": name, **_STATES[name](state)}
 
 
@@ -109,7 +109,7 @@ def _class_name(value: Any) -> str:
     """Return which bit generator a stream means, by name or by class."""
     name = _HOMES.get(value.name) if type(value) is Global else expect(value, "a bit generator", str)
     if name not in _CLASSES:
-        raise FormatError(f"there is no bit generator {value} here")
+        raise FormatError(f"there is no bit generator {shown(name)} here")
     return name
 
 
@@ -175,8 +175,9 @@ def _random_state(budget: Budget, name: Any = "MT19937", constructor: Any = None
 
 def _seed_sequence(budget: Budget, cls: Any, checksum: Any, state: Any) -> Pending:
     """Begin a seed sequence."""
-    if type(cls) is not Global or cls.name != _SEED_SEQUENCE or checksum not in _CHECKSUMS or state is not None:
+    if type(cls) is not Global or cls.name != _SEED_SEQUENCE or state is not None:
         raise FormatError("SeedSequence has other arguments than NumPy gives it")
+    expect_one_of(checksum, "the checksum of SeedSequence", *_CHECKSUMS)
     return Pending(partial(_finish_seed_sequence, budget))
 
 

@@ -100,7 +100,7 @@ def _counter(budget: Budget, counts: Any) -> Counter[Any]:
 
 def _deque(budget: Budget, items: Any = (), maxlen: Any = None) -> deque[Any]:
     budget.pay(_LARGE)
-    if items not in ((), []):
+    if len(expect(items, "what a deque begins with", tuple, list)):
         raise FormatError("a deque begins with items")
     return deque((), maxlen if maxlen is None else expect_int(maxlen, "the length of a deque", 0, (1 << 63) - 1))
 
