@@ -112,7 +112,8 @@ def _is_small(value: Any) -> bool:
 def _shape(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         plain = value.view(np.ndarray)
-        return value.shape, value.strides, value.flags, repr(value.dtype), plain.reshape(-1)[:4].tolist(), repr(value)
+        shown = None if value.dtype.hasobject else (plain.reshape(-1)[:4].tolist(), repr(value))
+        return value.shape, value.strides, value.flags, repr(value.dtype), shown
     return type(value)
 
 
