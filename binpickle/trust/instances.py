@@ -18,10 +18,11 @@ from .budget import Budget
 from .guards import Guard, guards_of
 from .nesting import ATOMS
 
-__all__ = ["Instances", "string_keyed"]
+__all__ = ["Instances", "refuse_memory", "string_keyed"]
 
 # What has checks of its own, and what no stream may change.
 _KEPT_APART = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, np.generic, np.dtype)
+_ADDRESSES = frozenset({"__array_interface__", "__array_struct__"})
 _BUILT_IN = ATOMS | {list, dict, set, tuple, frozenset, bytearray, memoryview, np.ndarray}
 
 
@@ -91,6 +92,7 @@ class Instances:
         """
         guards = self._guards(type(self.own(target))) or ()
         self._budget.pay(_size(state))
+        refuse_memory(_names(state))
         for guard in guards:
             if guard.before is not None:
                 guard.before(self._budget, target, state)
@@ -123,6 +125,24 @@ class Instances:
         guard.check(self._budget, made)
         if guard.again:
             self._again.append((guard, made))
+
+
+def refuse_memory(names: Iterable[Any]) -> None:
+    """Refuse names under which NumPy looks for an address of memory, to read there whatever an object says.
+
+    Raises:
+        FormatError: one is among the names.
+    """
+    for name in names:
+        if type(name) is str and name in _ADDRESSES:
+            raise FormatError(f"an object has {name}, by which NumPy would read memory anywhere")
+
+
+def _names(state: Any) -> Iterator[Any]:
+    """Yield the names of the attributes that a state gives."""
+    for part in state if type(state) is tuple else (state,):
+        if type(part) is dict:
+            yield from part
 
 
 def _size(state: Any) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Collection
 import numpy as np
 
 from ..errors import LimitError
+from .tokens import Args, Global
 
 __all__ = ["ATOMS", "Nesting"]
 
@@ -23,6 +24,9 @@ ATOMS = frozenset({str, int, float, bool, type(None), bytes})
 # CPython takes lists, dicts, tuples, sets and instances of Python's classes apart without recursion, however they are
 # nested. It does not so with these.
 _FREED_BY_RECURSION = (defaultdict, deque, np.ndarray, np.void, slice)
+
+# What holds nothing unless the depths have it.
+_FLAT = ATOMS | {list, dict, tuple, set, frozenset, bytearray, memoryview, np.dtype, Global, Args}
 
 # Types whose instances certainly are none of these.
 _PLAIN = ATOMS | {list, dict, tuple, set, frozenset, OrderedDict, Counter, np.dtype}
@@ -67,7 +71,7 @@ class Nesting:
             LimitError: it is nested too deeply.
         """
         deepest = max(map(self._depths.get, map(id, parts), repeat(1)), default=1)
-        if deepest == 1:
+        if deepest == 1 and not any(map(_may_hold, parts)):
             return  # as most are: of numbers, shapes, buffers and attributes
         for part in parts:
             if type(part) is list:
@@ -90,6 +94,14 @@ class Nesting:
             if id(child) not in self._placed:
                 self._placed.add(id(child))
                 self._alive.append(child)
+
+
+def _may_hold(part: Any) -> bool:
+    """Whether an object may hold others without being known to: it is no flat container of Python, and no plain array."""
+    kind = type(part)
+    return (
+        kind not in _FLAT and not (kind is np.ndarray and not part.dtype.hasobject) and not isinstance(part, np.generic)
+    )
 
 
 def _is_risky(item: Any) -> bool:

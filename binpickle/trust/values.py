@@ -19,7 +19,7 @@ from ..limits import Limits
 from .budget import Budget
 from .guards import ARGUMENTS
 from .hashing import Hashing, are_short
-from .instances import Instances, string_keyed
+from .instances import Instances, refuse_memory, string_keyed
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
 from .rules.checks import expect
@@ -116,6 +116,7 @@ class Values:
             target.update(zip(keys, items[1::2]))
         else:
             setter = _setter(type(self._own(target)))
+            refuse_memory(keys)  # dicts of many classes show their items as attributes
             for key, value in zip(keys, items[1::2]):
                 setter(target, key, value)
         if not plain:

@@ -282,3 +282,19 @@ def test_scan_agrees_with_load(pieces: list[bytes], trusted: Any) -> None:
     data = stream(tup(*pieces))
     found = {use.name for use in trust.untrusted(scan(data), trusted)}
     assert refused_by_load(data, trusted) == found
+
+
+ADDRESS = text("__array_interface__")
+MEMORY = {
+    "an attribute": build(new(f"{HERE}:Plain"), dic(ADDRESS, dic())),
+    "an attribute in a slot": build(new(f"{HERE}:Plain"), tup(NONE, dic(text("__array_struct__"), NONE))),
+    "an item that is an attribute": new(f"{HERE}:Bag") + ADDRESS + NONE + b"s",
+}
+
+
+@each(MEMORY, "data")
+def test_addresses_are_no_attributes(data: bytes) -> None:
+    """No object gets an attribute by which NumPy would read memory at an address of the file's choice."""
+    with pytest.raises(FormatError, match="by which NumPy would read memory anywhere"):
+        load(stream(data))
+    assert load(stream(dic(ADDRESS, ADDRESS))) == {"__array_interface__": "__array_interface__"}
