@@ -150,7 +150,7 @@ async def aload(
     if receive is None:
         open_file = partial(opened, interruptible(unwrapped(file), crew))
         return await run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew, Stream())
-    received = Received(receive, (limits or Limits()).stored_bytes)
+    received = Received(file, receive, (limits or Limits()).stored_bytes)
     load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress), trusted)
     return await run(_receive_steps(received, load), crew, received)
 

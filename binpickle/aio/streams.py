@@ -7,7 +7,6 @@ Received bytes are kept in a spool until the stream ends.
 from __future__ import annotations
 
 import inspect
-import io
 import os
 from collections import deque
 from functools import partial
@@ -17,7 +16,8 @@ import anyio
 from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
-from ..files.sink import Sink
+from ..files.reader import Reader, as_piece
+from ..files.sink import Sink, taken
 from ..files.source import Source
 from ..files.spool import Spool
 from .crew import AsyncCrew
@@ -102,12 +102,14 @@ class Received(Stream):
     """Receives all bytes of a stream, by a coroutine function of the caller's.
 
     Args:
+        file: the stream, for errors.
         receive: the coroutine function; it returns the next bytes, and no bytes at the end.
         limit: the largest number of bytes to accept; more are refused with `LimitError`.
     """
 
-    def __init__(self, receive: Callable[[], Awaitable[Any]], limit: int):
+    def __init__(self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int):
         self.waiting = True
+        self._file = file
         self._receive = receive
         self._limit = limit
         self._spool = Spool()
@@ -118,10 +120,10 @@ class Received(Stream):
     async def exchange(self) -> None:
         nbytes = 0
         while self.waiting and nbytes < _RECEIVE_BYTES:
-            piece = await self._receive()
+            piece = bytes(as_piece(await self._receive(), self._file))  # a copy, unless these are bytes
             self.waiting = bool(piece)
             if piece:
-                nbytes += self._take(piece if isinstance(piece, bytes) else bytes(memoryview(piece)))
+                nbytes += self._take(piece)
 
     def put_away(self) -> None:
         """Move the received bytes into the spool; may do I/O, so it runs in a worker thread."""
@@ -172,7 +174,7 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     write: Any = getattr(file, "write", None)
     send: Any = getattr(file, "send", None)
     if _is_async(write):
-        return partial(_write_all, write)
+        return partial(_write_all, write, type(file).__name__)
     return send if _is_async(send) and not callable(write) else None
 
 
@@ -187,29 +189,13 @@ def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
     if _is_async(receive):
         return partial(_next, receive, anyio.EndOfStream)
     if hasattr(file, "__aiter__") and not callable(read):
-        return partial(_next_nonempty, file.__aiter__().__anext__)
+        return partial(_next_nonempty, file, file.__aiter__().__anext__)
     return None
 
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:
-    """Return a file object whose reading ends once the crew is cancelled; return a path, or no file, as it is."""
-    known = isinstance(file, (str, os.PathLike, io.TextIOBase)) or not callable(getattr(file, "read", None))
-    return file if known else _Interruptible(file, crew)
-
-
-class _Interruptible:
-    """A file object of the caller's; `read` raises `Cancelled` once the crew is cancelled."""
-
-    def __init__(self, file: Any, crew: AsyncCrew):
-        self._file = file
-        self._crew = crew
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def read(self, *size: int) -> Any:
-        self._crew.check()
-        return self._file.read(*size)
+    """Return a file object whose reading ends once the crew is cancelled; return a path as it is."""
+    return file if isinstance(file, (str, os.PathLike)) else Reader(file, crew.check)
 
 
 def _is_plain(file: Any) -> bool:
@@ -221,10 +207,9 @@ def _is_async(function: Any) -> bool:
     return callable(function) and any(map(inspect.iscoroutinefunction, (function, inspect.unwrap(function))))
 
 
-async def _write_all(write: Callable[[bytes], Awaitable[Any]], data: bytes) -> None:
+async def _write_all(write: Callable[[bytes], Awaitable[Any]], kind: str, data: bytes) -> None:
     while data:
-        written = await write(data)
-        data = data[written:] if isinstance(written, int) and 0 < written < len(data) else b""
+        data = data[taken(await write(data), len(data), kind) :]
 
 
 async def _next(receive: Callable[[], Awaitable[Any]], end: type[Exception]) -> Any:
@@ -234,12 +219,12 @@ async def _next(receive: Callable[[], Awaitable[Any]], end: type[Exception]) -> 
         return b""
 
 
-async def _next_nonempty(receive: Callable[[], Awaitable[Any]]) -> Any:
+async def _next_nonempty(file: Any, receive: Callable[[], Awaitable[Any]]) -> Any:
     """Return the next item of an iterator, whose empty items are not its end."""
-    piece = b""
+    piece: Any = b""
     while not piece:
         try:
-            piece = await receive()
+            piece = as_piece(await receive(), file)
         except StopAsyncIteration:
             break
     return piece

@@ -1,6 +1,7 @@
 """Opens the source of the bytes for the file that a caller gives to read.
 
-Rule: a path, or a file object over a regular file, is read by its descriptor; a file that cannot seek is spooled first.
+Rule: a path, or a file object over a regular file, is read by its descriptor, and a file object that can seek by
+seeking. Everything else is read once, from beginning to end, into a spool.
 """
 
 from __future__ import annotations
@@ -11,36 +12,40 @@ import os
 import stat
 from typing import Any
 
-from .source import DescriptorSource, FileSource, Source
+from .reader import Reader
+from .seeking import NOT_BELOW, decodes, find_end, position, source_below
+from .source import BytesSource, DescriptorSource, FileSource, Source, name_of
 from .spool import spool_file
+from .systemcalls import advise
 
 __all__ = ["makefile_hint", "open_source"]
 
-# The header and the bytes after it: enough to tell whether two readers show the same file.
-_SAME = 64
+# Enough bytes to tell whether two ways of reading show the same file.
+_START = 64
 
 
 def open_source(file: Any, limit: int) -> Source:
     """Return the source of the bytes of a file.
 
     Args:
-        file: the file that the caller of `load` gave.
+        file: the file that the caller of `load` gave, or a `Reader` of its file object.
         limit: the largest number of bytes to accept from a file that must be spooled.
 
     Raises:
         LimitError: a file that must be spooled has more bytes.
         TypeError: `file` is neither a path nor a binary file object with `read`.
+        ValueError: `seek` and `tell` of the file object contradict its `read`.
         OSError: the path cannot be opened.
+        Exception: what `read` raises.
     """
     if isinstance(file, (str, os.PathLike)):
         return _open_path(os.fsdecode(file), limit)
+    reader = file if isinstance(file, Reader) else Reader(file)
+    file = reader.file
     if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
         hint = ": loads takes bytes" if isinstance(file, (bytes, bytearray, memoryview)) else makefile_hint(file, "rb")
         raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
-    if not _seekable(file):
-        return spool_file(file, limit)
-    source = FileSource(file)
-    return _descriptor_of(source, file) or source
+    return _open_memory(file) if _is_memory(file) else _open_object(reader, limit)
 
 
 def makefile_hint(file: Any, mode: str) -> str:
@@ -50,37 +55,48 @@ def makefile_hint(file: Any, mode: str) -> str:
 
 def _open_path(path: str, limit: int) -> Source:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISREG(mode):
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            error = IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            raise advise(error, "give a file in it, or binpickle_dask.load if binpickle_dask.save wrote the folder")
+        # Some file systems, such as that of /proc, tell no size; a file without bytes is a file like any other.
+        start = b"" if status.st_size or not stat.S_ISREG(status.st_mode) else os.read(fd, 1)
+    except BaseException:
+        os.close(fd)
+        raise
+    if stat.S_ISREG(status.st_mode) and not start:
         source = DescriptorSource(fd, 0, path)
         source.path = os.path.abspath(path)
         return source
-    if stat.S_ISDIR(mode):
-        os.close(fd)
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     with open(fd, "rb") as file:
-        return spool_file(file, limit)
+        return spool_file(Reader(file), limit, start, path)
 
 
-def _descriptor_of(source: FileSource, file: Any) -> Source | None:
-    """Return a source that reads the descriptor under a file object, if both show the same bytes.
-
-    The `fileno` of gzip's and other wrappers belongs to the encoded file, whose bytes differ.
-    """
-    try:
-        fd = file.fileno()
-    except (AttributeError, OSError):
-        return None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        return None
-    direct = DescriptorSource(fd, source.base, source.name, owner=file)
-    length = min(source.size, _SAME)
-    same = direct.size == source.size and bytes(direct.read(0, length)) == bytes(source.read(0, length))
-    return direct if same else None
-
-
-def _seekable(file: Any) -> bool:
-    try:
-        return bool(file.seekable()) if hasattr(file, "seekable") else bool(file.seek(0, io.SEEK_CUR) or True)
-    except (AttributeError, OSError, ValueError):
+def _is_memory(file: Any) -> bool:
+    """Return whether a file object is a `BytesIO`, and reads as one."""
+    if not isinstance(file, io.BytesIO) or "read" in vars(file):
         return False
+    return all(getattr(type(file), name) is getattr(io.BytesIO, name) for name in ("read", "tell", "seekable"))
+
+
+def _open_memory(file: io.BytesIO) -> Source:
+    source = BytesSource(memoryview(file.getvalue())[file.tell() :])
+    file.seek(0, io.SEEK_END)
+    source.name = name_of(file)
+    return source
+
+
+def _open_object(reader: Reader, limit: int) -> Source:
+    file = reader.file
+    begin = position(file)
+    start = reader.read_start(_START)
+    if begin is not None and not decodes(file):
+        below = source_below(file, begin, start)
+        end = None if below is NOT_BELOW else find_end(reader, begin, start)
+        if end is not None:
+            if below is not None and below.size == end - begin:
+                below.name = name_of(file)
+                return below  # type: ignore[no-any-return]
+            return FileSource(reader, begin, end)
+    return spool_file(reader, limit, start, name_of(file))

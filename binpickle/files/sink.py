@@ -10,7 +10,10 @@ import errno
 import io
 from typing import Any, Sequence
 
-__all__ = ["BytesSink", "FileSink", "Sink"]
+__all__ = ["BytesSink", "FileSink", "Sink", "taken"]
+
+# Bytes that must be copied are copied in pieces of this size.
+_PIECE = 1 << 20
 
 
 class Sink:
@@ -69,17 +72,49 @@ class FileSink(Sink):
     """
 
     def __init__(self, file: Any):
+        self._kind = type(file).__name__
         self._write = file.write
         self._raw = isinstance(file, io.RawIOBase)
+        # The classes of `io` take any bytes-like object, and keep none. Others may know only `bytes`, or keep what they
+        # get, and memory of the caller's may change.
+        self._views = isinstance(file, io.IOBase)
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
         while view:
-            written = self._write(view)
-            if hasattr(written, "__await__"):
-                getattr(written, "close", bool)()  # else Python warns that nobody awaited it
-                raise TypeError("write of this file returned an awaitable: use adump if write is a coroutine function")
-            if self._raw and not written:
-                raise BlockingIOError(errno.EAGAIN, "the file takes no more now: it must not be in non-blocking mode")
-            # Raw files and sockets may take only some of the bytes; other objects take all and may return anything.
-            view = view[written:] if isinstance(written, int) and 0 < written < len(view) else view[:0]
+            view = view[self._write_some(view if self._views else bytes(view[:_PIECE])) :]
+
+    def _write_some(self, data: Any) -> int:
+        try:
+            written = self._write(data)
+        except TypeError as error:
+            if "str" not in str(error):
+                raise
+            raise TypeError(f"write of {self._kind} wants str ({error}): open the file in binary mode") from error
+        if hasattr(written, "__await__"):
+            getattr(written, "close", bool)()  # else Python warns that nobody awaited it
+            raise TypeError("write of this file returned an awaitable: use adump if write is a coroutine function")
+        return taken(0 if written is None and self._raw else written, len(data), self._kind)
+
+
+def taken(written: Any, nbytes: int, kind: str) -> int:
+    """Return how many bytes a file object took, by what its `write` returned.
+
+    Raw files and sockets may take only some bytes, and return how many. Other objects take all, and may return anything
+    that is no integer.
+
+    Args:
+        written: what `write` returned.
+        nbytes: how many bytes it was given.
+        kind: what to call the file object in errors.
+
+    Raises:
+        BlockingIOError: it took none.
+    """
+    try:
+        count = nbytes if isinstance(written, bool) else int(written.__index__())
+    except Exception:  # no integer
+        return nbytes
+    if count <= 0:
+        raise BlockingIOError(errno.EAGAIN, f"{kind} takes no more bytes now: it must not be in non-blocking mode")
+    return min(count, nbytes)

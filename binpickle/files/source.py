@@ -6,7 +6,6 @@ mapped.
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .mapping import CANNOT_MAP, map_descriptor
+from .reader import Reader
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
 
@@ -152,25 +152,33 @@ class DescriptorSource(Source):
 
 
 class FileSource(Source):
-    """The bytes of a seekable file object, from its current position; read under a lock."""
+    """The bytes of a file object that can seek; read under a lock.
 
-    def __init__(self, file: Any):
-        self._file = file
+    Args:
+        reader: reads the file object.
+        begin: the position of the header, as the file object counts.
+        end: the position of the end.
+    """
+
+    def __init__(self, reader: Reader, begin: int, end: int):
+        self._reader = reader
         self._lock = threading.Lock()
-        self.base = file.tell()
-        self.size = max(file.seek(0, io.SEEK_END) - self.base, 0)
-        self.name = name_of(file)
+        self._begin = begin
+        self.size = end - begin
+        self.name = name_of(reader.file)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
         view = out.data
         with self._lock:
-            self._file.seek(self.base + offset)
+            self._reader.file.seek(self._begin + offset)
             while view:
-                data = self._file.read(min(len(view), _PIECE))
-                if not data:
+                piece = self._reader.read(min(len(view), _PIECE))
+                if not piece:
                     raise self._truncated(offset, len(view))
-                view[: len(data)] = data
-                view = view[len(data) :]
+                if len(piece) > len(view):
+                    raise ValueError(f"{type(self._reader.file).__name__} gave more bytes than it was asked for")
+                view[: len(piece)] = piece
+                view = view[len(piece) :]
 
 
 def name_of(file: Any) -> str | None:

@@ -1,17 +1,18 @@
 """A spool: the copy of bytes that can be read only once, such as those of a pipe.
 
-Rule: a small spool stays in memory; a large one goes to an unnamed temporary file.
+Rule: a small spool stays in memory; a large one goes to an unnamed temporary file. Where there is no folder for
+temporary files, or no room in it, a large spool stays in memory, too.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
-from typing import IO, Any, Iterator
+from typing import IO, Any
 
 from ..errors import LimitError
-from .source import BytesSource, DescriptorSource, Source, name_of
+from .reader import Reader
+from .source import BytesSource, DescriptorSource, Source
 
 __all__ = ["Spool", "spool_file"]
 
@@ -29,74 +30,107 @@ class Spool:
 
     def __init__(self, name: str | None = None):
         self._name = name
-        self._pieces: list[bytes] = []
+        self._memory = bytearray()
         self._size = 0
         self._file: IO[bytes] | None = None
+        self._takes_files = True
 
     def fits(self, nbytes: int) -> bool:
         """Return whether `nbytes` more bytes would stay in memory, so that adding them does no I/O."""
-        return self._file is None and self._size + nbytes <= _SPOOL_BYTES
+        return self._file is None and (not self._takes_files or self._size + nbytes <= _SPOOL_BYTES)
 
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes."""
-        if self._file is None and not self.fits(len(piece)):
-            with _naming_temporary():
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish or close
-                self._file.writelines(self._pieces)
-            self._pieces.clear()
-        self._size += len(piece)
+    def add(self, piece: Any) -> None:
+        """Take the next bytes, of `bytes` or a memoryview, whose memory may change afterwards."""
+        if not self.fits(len(piece)):
+            self._use_file(piece)
         if self._file is None:
-            self._pieces.append(piece)
-        else:
-            with _naming_temporary():
-                self._file.write(piece)
+            self._memory += piece
+        self._size += len(piece)
 
     def finish(self) -> Source:
         """Return a source of all bytes that were added."""
-        if self._file is None:
-            source: Source = BytesSource(b"".join(self._pieces))
+        if self._file is not None:
+            source: Source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name)
+        else:
+            source = BytesSource(self._memory)
             source.name = self._name
-            return source
-        with _naming_temporary():
-            self._file.flush()
-        source = DescriptorSource(os.dup(self._file.fileno()), 0, self._name)
         self.close()
         return source
 
     def close(self) -> None:
         """Drop the bytes that were added; a source that `finish` returned stays valid."""
-        if self._file is not None:
-            self._file.close()
-        self._pieces.clear()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+        self._memory = bytearray()
+
+    def _use_file(self, piece: Any) -> None:
+        """Write the next bytes to the temporary file, or move to memory what is there."""
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by finish or close
+                _write_all(self._file, self._memory)
+                self._memory = bytearray()
+            _write_all(self._file, piece)
+        except OSError as error:
+            self._takes_files = False
+            self._return_to_memory(error)
+
+    def _return_to_memory(self, error: OSError) -> None:
+        """Read what is in the temporary file, after an error of writing it."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        with file:
+            if not self._memory:
+                error.filename = error.filename or tempfile.gettempdir()  # the file itself has no name
+                self._memory = _read_all(file, self._size, error)
 
 
-@contextmanager
-def _naming_temporary() -> Iterator[None]:
-    """Name the folder of temporary files in errors of the operating system, as the file itself has no name."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or tempfile.gettempdir()
-        raise
-
-
-def spool_file(file: Any, limit: int) -> Source:
-    """Copy the rest of a file object that cannot seek, and return a source of the copy.
+def spool_file(reader: Reader, limit: int, start: bytes = b"", name: str | None = None) -> Source:
+    """Copy a file object from where it is to its end, and return a source of the copy.
 
     Args:
-        file: the binary file object.
+        reader: reads the file object.
         limit: the largest number of bytes to accept.
+        start: the first bytes, which were read before.
+        name: name of the file for error messages.
 
     Raises:
         LimitError: the file has more bytes.
+        Exception: see `Reader.read`.
     """
-    spool, size = Spool(name_of(file)), 0
+    spool, size = Spool(name), 0
     try:
-        for piece in iter(lambda: file.read(_PIECE), b""):
+        piece: Any = start or reader.read(_PIECE)
+        while piece:
             size += len(piece)
             if size > limit:
                 raise LimitError(f"the file has more than {limit} bytes", "stored_bytes")
             spool.add(piece)
+            piece = reader.read(_PIECE)
         return spool.finish()
     finally:
         spool.close()
+
+
+def _write_all(file: IO[bytes], data: Any) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _read_all(file: IO[bytes], nbytes: int, error: OSError) -> bytearray:
+    """Return the first bytes of a file; raise `error` if they cannot be had."""
+    try:
+        memory = bytearray(nbytes)
+        view = memoryview(memory)
+        file.seek(0)
+        while view:
+            got = file.readinto(view)  # type: ignore[attr-defined]
+            if not got:
+                raise error
+            view = view[got:]
+    except (OSError, MemoryError):
+        raise error from None
+    return memory

@@ -30,9 +30,16 @@ def test_path_that_shrinks(share: float, tmp_path: Path) -> None:
             opened.load()
 
 
+class Reading(io.BytesIO):
+    """A file object in memory with a `read` of its own, so that it is read by seeking."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size)
+
+
 def test_file_object_that_shrinks() -> None:
     """A file object that ends earlier than it did when it was opened is truncated."""
-    file = io.BytesIO(binpickle.dumps(OBJECT, codecs=[]))
+    file = Reading(binpickle.dumps(OBJECT, codecs=[]))
     with BinPickleFile(file) as opened:
         file.truncate(file.seek(0, io.SEEK_END) // 2)
         with pytest.raises(FormatError, match="the file is truncated"):

@@ -275,22 +275,6 @@ def test_hints(tmp_path: Path) -> None:
             binpickle.dump(1, one)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
-def test_no_room_for_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If there is no room for the copy of an unseekable file, the error names the folder for temporary files."""
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "w+b", buffering=0))  # noqa: SIM115
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        binpickle.load(Unseekable(bytes(20 << 20)))
-    assert caught.value.filename == tempfile.gettempdir()
-
-
-class Unseekable(io.BytesIO):
-    """A file object that can be read only once."""
-
-    def seekable(self) -> bool:
-        return False
-
-
 def test_errors_of_the_system(tmp_path: Path) -> None:
     """Errors of the operating system come through unchanged, and name the path."""
     for path, error in ((tmp_path / "missing", FileNotFoundError), (tmp_path, IsADirectoryError)):
