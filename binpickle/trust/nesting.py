@@ -97,11 +97,11 @@ class Nesting:
 
 
 def _may_hold(part: Any) -> bool:
-    """Whether an object may hold others without being known to: it is no flat container of Python, and no plain array."""
+    """Whether an object may hold others, and is neither a flat container of Python nor a plain array."""
     kind = type(part)
-    return (
-        kind not in _FLAT and not (kind is np.ndarray and not part.dtype.hasobject) and not isinstance(part, np.generic)
-    )
+    if kind is np.ndarray:
+        return bool(part.dtype.hasobject)
+    return kind not in _FLAT and not issubclass(kind, np.generic)
 
 
 def _is_risky(item: Any) -> bool:
