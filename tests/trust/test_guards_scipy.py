@@ -54,8 +54,8 @@ def coordinates(*along: Any) -> Callable[[Any], None]:
 
 
 FORGED = [
-    ("csr", put(_shape=(2,)), "has the shape|has not 2 dimensions"),
-    ("csr", put(_shape=[2, 4]), "its shape .* has not 2 dimensions"),
+    ("csr", put(_shape=(2,)), "has the shape|its shape has not 2 dimensions"),
+    ("csr", put(_shape=[2, 4]), "its shape has not 2 dimensions"),
     ("csr", put(_shape=(-2, 4)), "a length of its shape is not an integer"),
     ("csr", put(_shape=(2, 4.0)), "a length of its shape is not an integer"),
     ("csr", put(maxprint="x"), "maxprint is not an integer"),
@@ -114,10 +114,10 @@ FORGED = [
     ("lil", put(dtype="f8"), "its dtype is not one of numbers"),
     ("dok", put(dtype=np.dtype("O")), "its dtype is not one of numbers"),
     ("dok", put(_dict=[]), "its items are not a dict"),
-    ("dok", put(_dict={(0, 4): 1.0}), r"the key \(0, 4\) is not inside"),
-    ("dok", put(_dict={(0, -1): 1.0}), r"the key \(0, -1\) is not inside"),
-    ("dok", put(_dict={(0,): 1.0}), r"the key \(0,\) is not inside"),
-    ("dok", put(_dict={(0, 1.0): 1.0}), r"the key \(0, 1.0\) is not inside"),
+    ("dok", put(_dict={(0, 4): 1.0}), "the key a tuple is not inside"),
+    ("dok", put(_dict={(0, -1): 1.0}), "the key a tuple is not inside"),
+    ("dok", put(_dict={(0,): 1.0}), "the key a tuple is not inside"),
+    ("dok", put(_dict={(0, 1.0): 1.0}), "the key a tuple is not inside"),
     ("dok", put(_dict={(0, 1): "x"}), "an item is a str"),
 ]
 

@@ -264,7 +264,7 @@ TREE_STATES = [
     (at(11, lambda a: distance("haversine")), "is for points of another number of features"),
     (at(12, lambda a: np.ones(3)), "sample_weight has the shape"),
     (at(12, lambda a: [1.0] * 60), "sample_weight is a list"),
-    (lambda state: tuple(state[:4]), "its state is not a tuple of 13"),
+    (lambda state: tuple(state[:12]), "its state is not a tuple of 13"),
     (lambda state: {"data": None}, "its state is not a tuple of 13"),
 ]
 
@@ -356,7 +356,7 @@ VECTORS = [
     (machine, put(_dual_coef_=np.ones((2, COUNT - 1))), "_dual_coef_ has the shape"),
     (machine, put(n_features_in_=3), "support_vectors_ has the shape"),
     (machine, put(_sparse=True), "it has a ndarray where a csr matrix should be"),
-    (machine, put(kernel=np.sum), "its kernel is <function sum"),
+    (machine, put(kernel=np.sum), "which does not compare rows"),
     (own_kernel, put(_BaseLibSVM__Xfit=X[:9]), "what its kernel compares with"),
     (sparse_machine, put(kernel="precomputed"), "a precomputed kernel is sparse"),
     (sparse_machine, put(probability=True), "_probA has 0 numbers for 3 pairs"),
@@ -433,7 +433,7 @@ def wide(state: Any) -> None:
 
 
 COLUMNS = [
-    (one_hot, wide, "_n_features_outs is not the number of its categories"),
+    (one_hot, wide, "_n_features_outs is not the numbers of its categories"),
     (one_hot, put(categories_=None), "categories_ is a NoneType"),
     (one_hot, put(categories_=[WORDS[:2], WORDS[:, 1]]), "not an array of one dimension"),
     (numbers, put(categories_=[np.array([5.0, 3]), np.array([2.0, 4])]), "categories_ has numbers that are not sorted"),
@@ -572,7 +572,7 @@ SETTINGS = [
     (lambda: grid(words__input=["file"]), "input (words__input) is not 'content'"),
     (lambda: grid(memory=array_of("/tmp/cache")), "memory (memory) is not None"),
     (lambda: grid(memory=({"a": 1},)), "memory (memory) is not None"),
-    (lambda: pipeline().set_params(steps=array_of({"x__memory": "/tmp"})), "memory (x__memory) is not None"),
+    (lambda: with_state(pipeline(), put(steps=array_of({"x__memory": "/tmp"}))), "memory (x__memory) is not None"),
     (lambda: grid(n_jobs=[1 << 30]), "n_jobs is not a number of threads"),
     (lambda: neighbours(n_jobs=1 << 20), "n_jobs is not a number of threads"),
     (lambda: with_state(neighbours(), put(kneighbors=np.sum)), "the attribute 'kneighbors' hides a method"),
@@ -607,8 +607,7 @@ def test_harmless_settings_load(values):
 def test_lists_are_checked_when_the_stream_has_ended():
     """A grid that the stream fills after the search has its state is checked again."""
     candidates: list[Any] = []
-    search = grid(memory=candidates)
-    candidates.append(search)
+    candidates.append(with_state(grid(memory=[None]), put(param_grid={"memory": candidates})))
     assert "memory (memory) is not None" in refused(candidates)
 
 

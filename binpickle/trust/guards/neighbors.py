@@ -75,7 +75,7 @@ def _tree(budget: Budget, tree: Any) -> None:
 
 
 def _check_tree(budget: Budget, tree: Any, state: Any) -> None:
-    if type(state) is not tuple or len(state) not in (12, 13):
+    if type(state) is not tuple or len(state) != 13:
         raise fail(tree, "its state is not a tuple of 13")
     data, indices, nodes, bounds, leaf_size, n_levels, n_nodes = state[:7]
     dtypes = FLOATS[:1] if _width(tree) == 32 else FLOATS[1:]
@@ -98,7 +98,7 @@ def _check_tree(budget: Budget, tree: Any, state: Any) -> None:
     for number in state[7:11]:
         expect_number(tree, "a count of steps", number, 0, _MOST - 1)
     _check_distance(tree, state[11], features)
-    if len(state) == 13 and state[12] is not None:
+    if state[12] is not None:
         expect_array(tree, "sample_weight", state[12], FLOATS, (count,))
 
 
