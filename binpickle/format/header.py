@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 
 from ..errors import FormatError
+from .foreign import LOOK_AT, describe
 
 __all__ = [
     "ALIGNMENT",
@@ -87,14 +88,6 @@ ALIGN_FROM = 4 << 10
 PAGE = 4 << 10
 LARGE = 1 << 20
 
-# Files that people hand to `load` by mistake: their first bytes, and the words for the error message.
-_OTHER_FORMATS = (
-    (b"\x80", "pickles and files of joblib do: load it with these, and dump the object anew"),
-    (b"\x93NUMPY", "files of numpy.save do"),
-    (b"PK\x03\x04", "zip files do, those of numpy.savez among them"),
-    (b"\x1f\x8b", "gzip files do"),
-)
-
 # A chain of more codecs is a mistake or an attack.
 MAX_CODECS = 8
 
@@ -122,15 +115,18 @@ class Header:
     def unpack(cls, data: bytes) -> Header:
         """Read a header from the first bytes of a file.
 
+        Args:
+            data: the first bytes; `LOOK_AT` of them tell what another file is.
+
         Raises:
             FormatError: the bytes are not the beginning of a BinPickle file that this version can read here.
         """
+        if not data.startswith(MAGIC):
+            found = describe(data[:LOOK_AT]) or f": it begins with {data[: len(MAGIC)]!r}, not {MAGIC!r}"
+            raise FormatError(f"not a BinPickle file{found}")
         if len(data) < HEADER.size:
             raise FormatError(f"not a BinPickle file: only {len(data)} bytes, a header alone has {HEADER.size}")
-        magic, version, flags, length = HEADER.unpack(data[: HEADER.size])
-        if magic != MAGIC:
-            known = next((f", as {what}" for start, what in _OTHER_FORMATS if data.startswith(start)), "")
-            raise FormatError(f"not a BinPickle file: it begins with {magic!r}, not {MAGIC!r}{known}")
+        _, version, flags, length = HEADER.unpack(data[: HEADER.size])
         if not 1 <= version <= VERSION:
             raise FormatError(f"format version {version} is not known here (1 to {VERSION} are); use a newer binpickle")
         header = cls(version, Flags(flags), length)

@@ -16,6 +16,7 @@ from ..errors import AuthenticationError, FormatError, LimitError
 from ..files.source import Source
 from ..format import legacy, read_index
 from ..format.contents import Contents
+from ..format.foreign import LOOK_AT
 from ..format.header import HEADER, SEAL_DOMAIN, TRAILER, VERSION, Header, Trailer
 from ..format.placement import Placement, find_placement
 from ..keys import Keys
@@ -87,7 +88,7 @@ def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
     """
     if source.size > limits.stored_bytes:
         raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
-    start = bytes(source.read(0, min(HEADER.size, source.size)))
+    start = bytes(source.read(0, min(LOOK_AT, source.size)))
     header = Header.unpack(start)
     if header.version == VERSION:
         return _read_version_3(source, header, limits, keys)

@@ -28,9 +28,9 @@ TRAILERS = {
     ),
 }
 BAD_HEADERS = {
-    "no bytes": (b"", "only 0 bytes"),
+    "no bytes": (b"", "it is empty"),
+    "few bytes": (b"BPCK\0\x03", "only 6 bytes"),
     "another magic": (b"BPCX" + HEADERS["version 3"][1][4:], "begins with b'BPCX'"),
-    "a zip file": (b"PK\x03\x04" + bytes(12), "not a BinPickle file"),
     "version 0": (Header(0).pack(), "version 0"),
     "a version to come": (Header(4, NATIVE_ORDER).pack(), "use a newer binpickle"),
     "unknown flags": (Header(3, NATIVE_ORDER | 4).pack(), "0x4"),
