@@ -14,7 +14,7 @@ _FEW_BUFFERS = 1 << 16
 # A file of so many bytes, which its author may have made to do harm, takes as many opcodes and units of work as below:
 # a second and 256 MiB together, at most.
 _SMALL_FILE = 1 << 20
-_FEW_OPCODES = 1 << 21
+_FEW_OPCODES = 3 << 20
 _FEW_UNITS = 1 << 21
 # So much is decoded in a moment, however small the file is.
 _FEW_BYTES = 1 << 26
@@ -40,7 +40,7 @@ class Limits:
         opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. Those that take more
             memory or time than most count several times.
         opcodes_per_byte: in restricted loading and inspection, the number of opcodes, and units of work, for each byte
-            of the file beyond the first MiB, besides 2 million. A kilobyte of zstd can stand for 32 million opcodes.
+            of the file beyond the first MiB, besides 2 to 3 million. A kilobyte of zstd can stand for 32 million opcodes.
         work: in restricted loading, the units of work that the stream may ask for. A unit is about what an opcode takes:
             an element that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the stream
             once and is used again is paid for again.

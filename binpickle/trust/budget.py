@@ -46,6 +46,14 @@ class Budget:
         """
         self.pay(1 + (nbytes >> 5))
 
+    def pay_long(self, bits: int) -> None:
+        """Spend units for multiplying or dividing integers of so many bits.
+
+        Raises:
+            LimitError: not so many are left.
+        """
+        self.pay((bits >> 8) ** 2 >> 4)
+
     def pay_look(self, nbytes: int) -> None:
         """Spend units for bytes that NumPy looks at.
 

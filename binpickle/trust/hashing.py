@@ -7,6 +7,8 @@ them is compared with all before it. A string is compared with one that is equal
 
 from __future__ import annotations
 
+from fractions import Fraction
+from sys import getsizeof
 from typing import Any, Sequence
 
 from ..errors import LimitError
@@ -80,6 +82,8 @@ def _units(key: Any) -> int:
             todo += item
         elif isinstance(item, (str, bytes)):
             units += len(item) >> 10  # hashed once, compared each time
+        elif type(item) is Fraction:
+            units += 8 + ((item.numerator.bit_length() + item.denominator.bit_length()) >> 6)
         else:
-            units += 8  # a hash that Python code computes, as a rule
+            units += 8 + (getsizeof(item) >> 4)  # Python code computes the hash, as a rule
     return units + _MAX_KEY_ELEMENTS - left

@@ -150,7 +150,7 @@ def _size(state: Any) -> int:
     if type(state) is tuple:
         return sum(_size(part) if type(part) is dict else 1 for part in state)
     if type(state) is dict:  # strings are compared when they are interned
-        return sum(4 + (len(name) >> 8 if type(name) is str else 0) for name in state)
+        return sum(1 + (len(name) >> 8 if type(name) is str else 0) for name in state)
     return 1 + (sys.getsizeof(state) >> 5 if type(state) in _BUILT_IN else 0)
 
 

@@ -29,7 +29,7 @@ from ..errors import BinPickleError, FormatError, LimitError
 from ..limits import Limits
 from ..pickling.renames import canonical
 from .inert import Inert
-from .literals import SET, Literals
+from .literals import PARTNER, SET, Literals
 from .nesting import ATOMS
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .stream import PickleStream
@@ -43,6 +43,9 @@ _MAX_FRAME = 1 << 18
 
 # Longer than any name that can be imported, and short enough to be compared and shown.
 _MAX_NAME = 1 << 12
+
+# First bytes in UTF-8 of the characters that Python keeps in one byte, and of those that it keeps in one or two.
+_ONE_BYTE, _TWO_BYTES = bytes(range(0xC4)), bytes(range(0xF0))
 
 # A frame counts as so many more opcodes, and so does an opcode outside of frames, because to get to it takes as long.
 # Picklers put hardly any outside.
@@ -115,14 +118,17 @@ class Machine(Literals):
         else:
             self._single(code)
         self._opcodes += _STEP
+        self._check_opcodes()
+        if len(self._memo) > self._limits.memo:
+            raise LimitError(f"pickle stream: more than {self._limits.memo} remembered objects", "memo")
+
+    def _check_opcodes(self) -> None:
         if self._opcodes > self._limits.opcodes:
             raise LimitError(
                 f"pickle stream: it has more than {self._limits.opcodes} opcodes; Limits(opcodes=, opcodes_per_byte=) "
                 "allow more, if you know the file",
                 "opcodes",
             )
-        if len(self._memo) > self._limits.memo:
-            raise LimitError(f"pickle stream: more than {self._limits.memo} remembered objects", "memo")
 
     def _frame(self) -> None:
         size = int.from_bytes(self._source.take(8), "little")
@@ -138,9 +144,12 @@ class Machine(Literals):
         if name == "bytearray8":
             self._stack.append(self._source.take_bytearray(size))
         else:
-            self._stack.append(self._text(self._source.take(size)) if "unicode" in name else self._source.take(size))
+            data = self._source.take(size)
+            self._stack.append(self._text(data) if "unicode" in name else data)
 
     def _text(self, data: bytes) -> str:
+        self._opcodes += len(data) * (_width(data) - 1) >> 5
+        self._check_opcodes()
         try:
             return data.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
@@ -226,6 +235,7 @@ class Machine(Literals):
         return pos
 
     def _reduce(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         arguments, function = self._stack.pop(), self._stack.pop()
         try:
             made = self._values.call(function, arguments)
@@ -235,11 +245,13 @@ class Machine(Literals):
         return pos
 
     def _newobj(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         arguments, cls = self._stack.pop(), self._stack.pop()
         self._push_call(self._attempt(self._values.new, cls, arguments, {}))
         return pos
 
     def _newobj_ex(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         keywords, arguments, cls = self._stack.pop(), self._stack.pop(), self._stack.pop()
         self._push_call(self._attempt(self._values.new, cls, arguments, keywords))
         return pos
@@ -250,6 +262,7 @@ class Machine(Literals):
         self._stack.append(made)
 
     def _build(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         state, target = self._stack.pop(), self._stack.pop()
         built = self._attempt(self._values.build, target, state)
         if type(target) is Pending:
@@ -285,33 +298,39 @@ class Machine(Literals):
         if ATOMS.issuperset(map(type, items)):  # it is what it is, whoever the partner
             self._stack.append(tuple(items))
             return
+        self._opcodes += PARTNER
         try:
             self._stack.append(self._values.tuple_of(items))
         except Exception as error:
             self._stack.append(self._fail(error))
 
     def _frozenset(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         items = self._since_mark()
         self._opcodes += SET
         self._stack.append(self._attempt(self._values.frozenset_of, items))
         return pos
 
     def _append(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         item = self._stack.pop()
         self._attempt(self._values.extend, self._stack[-1], [item])
         return pos
 
     def _appends(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         items = self._since_mark()
         self._attempt(self._values.extend, self._stack[-1], items)
         return pos
 
     def _setitem(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         value, key = self._stack.pop(), self._stack.pop()
         self._attempt(self._values.set_items, self._stack[-1], [key, value])
         return pos
 
     def _setitems(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         items = self._since_mark()
         if len(items) % 2:
             raise FormatError(f"pickle stream: a key without a value at {self._base + pos - 1}")
@@ -323,6 +342,7 @@ class Machine(Literals):
         return pos
 
     def _additems(self, data: bytes, pos: int) -> int:
+        self._opcodes += PARTNER
         items = self._since_mark()
         self._attempt(self._values.add_items, self._stack[-1], items)
         return pos
@@ -347,6 +367,13 @@ class Machine(Literals):
 _HANDLERS: list[Callable[[Machine, bytes, int], int]] = [Machine._refuse] * 256
 for _code, (_name, _) in OPERANDS.items():
     _HANDLERS[_code] = getattr(Machine, f"_{_name}", Machine._refuse)  # those of the loop have none
+
+
+def _width(data: bytes) -> int:
+    """Return how many bytes Python takes for each character of UTF-8."""
+    if not data.translate(None, _ONE_BYTE):
+        return 1
+    return 4 if data.translate(None, _TWO_BYTES) else 2
 
 
 def _malformed(offset: int, error: Exception) -> FormatError:

@@ -32,8 +32,8 @@ __all__ = ["Values"]
 _DICTS = frozenset({dict, OrderedDict, defaultdict})
 _LISTS = (list, deque)
 # What it costs at least to call something, or to give it its state, in units of work.
-_CALL = 16
-_STATE = 8
+_CALL = 8
+_STATE = 6
 
 
 class Values:
@@ -180,6 +180,7 @@ class Values:
 
     def read_only(self, buffer: Any) -> Any:
         """Return a buffer that cannot be written to."""
+        self._budget.pay(_STATE)
         if type(buffer) not in (bytes, bytearray, memoryview, np.ndarray) or not _is_of_bytes(buffer):
             raise FormatError(f"a {type(buffer).__name__} stands where a buffer should")
         view = memoryview(buffer)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     _Order = Literal["C", "F"]
 
 _MAX = (1 << 63) - 1
+# What it takes to set one field of an item, in units of work.
+_FIELD = 4
 _NDARRAY = ("numpy", "ndarray")
 _MATRIX = ("numpy", "matrix")
 _RECARRAY = ("numpy", "recarray")
@@ -181,10 +183,10 @@ def _filled(
     if len(items) != count:
         raise FormatError(f"an array of {count} objects has {len(items)}")
     budget.pay_bytes(count * dtype.itemsize)
-    budget.pay(count * field_count(dtype))
+    budget.pay(_FIELD * count * field_count(dtype))
     flat = np.empty(count, dtype)
     for i, item in enumerate(items):
-        check_item(dtype, item)
+        check_item(budget, dtype, item)
         flat[i] = item
     _checked(budget, flat)
     return flat.reshape(shape).copy(order) if order == "F" else flat.reshape(shape)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ..budget import Budget
 from .checks import expect
 
 __all__ = ["check_item"]
@@ -32,20 +33,26 @@ _PLAIN: dict[str, tuple[type, ...]] = {
 }
 
 
-def check_item(dtype: np.dtype[Any], item: Any) -> None:
+def check_item(budget: Budget, dtype: np.dtype[Any], item: Any) -> None:
     """Refuse an item that NumPy would have to ask what it is.
+
+    Args:
+        budget: pays for strings of variable length, which NumPy copies.
+        dtype: the type of the array, or of the field.
+        item: the item.
 
     Raises:
         FormatError: it is one.
+        LimitError: it takes more than the budget has.
     """
     if dtype.kind == "O":
         return
     if dtype.subdtype is not None:
         _check_subarray(dtype.subdtype, item)
     elif dtype.names is not None:
-        _check_element(dtype, item)
+        _check_element(budget, dtype, item)
     elif dtype.hasobject:
-        _check_string(getattr(dtype, "na_object", ""), item)
+        _check_string(budget, getattr(dtype, "na_object", ""), item)
     else:
         expect(item, f"an item of {dtype}", *_PLAIN[dtype.kind])
 
@@ -57,15 +64,15 @@ def _check_subarray(subdtype: tuple[np.dtype[Any], tuple[int, ...]], item: Any) 
         raise FormatError(f"a subarray of {base} and {shape} is given one of {array.dtype} and {array.shape}")
 
 
-def _check_element(dtype: np.dtype[Any], item: Any) -> None:
+def _check_element(budget: Budget, dtype: np.dtype[Any], item: Any) -> None:
     names = dtype.names or ()
     if len(expect(item, "an element of a structured array", tuple)) != len(names):
         raise FormatError("an element of a structured array has a wrong number of fields")
     for name, value in zip(names, item):
-        check_item(dtype.fields[name][0], value)  # type: ignore[index]
+        check_item(budget, dtype.fields[name][0], value)  # type: ignore[index]
 
 
-def _check_string(missing: Any, item: Any) -> None:
+def _check_string(budget: Budget, missing: Any, item: Any) -> None:
     both_nan = type(item) is float and item != item and type(missing) is float and missing != missing
     if item is not missing and not both_nan:
-        expect(item, "a string of an array", str)
+        budget.pay_bytes(len(expect(item, "a string of an array", str)))

@@ -27,6 +27,7 @@ from .checks import expect, expect_int
 __all__ = ["CALLS", "INSTANCES", "VALUES"]
 
 _FRACTION = re.compile(r"-?[0-9]{1,4000}(?:/[0-9]{1,4000})?")
+_MAX_DIGITS = 1 << 16
 _MAX_ZONE_KEY = 255
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 # What an object costs of a kilobyte, and one that is read from a file, in units of work.
@@ -68,7 +69,9 @@ def _complex(budget: Budget, real: Any, imag: Any) -> complex:
 
 
 def _range(budget: Budget, start: Any, stop: Any, step: Any) -> range:
-    return range(*(expect(number, "range", int) for number in (start, stop, step)))
+    numbers = [expect(number, "range", int) for number in (start, stop, step)]
+    budget.pay_long(sum(number.bit_length() for number in numbers))
+    return range(*numbers)
 
 
 def _slice(budget: Budget, start: Any, stop: Any, step: Any) -> slice:
@@ -111,13 +114,14 @@ def _fraction(budget: Budget, *parts: Any) -> Fraction:
         if not _FRACTION.fullmatch(parts[0]):
             raise FormatError("Fraction is not made of two integers")
         parts = tuple(map(int, parts[0].split("/")))
-    bits = sum(expect(part, "Fraction", int).bit_length() for part in parts)
-    budget.pay((bits >> 8) ** 2 >> 4)  # their greatest common divisor
+    budget.pay_long(sum(expect(part, "Fraction", int).bit_length() for part in parts))
     return Fraction(*parts)
 
 
 def _decimal(budget: Budget, digits: Any) -> decimal.Decimal:
-    budget.pay(len(expect(digits, "Decimal", str)) >> 4)
+    if len(expect(digits, "Decimal", str)) > _MAX_DIGITS:
+        raise FormatError(f"Decimal has more than {_MAX_DIGITS} digits")
+    budget.pay(len(digits) >> 4)
     return decimal.Decimal(digits)
 
 
