@@ -88,6 +88,8 @@ class _Spots:
             return type(value)(dice.choice((items[:-1], items + items[-1:], items[::-1], items[1:] + items[:1], [])))
         if type(value) is dict and value:
             return _change_dict(dict(value), dice)
+        if type(value) is pickle.PickleBuffer:
+            return change_array(np.frombuffer(value, np.uint8), dice).tobytes()
         return value
 
 

@@ -52,7 +52,7 @@ def check_codes(budget: Budget, codes: Any, size: int, what: str) -> None:
         FormatError: one is not, or they are not codes.
     """
     expect_plain_array(codes, f"the codes of {what}", "i")
-    budget.pay_bytes(codes.nbytes)
+    budget.pay_look(codes.nbytes)
     if codes.size and (codes.min() < -1 or codes.max() >= size):
         raise FormatError(f"{what} has a code that is not from -1 to {size - 1}")
 
@@ -205,7 +205,7 @@ def _before_intervals(budget: Budget, instance: Any, state: Any) -> None:
     lefts, rights = _numbers(left), _numbers(right)
     if lefts.shape != rights.shape or left.dtype != right.dtype or left.dtype != getattr(dtype, "_subtype", None):
         raise FormatError("an IntervalArray has sides that do not fit each other, or its type")
-    budget.pay_bytes(2 * lefts.nbytes)
+    budget.pay_look(2 * lefts.nbytes)
     if np.any(lefts > rights) or np.any(_no_number(lefts) != _no_number(rights)):
         raise FormatError("an IntervalArray has a left side that is greater than its right side")
 
@@ -233,7 +233,7 @@ def _before_masked(budget: Budget, instance: Any, state: Any) -> None:
         if is_kind(instance, kind):
             data = expect_plain_array(state["_data"], f"the data of a {name}", kinds)
             mask = expect_plain_array(state["_mask"], f"the mask of a {name}", "b")
-            budget.pay_bytes(mask.nbytes)
+            budget.pay_look(mask.nbytes)
             if data.dtype.itemsize not in sizes or data.shape != mask.shape:
                 raise FormatError(f"a {name} has data and a mask that do not fit")
             if mask.size and mask.view("uint8").max() > 1:
@@ -265,7 +265,7 @@ def _block_index(budget: Budget, length: Any, starts: Any, lengths: Any) -> None
 def _check_places(budget: Budget, places: Any) -> None:
     if expect_plain_array(places, "the places of a sparse array", "i").dtype.itemsize != 4:
         raise FormatError("the places of a sparse array are not 32-bit integers")
-    budget.pay_bytes(4 * places.nbytes)
+    budget.pay_look(4 * places.nbytes)
 
 
 def _before_sparse(budget: Budget, instance: Any, state: Any) -> None:

@@ -80,7 +80,7 @@ def _manager(budget: Budget, blocks: Any, axes: Any) -> None:
     if len(expect(axes, "the axes of a frame", list, tuple)) != 2:
         raise FormatError(f"a frame has {len(axes)} axes")
     columns, rows = (len(expect_named(axis, "an axis of a frame", "Index")) for axis in axes)
-    budget.pay_bytes(9 * columns)
+    budget.pay_look(9 * columns)
     seen = np.zeros(columns, "bool")
     for block in blocks:
         if not any((base.__module__, base.__qualname__) in _BLOCKS for base in type(block).__mro__):
@@ -132,7 +132,7 @@ def _before_single(budget: Budget, instance: Any, state: Any) -> None:
     if shape != (rows,) or len(places) != rows:
         raise FormatError(f"a series of {rows} rows has values of the shape {shape}")
     if type(places) is not range:
-        budget.pay_bytes(8 * rows)
+        budget.pay_look(8 * rows)
     if rows and (places != range(rows) if type(places) is range else np.any(places != np.arange(rows))):
         raise FormatError("a series has values that are not in the places of its rows")
 

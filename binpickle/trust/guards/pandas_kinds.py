@@ -167,7 +167,7 @@ def own_array(budget: Budget, array: Any) -> Any:
     """Return an array that nobody else can write to, since pandas believes its numbers."""
     if not array.flags.writeable:
         return array
-    budget.pay_bytes(array.nbytes)
+    budget.pay(1 + (array.nbytes >> 7))  # a file may do this once with all that it decodes
     return array.copy()
 
 

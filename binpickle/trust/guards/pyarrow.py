@@ -25,6 +25,7 @@ _MOST = (1 << 63) - 1
 _FIXED = dict.fromkeys((*range(1, 13), 15, 16, 17, 18, 19, 20, 23, 24, 33, 37), 2)
 _BUFFERS = {0: 1, **_FIXED, 13: 3, 14: 3, 34: 3, 35: 3, 25: 2, 36: 2, 26: 1, 32: 1, 29: 2}
 _LISTS = (25, 32, 36)
+_FIXED_LIST = 32
 _STRUCT = 26
 _DICTIONARY = 29
 
@@ -65,15 +66,20 @@ def _array(budget: Budget, data: Any) -> None:
     number = expect_arrow(kind, "the type of an array of pyarrow", "DataType").id
     if _BUFFERS.get(number) != len(expect(buffers, "the buffers of an array of pyarrow", list)):
         raise FormatError(f"an array of pyarrow of the type {kind} has {len(buffers)} buffers")
-    expect_int(length, "the length of an array of pyarrow", 0, _MOST)
+    budget.pay(expect_int(length, "the length of an array of pyarrow", 0, _MOST) >> 7)  # no data need stand for it
     expect_int(nulls, "the nulls of an array of pyarrow", -1, length)
     expect_int(offset, "the offset of an array of pyarrow", 0, _MOST - length)
     for buffer in buffers:
         if buffer is not None:
-            budget.pay_bytes(expect_arrow(buffer, "a buffer of an array of pyarrow", "Buffer").size)
+            budget.pay_look(expect_arrow(buffer, "a buffer of an array of pyarrow", "Buffer").size)
     wanted = _child_types(kind, number)
     if len(expect(children, "the children of an array of pyarrow", list)) != len(wanted):
         raise FormatError(f"an array of pyarrow of the type {kind} has {len(children)} children")
+    # Of these, pyarrow's validation does not look at the offset.
+    needed = (offset + length) * (kind.list_size if number == _FIXED_LIST else 1 if number == _STRUCT else 0)
+    for child in children:
+        if len(expect(child, "a child of an array of pyarrow", tuple)) != 7 or _too_short(child, needed):
+            raise FormatError(f"an array of pyarrow of the type {kind} has a child of fewer than {needed} elements")
     if (dictionary is None) != (number != _DICTIONARY):
         raise FormatError(f"an array of pyarrow of the type {kind} has a dictionary, or lacks it")
     if dictionary is not None:
@@ -82,6 +88,10 @@ def _array(budget: Budget, data: Any) -> None:
         _array(budget, child)
         if not child[0].equals(child_kind):
             raise FormatError(f"an array of pyarrow of the type {kind} has a child of the type {child[0]}")
+
+
+def _too_short(child: Any, needed: int) -> bool:
+    return type(child[1]) is not int or child[1] < needed
 
 
 def _child_types(kind: Any, number: int) -> list[Any]:
@@ -180,7 +190,7 @@ def _schema(budget: Budget, fields: Any, metadata: Any = None) -> None:
 
 def _metadata(budget: Budget, metadata: Any) -> None:
     for key, value in (expect(metadata, "metadata of pyarrow", dict, type(None)) or {}).items():
-        budget.pay_bytes(len(expect(key, "a key of metadata", bytes)) + len(expect(value, "metadata", bytes)))
+        budget.pay_look(len(expect(key, "a key of metadata", bytes)) + len(expect(value, "metadata", bytes)))
 
 
 def _validate(budget: Budget, instance: Any) -> None:

@@ -13,9 +13,9 @@ from pkgutil import get_data
 
 from ...pickling.renames import Name, canonical
 
-__all__ = ["LIBRARIES", "pandas", "scipy", "sklearn", "uses"]
+__all__ = ["LIBRARIES", "pandas", "pyarrow", "scipy", "sklearn", "uses"]
 
-LIBRARIES = ("pandas", "scipy", "sklearn")
+LIBRARIES = ("pandas", "pyarrow", "scipy", "sklearn")
 """The curated sets, each a function here and a data file beside this module."""
 
 _PLAIN = frozenset({"argument", "value"})
@@ -39,10 +39,20 @@ def scipy() -> frozenset[str]:
 def pandas() -> frozenset[str]:
     """Return the names that frames, series, indices, their arrays and types, and scalars of pandas need.
 
-    Frames that pandas 1.3 or older wrote are refused: they call what a call returned. Time zones load that have names,
-    or an offset; not the zones of dateutil with names, which stand for the files that they were read from.
+    Those of `pyarrow` are included, for columns over arrays of pyarrow. Frames that pandas 1.3 or older wrote are
+    refused: they call what a call returned. Time zones load that have names, or an offset; not the zones of dateutil
+    with names, which stand for the files that they were read from.
     """
-    return _names("pandas")
+    return _names("pandas") | _names("pyarrow")
+
+
+def pyarrow() -> frozenset[str]:
+    """Return the names that arrays, chunked arrays, record batches, tables, schemas and types of pyarrow need.
+
+    Each array is validated in full before anything uses it. Not among them are unions, maps, views, run-end encoded
+    arrays, extension types, and all that stands for a file or a memory of another kind.
+    """
+    return _names("pyarrow")
 
 
 @lru_cache(maxsize=None)
