@@ -56,6 +56,7 @@ from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading.filereader import allocate
 from binpickle.show import text
+from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
@@ -116,6 +117,7 @@ __all__ = [
     "check_index",
     "check_trailer",
     "choose",
+    "cpu_quota",
     "decode",
     "table",
     "dtype_from_spec",

@@ -1,10 +1,12 @@
-"""How many CPUs this process may use: its affinity, and the quota of its control group (containers)."""
+"""How many CPUs this process may use: its affinity, and the quota of its control groups (containers)."""
 
 from __future__ import annotations
 
 import math
 import os
 from functools import lru_cache
+
+from .cgroups import cpu_quota
 
 __all__ = ["check_threads", "usable_cpus"]
 
@@ -37,19 +39,4 @@ def check_threads(threads: int | None) -> int:
 
 @lru_cache(maxsize=None)
 def _quota() -> float | None:
-    """Return how many CPUs the control group grants, `None` if it sets no quota.
-
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max).
-    """
-    limits = _numbers("/sys/fs/cgroup/cpu.max") or (
-        _numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") + _numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-    )
-    return limits[0] / limits[1] if len(limits) == 2 and limits[0] > 0 and limits[1] > 0 else None
-
-
-def _numbers(path: str) -> list[float]:
-    try:
-        with open(path) as file:
-            return [float(word) for word in file.read().split()]
-    except (OSError, ValueError):  # no such file, or "max"
-        return []
+    return cpu_quota()

@@ -55,7 +55,12 @@ FOREIGN = {
     "unknown": (b"something else", "it begins with b'some', not b'BPCK'"),
 }
 FOREIGN.update({f"zlib {n}": (zlib.compress(DATA, n), "load it with joblib") for n in (0, 3, 6, 9)})
-FOREIGN.update({f"pickle {n}": (pickle.dumps([1], n), "a pickle, .* dump the object with") for n in (2, 3, 4, 5)})
+FOREIGN.update(
+    {
+        f"pickle {n}": (pickle.dumps([1], n), "a pickle, .* dump the object with")
+        for n in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    }
+)
 
 
 @each(FOREIGN, "data", "message")
