@@ -92,7 +92,7 @@ def _grouped(budget: Budget, model: Any, parts: dict[str, Any], place: int, held
         return len(held)
     if rare is None or mapping is None or mapping.shape != held.shape or not rare.size:
         raise fail(model, "its infrequent categories are not those that it groups")
-    width = len(held) - rare.size + 1
+    width: int = len(held) - rare.size + 1
     expect_range(budget, model, _GROUPS[0], rare, 0, len(held) - 1)
     expect_range(budget, model, _GROUPS[1], mapping, 0, width - 1)
     return width

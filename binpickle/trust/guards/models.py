@@ -111,7 +111,7 @@ def _gradient(budget: Budget, model: Any) -> None:
     for name in ("_standard_coef", "_average_coef", "standard_coef_", "average_coef_"):
         if parts.get(name) is not None:
             expect_array(model, name, parts[name], FLOATS, coefficients.shape)
-    intercept = parts.get("intercept_", parts.get("offset_"))
+    intercept: Any = parts.get("intercept_", parts.get("offset_"))
     rows = len(coefficients) if coefficients.ndim == 2 else 1
     for name in ("_standard_intercept", "_average_intercept", "standard_intercept_", "average_intercept_"):
         if parts.get(name) is not None and np.shape(parts[name]) not in ((rows,), np.shape(intercept)):

@@ -22,7 +22,7 @@ _MOST = 1 << 31
 _NODE = ("value", "feature_idx", "left", "right", "is_leaf", "num_threshold", "bin_threshold")
 
 
-def check_children(budget: Budget, owner: Any, left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> np.ndarray:
+def _check_children(budget: Budget, owner: Any, left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """Check that nodes are one tree, and return the parent of each node.
 
     Args:
@@ -75,7 +75,7 @@ def _tree(budget: Budget, tree: Any) -> None:
     inner = left != -1
     if ((right == -1) == inner).any():
         raise fail(tree, "a node has one child")
-    parent = check_children(budget, tree, left, right, inner)
+    parent = _check_children(budget, tree, left, right, inner)
     expect_range(budget, tree, "features", feature[inner], 0, tree.n_features - 1)
     if not _depth(budget, parent) <= tree.max_depth <= count:
         raise fail(tree, f"max_depth is {tree.max_depth}, and its nodes are deeper")
@@ -148,13 +148,13 @@ def _first_answers(model: Any, first: Any, columns: int) -> None:
 def _predictor(budget: Budget, predictor: Any) -> None:
     """Check the nodes of a tree of histogram gradient boosting."""
     parts = expect_parts(predictor)
-    nodes = parts.get("nodes")
+    nodes: Any = parts.get("nodes")
     if type(nodes) not in (np.ndarray, np.memmap) or not set(_NODE) <= set(nodes.dtype.names or ()):
         raise fail(predictor, "nodes is not an array of nodes")
     if nodes.ndim != 1 or not len(nodes):
         raise fail(predictor, "nodes is empty, or not of one dimension")
     inner = nodes["is_leaf"] == 0
-    check_children(budget, predictor, nodes["left"], nodes["right"], inner)
+    _check_children(budget, predictor, nodes["left"], nodes["right"], inner)
     expect_range(budget, predictor, "feature_idx", nodes["feature_idx"][inner], 0, _MOST)
     bitsets = _categorical(nodes)
     for name in ("raw_left_cat_bitsets", "binned_left_cat_bitsets"):
@@ -164,7 +164,7 @@ def _predictor(budget: Budget, predictor: Any) -> None:
 
 def _categorical(nodes: np.ndarray) -> np.ndarray:
     """Return which nodes split by categories."""
-    if "is_categorical" not in nodes.dtype.names:
+    if "is_categorical" not in (nodes.dtype.names or ()):
         return np.zeros(len(nodes), bool)
     return (nodes["is_leaf"] == 0) & (nodes["is_categorical"] != 0)  # type: ignore[no-any-return]
 
@@ -187,7 +187,7 @@ def _histograms(budget: Budget, model: Any) -> None:
     for predictor in (predictor for stage in stages for predictor in stage):
         if not is_kind(predictor, _PREDICTOR, "TreePredictor"):
             raise fail(model, f"_predictors has a {type(predictor).__name__}")
-        nodes = attributes(predictor).get("nodes")
+        nodes: Any = attributes(predictor).get("nodes")
         if type(nodes) not in (np.ndarray, np.memmap) or not set(_NODE) <= set(nodes.dtype.names or ()):
             raise fail(model, "_predictors has a tree without nodes")
         expect_range(budget, model, "feature_idx", nodes["feature_idx"][nodes["is_leaf"] == 0], 0, features - 1)
@@ -201,6 +201,7 @@ def _preprocessor(model: Any, held: Any, features: int) -> None:
     if held is None:
         return
     parts = attributes(held)
+    steps: Any
     steps, columns = parts.get("transformers_"), parts.get("_transformer_to_input_indices")
     kinds = [type(step[1]).__name__ for step in steps] if type(steps) is list else []
     numerical = attributes(steps[1][1]).get("func") if len(kinds) == 2 else None
