@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import FormatError
 from ...pickling.renames import canonical
 from ..budget import Budget
+from ..rules.checks import shown
 
 __all__ = [
     "FLOATS",
@@ -23,7 +24,9 @@ __all__ = [
     "expect_parts",
     "expect_range",
     "fail",
+    "is_frozen",
     "is_kind",
+    "own",
     "whole",
 ]
 
@@ -93,6 +96,33 @@ def whole(value: Any) -> int | None:
     return int(value) if type(value) is int or isinstance(value, np.integer) else None
 
 
+def own(budget: Budget, parts: dict[str, Any], *names: str) -> None:
+    """Give an object arrays that nothing else can write to, because compiled code believes their numbers later, too.
+
+    Two arrays of a stream may share memory, and one array may be part of several objects.
+    """
+    for name in names:
+        array = parts[name]
+        if not is_frozen(array):
+            budget.pay(1 + (array.nbytes >> 7))  # an honest file has each number once
+            parts[name] = np.array(array, order="K")
+
+
+def is_frozen(array: Any) -> bool:
+    """Whether nobody can write to the memory of an array: it lies over bytes, or over a file mapped for reading."""
+    while True:
+        if type(array) is memoryview:
+            if not array.readonly:
+                return False
+            array = array.obj
+        elif isinstance(array, np.ndarray):
+            if array.flags.writeable or array.base is None:
+                return False
+            array = array.base
+        else:
+            return type(array) is bytes or (type(array) is not bytearray and memoryview(array).readonly)
+
+
 def expect_flag(owner: Any, what: str, value: Any) -> bool:
     """Return a bool, Python's or NumPy's."""
     if type(value) not in (bool, np.bool_):
@@ -106,13 +136,15 @@ def expect_parts(instance: Any, allowed: frozenset[str] = frozenset()) -> dict[s
     A stream could put any function of a set in the place of a method that checks what users pass.
 
     Raises:
-        FormatError: an attribute hides a method, or a name that the class reserves.
+        FormatError: an attribute hides a method, or has a name that Python or NumPy looks up by itself.
     """
     found = attributes(instance)
     kind = type(instance)
     for name in found:
         if name not in allowed and _is_method(kind, name):
-            raise fail(instance, f"the attribute {name!r} hides a method of the class")
+            raise fail(instance, f"the attribute {shown(name)} hides a method of the class")
+        if type(name) is str and name.startswith("__") and name.endswith("__"):
+            raise fail(instance, f"the attribute {shown(name)} is one that Python or NumPy looks up by itself")
     return found
 
 

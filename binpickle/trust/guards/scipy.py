@@ -9,7 +9,7 @@ import numpy as np
 from ..budget import Budget
 from . import sparse
 from .guard import Guard
-from .parts import expect_array, expect_number, expect_parts, fail, is_kind
+from .parts import expect_array, expect_number, expect_parts, fail, is_kind, own
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -35,8 +35,11 @@ def _spline(budget: Budget, spline: Any) -> None:
     if parts.get("_delegate_to") is not None:
         return  # to a spline that was checked itself
     # Releases differ in the names: c and k were plain attributes before there were `_c` and `_t`.
-    knots, coefficients = (parts.get(name, parts.get(f"_{name}")) for name in "tc")
-    knots = expect_array(spline, "its knots", knots, (np.dtype(np.float64),), (None,))
+    coefficients = parts.get("c", parts.get("_c"))
+    name = "t" if "t" in parts else "_t"
+    expect_array(spline, "its knots", parts.get(name), (np.dtype(np.float64),), (None,))
+    own(budget, parts, name)
+    knots = parts[name]
     if not isinstance(coefficients, np.ndarray) or not 1 <= coefficients.ndim <= _MOST_DIMENSIONS:
         raise fail(spline, "its coefficients are not an array")
     expect_array(spline, "its coefficients", coefficients, _COEFFICIENTS, (None,) * coefficients.ndim)

@@ -5,7 +5,8 @@ Rule: after a check every index is inside of the shape, every length agrees, and
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +21,11 @@ from .parts import (
     expect_parts,
     expect_range,
     fail,
+    own,
     whole,
 )
 
-__all__ = ["STATES", "check_sparse"]
+__all__ = ["STATES"]
 
 _KINDS = "biufc"  # of the data
 _PARTS = frozenset(
@@ -32,6 +34,18 @@ _PARTS = frozenset(
 )
 _MOST_DIMENSIONS = 64
 _NUMBERS = (int, float, complex, bool)
+
+
+class _Kind(NamedTuple):
+    """What a class of SciPy is, which a class that derives from it is, too.
+
+    Attributes:
+        format: one of csr, csc and so on.
+        is_matrix: whether it has two dimensions always.
+    """
+
+    format: str
+    is_matrix: bool
 
 
 def _begin(matrix: Any, dimensions: tuple[int, ...]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -53,15 +67,15 @@ def _data(matrix: Any, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
     return expect_array(matrix, "data", value, (dtype,), shape)
 
 
-def _compressed(budget: Budget, matrix: Any) -> None:
+def _compressed(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check csr (of one dimension, too) and csc."""
-    parts, shape = _begin(matrix, (2,) if _is_matrix(matrix) or _format(matrix) == "csc" else (2, 1))
-    lines, width = (1, shape[0]) if len(shape) == 1 else shape if _format(matrix) == "csr" else shape[::-1]
+    parts, shape = _begin(matrix, (2,) if kind.is_matrix or kind.format == "csc" else (2, 1))
+    lines, width = (1, shape[0]) if len(shape) == 1 else shape if kind.format == "csr" else shape[::-1]
     _data(matrix, parts.get("data"), (None,))
     _lines(budget, matrix, parts, lines, width, len(parts["data"]))
 
 
-def _blocks(budget: Budget, matrix: Any) -> None:
+def _blocks(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check bsr."""
     parts, shape = _begin(matrix, (2,))
     data = _data(matrix, parts.get("data"), (None, None, None))
@@ -82,8 +96,10 @@ def _lines(budget: Budget, matrix: Any, parts: dict[str, Any], lines: int, width
         width: how many items a line has at most.
         stored: how many items there are.
     """
-    indptr = expect_array(matrix, "indptr", parts.get("indptr"), INDICES, (lines + 1,))
-    indices = expect_array(matrix, "indices", parts.get("indices"), INDICES, (stored,))
+    expect_array(matrix, "indptr", parts.get("indptr"), INDICES, (lines + 1,))
+    expect_array(matrix, "indices", parts.get("indices"), INDICES, (stored,))
+    own(budget, parts, "indptr", "indices")
+    indptr, indices = parts["indptr"], parts["indices"]
     budget.pay(len(indptr))
     if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
         raise fail(matrix, "indptr does not begin with 0 and grow")
@@ -106,15 +122,17 @@ def _claim(matrix: Any, parts: dict[str, Any], name: str) -> bool:
     return name in parts and expect_flag(matrix, name, parts[name])
 
 
-def _coordinates(budget: Budget, matrix: Any) -> None:
+def _coordinates(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check coo, of any number of dimensions."""
-    parts, shape = _begin(matrix, (2,) if _is_matrix(matrix) else (2, 1, *range(3, _MOST_DIMENSIONS + 1)))
+    parts, shape = _begin(matrix, (2,) if kind.is_matrix else (2, 1, *range(3, _MOST_DIMENSIONS + 1)))
     coords = parts.get("coords", (parts.get("row"), parts.get("col")))
     data = _data(matrix, parts.get("data"), (None,))
     if type(coords) is not tuple or len(coords) != len(shape):
         raise fail(matrix, f"it has not coordinates for {len(shape)} dimensions")
-    for length, along in zip(shape, coords):
+    for along in coords:
         expect_array(matrix, "coords", along, INDICES, (len(data),))
+    coords = _own_coordinates(budget, parts, coords)
+    for length, along in zip(shape, coords):
         expect_range(budget, matrix, "coords", along, 0, length - 1)
     if _claim(matrix, parts, "has_canonical_format") and len(data):
         budget.pay(len(data) * len(shape) * 4)
@@ -123,17 +141,30 @@ def _coordinates(budget: Budget, matrix: Any) -> None:
             raise fail(matrix, "a flag claims that each coordinate is there once, and it is not so")
 
 
-def _diagonals(budget: Budget, matrix: Any) -> None:
+def _own_coordinates(budget: Budget, parts: dict[str, Any], coords: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return coordinates that nothing else can write to, which the object has now."""
+    if "coords" not in parts:
+        own(budget, parts, "row", "col")  # of SciPy before 1.11
+        return parts["row"], parts["col"]
+    named = dict(zip(map(str, range(len(coords))), coords))
+    own(budget, named, *named)
+    parts["coords"] = tuple(named.values())
+    return parts["coords"]  # type: ignore[no-any-return]
+
+
+def _diagonals(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check dia."""
     parts, shape = _begin(matrix, (2,))
-    offsets = expect_array(matrix, "offsets", parts.get("offsets"), INDICES, (None,))
+    expect_array(matrix, "offsets", parts.get("offsets"), INDICES, (None,))
+    own(budget, parts, "offsets")
+    offsets = parts["offsets"]
     _data(matrix, parts.get("data"), (len(offsets), None))
     expect_range(budget, matrix, "offsets", offsets, -shape[0], shape[1])
     if len(np.unique(offsets)) != len(offsets):
         raise fail(matrix, "two diagonals have one offset")
 
 
-def _lists(budget: Budget, matrix: Any) -> None:
+def _lists(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check lil."""
     parts, shape = _begin(matrix, (2,))
     objects = (np.dtype(object),)
@@ -151,11 +182,20 @@ def _lists(budget: Budget, matrix: Any) -> None:
                 raise fail(matrix, "the indices of a row are not sorted, or not inside of its shape")
             before = index
         _expect_numbers(matrix, values)
+    parts["rows"], parts["data"] = _own_lists(rows), _own_lists(data)
 
 
-def _keys(budget: Budget, matrix: Any) -> None:
+def _own_lists(lists: np.ndarray) -> np.ndarray:
+    """Return an array of lists that nothing else holds."""
+    owned = np.empty(len(lists), object)
+    for i, items in enumerate(lists):
+        owned[i] = list(items)
+    return owned
+
+
+def _keys(kind: _Kind, budget: Budget, matrix: Any) -> None:
     """Check dok."""
-    parts, shape = _begin(matrix, (2,) if _is_matrix(matrix) else (2, 1))
+    parts, shape = _begin(matrix, (2,) if kind.is_matrix else (2, 1))
     _number_dtype(matrix, parts)
     held = [dict(dict.items(matrix))] if isinstance(matrix, dict) else []
     if "_dict" in parts:
@@ -171,6 +211,8 @@ def _keys(budget: Budget, matrix: Any) -> None:
             ):
                 raise fail(matrix, f"the key {shown(key)} is not inside of its shape {shape}")
         _expect_numbers(matrix, items.values())
+    if "_dict" in parts:
+        parts["_dict"] = dict(parts["_dict"])
 
 
 def _expect_numbers(matrix: Any, values: Any) -> None:
@@ -183,14 +225,6 @@ def _number_dtype(matrix: Any, parts: dict[str, Any]) -> None:
     dtype = parts.get("dtype")
     if not isinstance(dtype, np.dtype) or dtype.kind not in _KINDS or not dtype.isnative:
         raise fail(matrix, "its dtype is not one of numbers in the order of this machine")
-
-
-def _format(matrix: Any) -> str:
-    return type(matrix).__name__[:3]
-
-
-def _is_matrix(matrix: Any) -> bool:
-    return type(matrix).__name__.endswith("_matrix")
 
 
 _CHECKS = {
@@ -206,15 +240,11 @@ _MODULES = "scipy.sparse._{0}:{0}_matrix scipy.sparse._{0}:{0}_array scipy.spars
 _OLD_MODULE = " scipy.sparse.{0}:{0}_matrix"
 
 
-def check_sparse(budget: Budget, matrix: Any) -> None:
-    """Check a sparse matrix or array of any format."""
-    _CHECKS[_format(matrix)](budget, matrix)
-
-
 STATES: dict[tuple[str, str], Guard] = {}
-"""See `guards.STATES`. The items of lil and dok are in lists and dicts, which a stream can fill after BUILD."""
+"""See `guards.STATES`. In releases before 1.13, dok is a dict, which a stream can fill after BUILD."""
 
 for _name, _check in _CHECKS.items():
     for _place in (_MODULES + _OLD_MODULE).format(_name).split():
         _module, _, _class = _place.partition(":")
-        STATES[_module, _class] = Guard(_check, again=_name in ("dok", "lil"))
+        _kind = _Kind(_name, _class.endswith("_matrix"))
+        STATES[_module, _class] = Guard(partial(_check, _kind), again=_name == "dok")
