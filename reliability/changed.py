@@ -162,7 +162,7 @@ def change_array(array: np.ndarray, dice: random.Random) -> np.ndarray:
             else (_elements(np.ascontiguousarray(changed[name]), dice))
         )
         return changed
-    if kind < 0.5 and changed.size and changed.dtype.kind in "iufb":
+    if kind < 0.5 and changed.size and changed.dtype.kind in "iufbmM":
         return _elements(changed, dice)
     if kind < 0.8 and changed.ndim:
         return _shaped(changed, dice)
@@ -174,6 +174,8 @@ def change_array(array: np.ndarray, dice: random.Random) -> np.ndarray:
 
 
 def _elements(array: np.ndarray, dice: random.Random) -> np.ndarray:
+    if array.dtype.kind in "mM":
+        return _elements(np.ascontiguousarray(array).view(np.int64), dice).view(array.dtype)
     changed = array.copy().reshape(-1)
     for _ in range(dice.choice((1, 1, 2, 5))):
         index = dice.randrange(len(changed))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from . import pandas_arrays, pandas_frames, pandas_indexes, pandas_offsets, pandas_scalars, pandas_types, pyarrow
+from . import (
+    pandas_arrays,
+    pandas_frames,
+    pandas_indexes,
+    pandas_offsets,
+    pandas_parts,
+    pandas_scalars,
+    pandas_types,
+    pyarrow,
+)
 from .guard import Guard
 
 __all__ = ["ARGUMENTS", "STATES"]
@@ -13,6 +22,7 @@ _PARTS: tuple[Any, ...] = (
     pandas_types,
     pandas_offsets,
     pandas_arrays,
+    pandas_parts,
     pandas_indexes,
     pandas_frames,
     pandas_scalars,

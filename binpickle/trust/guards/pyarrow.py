@@ -69,7 +69,9 @@ def _array(budget: Budget, data: Any) -> None:
     budget.pay(expect_int(length, "the length of an array of pyarrow", 0, _MOST) >> 7)  # no data need stand for it
     expect_int(nulls, "the nulls of an array of pyarrow", -1, length)
     expect_int(offset, "the offset of an array of pyarrow", 0, _MOST - length)
-    for buffer in buffers:
+    for i, buffer in enumerate(buffers):
+        if buffer is None and i:
+            raise FormatError(f"an array of pyarrow of the type {kind} has no buffer {i}")
         if buffer is not None:
             budget.pay_look(expect_arrow(buffer, "a buffer of an array of pyarrow", "Buffer").size)
     wanted = _child_types(kind, number)
