@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 from sys import getsizeof
-from typing import Any, Sequence
+from time import thread_time
+from typing import Any, Callable, Sequence
 
 from ..errors import LimitError
 from .budget import Budget
 
-__all__ = ["Hashing", "are_short"]
+__all__ = ["FEW", "Hashing", "are_short"]
 
 _STRINGS = frozenset({str, bytes})
+FEW = 1 << 12
+"""Containers of fewer items cannot take long."""
+
+_PART = 1 << 10
+# What a key takes that is put into a container, and what it takes to move the others to a larger table, at most.
+_SECONDS_A_KEY = 5e-6
+_SECONDS_A_MOVE = 2e-7
+_UNITS_A_SECOND = 1 << 22
 _FREE = frozenset({type(None), bool})
 # From here on, integers are hashed modulo a prime, and so have hashes in common.
 _PRIME = (1 << 61) - 1
@@ -30,7 +39,7 @@ def are_short(keys: Sequence[Any]) -> bool:
 
 
 class Hashing:
-    """The hashes of keys that are not hashed at once, by container.
+    """Fills dicts and sets, and knows the hashes of keys that are not hashed at once, by container.
 
     Args:
         budget: pays for each key.
@@ -55,6 +64,29 @@ class Hashing:
             elif kind not in _FREE and (kind is not int or not -_PRIME < key < _PRIME):
                 self._pay(place, key)
 
+    def fill(self, update: Callable[[Sequence[Any]], Any], items: Sequence[Any], size: int) -> None:
+        """Put items into a dict or set, some at a time.
+
+        Integers can be chosen so that looking for a free place takes as many steps as there are items. No look at the
+        integers tells, so the time tells that it took.
+
+        Args:
+            update: puts items into the container.
+            items: elements, or pairs of keys and values.
+            size: how many items the container has.
+
+        Raises:
+            LimitError: it takes too long.
+        """
+        if size + len(items) <= FEW:
+            update(items)
+            return
+        for start in range(0, len(items), _PART):
+            begin = thread_time()
+            update(items[start : start + _PART])
+            honest = _PART * _SECONDS_A_KEY + (size + start) * _SECONDS_A_MOVE
+            self._budget.pay(max(0, int((thread_time() - begin - honest) * _UNITS_A_SECOND)))
+
     def _pay(self, target: int, key: Any) -> None:
         units = _units(key)
         self._budget.pay(units)
@@ -74,7 +106,7 @@ def _units(key: Any) -> int:
     while todo:
         item = todo.pop()
         if type(item) is int:
-            units += item.bit_length() >> 8
+            units += (item.bit_length() >> 8) ** 2 >> 4  # compared with a Decimal, it becomes one
         elif type(item) is tuple:
             left -= 1 + len(item)
             if left < 0:

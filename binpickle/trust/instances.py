@@ -131,17 +131,20 @@ def refuse_memory(names: Iterable[Any]) -> None:
     """Refuse names under which NumPy looks for an address of memory, to read there whatever an object says.
 
     Raises:
-        FormatError: one is among the names.
+        FormatError: one is among the names, or a string of another class than `str`, which checks of names would miss.
     """
     for name in names:
-        if type(name) is str and name in _ADDRESSES:
-            raise FormatError(f"an object has {name}, by which NumPy would read memory anywhere")
+        if isinstance(name, str):
+            if type(name) is not str:
+                raise FormatError(f"the name of an attribute is a {type(name).__name__}")
+            if name in _ADDRESSES:
+                raise FormatError(f"an object has {name}, by which NumPy would read memory anywhere")
 
 
 def _names(state: Any) -> Iterator[Any]:
     """Yield the names of the attributes that a state gives."""
     for part in state if type(state) is tuple else (state,):
-        if type(part) is dict:
+        if isinstance(part, dict):
             yield from part
 
 

@@ -18,7 +18,7 @@ from ..errors import FormatError, LimitError, UntrustedError
 from ..limits import Limits
 from .budget import Budget
 from .guards import ARGUMENTS
-from .hashing import Hashing, are_short
+from .hashing import FEW, Hashing, are_short
 from .instances import Instances, refuse_memory, string_keyed
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
@@ -76,8 +76,11 @@ class Values:
     def frozenset_of(self, items: list[Any]) -> Any:
         """Make a frozenset."""
         elements = self._real(items)
-        Hashing(self._budget).pay(elements, elements)
-        made = frozenset(elements)
+        hashing = Hashing(self._budget)
+        kept: set[Any] = set()
+        hashing.pay(elements, elements)
+        hashing.fill(kept.update, elements, 0)
+        made = frozenset(kept)
         self._nesting.note(made, elements)
         return made
 
@@ -112,13 +115,13 @@ class Values:
         keys = items[::2]
         if not are_short(keys):
             self._hashing.pay(target, keys)
-        if type(target) in _DICTS:
-            target.update(zip(keys, items[1::2]))
+        pairs = zip(keys, items[1::2])
+        if type(target) not in _DICTS:
+            self._set_own(target, keys, pairs)
+        elif len(target) + len(keys) < FEW:
+            target.update(pairs)
         else:
-            setter = _setter(type(self._own(target)))
-            refuse_memory(keys)  # dicts of many classes show their items as attributes
-            for key, value in zip(keys, items[1::2]):
-                setter(target, key, value)
+            self._hashing.fill(target.update, list(pairs), len(target))
         if not plain:
             self._nesting.note(target, items)
 
@@ -128,7 +131,7 @@ class Values:
         if type(target) is not set:
             raise FormatError(f"a {type(target).__name__} is filled as a set is")
         self._hashing.pay(target, elements)
-        target.update(elements)
+        self._hashing.fill(target.update, elements, len(target))
         self._nesting.note(target, elements)
 
     def call(self, function: Any, arguments: Any) -> Any:
@@ -273,10 +276,23 @@ class Values:
         if root is object:
             return self._instances.make(object.__new__, (made,))
         self._budget.pay_bytes(sys.getsizeof(state))
+        if root is dict:
+            refuse_memory(state)
         instance = self._instances.make(root.__new__, (made, expect(state, f"the state of {cls}", root)))
         root.__init__(instance, state)
         self._nesting.note_wrapped(instance, (state,))
         return instance
+
+    def _set_own(self, target: Any, keys: list[Any], pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Set items of a dict of a class that the caller named."""
+        setter = _setter(type(self._own(target)))
+        refuse_memory(keys)  # dicts of many classes show their items as attributes
+
+        def update(items: Iterable[tuple[Any, Any]]) -> None:
+            for key, value in items:
+                setter(target, key, value)
+
+        self._hashing.fill(update, list(pairs), len(target))
 
     def _own(self, target: Any) -> Any:
         return self._instances.own(target)

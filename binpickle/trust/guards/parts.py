@@ -30,6 +30,7 @@ __all__ = [
     "whole",
 ]
 
+_MOST_ATTRIBUTES = 1000
 _ARRAYS = (np.ndarray, np.memmap)
 INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -140,6 +141,8 @@ def expect_parts(instance: Any, allowed: frozenset[str] = frozenset()) -> dict[s
     """
     found = attributes(instance)
     kind = type(instance)
+    if len(found) > _MOST_ATTRIBUTES:
+        raise fail(instance, f"it has more than {_MOST_ATTRIBUTES} attributes")
     for name in found:
         if name not in allowed and _is_method(kind, name):
             raise fail(instance, f"the attribute {shown(name)} hides a method of the class")

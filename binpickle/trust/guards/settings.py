@@ -18,6 +18,7 @@ from .parts import FLOATS, expect_parts, fail, whole
 __all__ = ["INERT", "check_parts", "check_settings"]
 
 _MOST_JOBS = 1024
+_MOST_CANDIDATES = 1 << 16
 _COUNTS_OF_THREADS = ("n_jobs", "_n_threads", "n_threads")
 # Arrays of norms that compiled code believes to have one number for each row of the data.
 _NORMS = ("X_norm_squared", "Y_norm_squared")
@@ -47,9 +48,9 @@ def _check(instance: Any, name: Any, value: Any) -> None:
     """Check one attribute or item of a dict."""
     if isinstance(value, FunctionType) and value.__module__ == _HELPERS and name != "_kmeans_single":
         raise fail(instance, f"{name} is {value.__name__}, which believes its arguments")
-    if type(name) is not str:
+    if not isinstance(name, str):
         return
-    setting = name.rpartition("__")[2] or name
+    setting = str(name).rpartition("__")[2] or name
     if setting == "memory" and not all(item is None for item in _leaves(value)):
         raise fail(
             instance, f"memory ({name}) is not None: the folder that it names holds pickles, which fit would load"
@@ -70,7 +71,7 @@ def _leaves(value: Any) -> Iterator[Any]:
     """Yield a value, or what a list of candidates holds."""
     if type(value) in (list, tuple):
         yield from value
-    elif isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray) and value.size <= _MOST_CANDIDATES:
         yield from value.ravel().tolist()
     else:
         yield value

@@ -175,7 +175,7 @@ def _field(name: Any, fields: dict[Any, Any]) -> tuple[np.dtype[Any], int, Any]:
     """Return dtype, offset and title of a field."""
     parts = expect(fields[expect(name, "the name of a field", str)], "a field", tuple)
     dtype, offset, title = parts if len(parts) == 3 else (*parts, None)
-    if type(title) not in ATOMS:
+    if type(title) not in (str, type(None)):
         raise FormatError(f"the field {shown(name)} has a {type(title).__name__} as its title")
     return _expect_dtype(dtype), expect_int(offset, "the offset of a field", 0, MAX_ITEMSIZE), title
 
