@@ -53,7 +53,8 @@ def _fitted(cls: Any) -> Any:
 def _variants() -> Iterator[tuple[str, Callable[[], tuple[Any, Any]]]]:
     """Yield estimators whose state has another form than that of the same class with its defaults."""
     from scipy import sparse
-    from sklearn import cluster, ensemble, neighbors, preprocessing, svm, tree
+    from sklearn import cluster, ensemble, impute, neighbors, preprocessing, svm, tree
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it makes the class known
 
     features, labels, three = _features()
     csr = sparse.csr_matrix(features * (features > 0.5))
@@ -94,6 +95,8 @@ def _variants() -> Iterator[tuple[str, Callable[[], tuple[Any, Any]]]]:
     yield "one hot, dropped", fit(preprocessing.OneHotEncoder(drop="first"), words)
     yield "one hot, numbers", fit(preprocessing.OneHotEncoder(handle_unknown="ignore"), features.round(1))
     yield "k-means, sparse", fit(cluster.KMeans(3, n_init=1, random_state=0), csr)
+    holes = np.where(features > 1.5, np.nan, features)
+    yield "iterative imputer", fit(impute.IterativeImputer(max_iter=2, random_state=0), holes)
     yield "bag of trees", fit(ensemble.BaggingRegressor(n_estimators=2, max_features=2), answers=features[:, 1])
     if hasattr(cluster, "HDBSCAN"):
         yield "one hot, infrequent", fit(preprocessing.OneHotEncoder(min_frequency=5, sparse_output=False), words)

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
-from assembler import FALSE, NONE, TRUE, call, dic, glob, lst, number, raw, stream, text, tup
+from assembler import FALSE, NONE, TRUE, call, dic, glob, lst, new, number, raw, stream, text, tup
 from forging import Forged, load, refused, with_state
 from internals import uses
 
@@ -497,6 +497,10 @@ def gradient() -> Any:
     return fit("linear_model.SGDClassifier", X, THREE, random_state=0)
 
 
+def groups() -> Any:
+    return fit("cluster.FeatureAgglomeration", X, n_clusters=2)
+
+
 def factors() -> Any:
     return fit("decomposition.NMF", X, n_components=2)
 
@@ -511,6 +515,8 @@ def joins(place: int, name: str, value: int) -> Callable[[Any], None]:
 
 
 OTHERS = [
+    (groups, put(labels_=np.array([0, 1, 1 << 40, 0])), "labels_ has numbers that are not from 0 to 3"),
+    (groups, put(labels_=None), "labels_ is a NoneType"),
     (factors, put(_n_components=1 << 28), "_n_components is not an integer from 2 to 2"),
     (factors, put(components_=None), "components_ is a NoneType"),
     (means, put(cluster_centers_=np.ones((3, 3))), "cluster_centers_ has the shape (3, 3), not (any, 4)"),
@@ -617,7 +623,25 @@ def test_names_for_values_have_no_other_use():
     assert load(np.sum) is np.sum
 
 
+KERNEL = "sklearn.gaussian_process.kernels:Hyperparameter"
+
 # --- calls -----------------------------------------------------------------------------------------------------------
+
+TUPLES = [
+    ("sklearn.impute._iterative:_ImputerTriplet", [number(0)], "_ImputerTriplet is called with 1 arguments, not 3"),
+    (KERNEL, [number(0)], "Hyperparameter is called with 1 arguments, not 5"),
+    (KERNEL, [NONE, text("numeric"), text("fixed"), number(1), TRUE], "a name, a type or a flag that is none"),
+    (KERNEL, [text("a"), text("numeric"), text("fixed"), number(1 << 40), TRUE], "n_elements of Hyperparameter is not"),
+    (KERNEL, [text("a"), text("numeric"), NONE, number(1), TRUE], "bounds of Hyperparameter is a NoneType"),
+]
+
+
+@pytest.mark.parametrize(("name", "items", "message"), TUPLES, ids=range(len(TUPLES)))
+def test_forged_tuples_are_refused(name, items, message):
+    """A named tuple of scikit-learn is made of as many items as it has, and of the kinds that its code counts on."""
+    with pytest.raises(BinPickleError, match=message):
+        trust.load(io.BytesIO(stream(new(name, *items))).read, (), 0, trust.sklearn())
+
 
 CALLED = sorted(
     f"{module}:{name}" for (module, name), allowed in uses().items() if "called" in allowed and "sklearn" in module

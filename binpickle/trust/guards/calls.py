@@ -15,7 +15,7 @@ from ..budget import Budget
 from ..sets import uses
 from ..tokens import Global
 from .guard import Guard
-from .parts import expect_array, expect_number, expect_range
+from .parts import FLOATS, expect_array, expect_number, expect_range
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -112,6 +112,22 @@ def _nothing(budget: Budget, instance: Any) -> None:
     """Losses hold no more than the number that was checked."""
 
 
+def _triplet(budget: Budget, *arguments: Any) -> None:
+    """Check the three items of a named tuple of the iterative imputer."""
+    _exactly(3, "_ImputerTriplet", arguments)
+
+
+def _hyperparameter(budget: Budget, *arguments: Any) -> None:
+    """Check `Hyperparameter(name, value_type, bounds, n_elements, fixed)`, which repeats bounds for each element."""
+    name, value_type, bounds, n_elements, fixed = _exactly(5, "Hyperparameter", arguments)
+    if type(name) is not str or type(value_type) is not str or type(fixed) is not bool:
+        raise FormatError("Hyperparameter is called with a name, a type or a flag that is none")
+    elements = expect_number(FormatError, "n_elements of Hyperparameter", n_elements, 1, 1 << 16)
+    if type(bounds) is not str:
+        expect_array(FormatError, "bounds of Hyperparameter", bounds, FLOATS, (None, 2))
+        budget.pay(elements)
+
+
 def _arguments() -> dict[tuple[str, str], Callable[..., None]]:
     found: dict[tuple[str, str], Callable[..., None]] = {}
     for (module, name), allowed in uses().items():
@@ -128,7 +144,11 @@ def _arguments() -> dict[tuple[str, str], Callable[..., None]]:
     return found
 
 
-ARGUMENTS = _arguments()
+ARGUMENTS = {
+    **_arguments(),
+    ("sklearn.impute._iterative", "_ImputerTriplet"): _triplet,
+    ("sklearn.gaussian_process.kernels", "Hyperparameter"): _hyperparameter,
+}
 """See `guards.ARGUMENTS`."""
 
 _LOSS = Guard(_nothing, needs_state=False, before=_before)

@@ -11,7 +11,18 @@ import numpy as np
 
 from ..budget import Budget
 from .guard import Guard
-from .parts import FLOATS, attributes, expect_array, expect_number, expect_parts, fail, is_kind
+from .parts import (
+    FLOATS,
+    INDICES,
+    attributes,
+    expect_array,
+    expect_number,
+    expect_parts,
+    expect_range,
+    fail,
+    is_kind,
+    own,
+)
 
 __all__ = ["STATES"]
 
@@ -79,6 +90,14 @@ def _factors(budget: Budget, model: Any) -> None:
             expect_number(model, name, parts[name], count, count)
 
 
+def _groups(budget: Budget, model: Any) -> None:
+    """Check that labels are small: transforming counts up to the largest."""
+    parts = expect_parts(model)
+    if "labels_" in parts:
+        labels = expect_array(model, "labels_", parts["labels_"], INDICES, (None,))
+        expect_range(budget, model, "labels_", labels, 0, len(labels) - 1)
+
+
 def _linkage(budget: Budget, model: Any) -> None:
     """Check that a dendrogram joins only what there is when it does."""
     parts = expect_parts(model)
@@ -88,6 +107,8 @@ def _linkage(budget: Budget, model: Any) -> None:
     names = {"left_node", "right_node"}
     if type(steps) is not np.ndarray or steps.ndim != 1 or not names <= set(steps.dtype.names or ()):
         raise fail(model, "_single_linkage_tree_ is not an array of steps")
+    own(budget, parts, "_single_linkage_tree_")
+    steps = parts["_single_linkage_tree_"]
     budget.pay(2 * len(steps) + 1)
     there = len(steps) + 1 + np.arange(len(steps))
     joined = [steps[name].astype(np.int64) for name in sorted(names)]
@@ -121,6 +142,7 @@ def _gradient(budget: Budget, model: Any) -> None:
 STATES: dict[tuple[str, str], Guard] = {
     **{("sklearn.cluster._kmeans", name): Guard(_centers, again=True) for name in ("_BaseKMeans", "KMeans")},
     **{("sklearn.decomposition._nmf", name): Guard(_factors) for name in ("_BaseNMF", "NMF")},
+    ("sklearn.cluster._agglomerative", "AgglomerativeClustering"): Guard(_groups),
     ("sklearn.cluster._birch", "Birch"): Guard(_birch),
     ("sklearn.covariance._empirical_covariance", "EmpiricalCovariance"): Guard(_covariance),
     ("sklearn.cluster._hdbscan.hdbscan", "HDBSCAN"): Guard(_linkage),
