@@ -234,7 +234,7 @@ class BinPickleFile:
                 if self._reader.authenticated or self._settings.verify:
                     for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
                         self._reader.check_chunk(chunk)
-                data = map_buffers(self._reader, self._mapped, np.array([n]))[n]
+                data = next(map_buffers(self._reader, self._mapped, np.array([n])))
             else:
                 self._limit_decoding(slice(int(placement.first[n]), int(placement.last[n]) + 1))
                 data = read_buffer(self._reader, n, self._settings.checks)

@@ -38,6 +38,8 @@ _GROWTH = 16
 # are the exception, of which LZ4 leaves one part in 250 to the next compressor.
 _LEAST_SHRINKAGE = 64
 _SLACK = 1 << 10
+# Half floats take a second for 100 MB in some filters, and files have two or three filters before a compressor.
+_MOST_FILTERS = 4
 
 Chain = Tuple[Step, ...]
 """Steps in encode order."""
@@ -215,9 +217,12 @@ def _bounded(step: Step, sizes: Sequence[Size], stored: int) -> Size:
         stored: the bytes that the file stores.
 
     Raises:
-        CodecError: a filter makes many times the bytes of the chunk, or several filters together do.
+        CodecError: a filter makes many times the bytes of the chunk, or several filters together do; or there are very
+            many filters.
     """
     size, nbytes = sizes[-1], sizes[0].most
+    if len(sizes) - 1 > _MOST_FILTERS and all(n.exact for n in sizes[: _MOST_FILTERS + 2]):
+        raise CodecError(f"more than {_MOST_FILTERS} filters in a chain: only a plain load() decodes so many", step.id)
     if not size.exact:  # what a compressor gave: hardly any bytes, or about as many as are stored
         return Size(min(size.most, _GROWTH * stored + nbytes // _LEAST_SHRINKAGE + _SLACK), False)
     if (

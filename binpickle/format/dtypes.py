@@ -22,7 +22,7 @@ from ..errors import FormatError
 from .contents import Kind
 from .shapes import MAX_ITEMSIZE, element_count, fields_fit, is_array, is_shape, is_subarray
 
-__all__ = ["copied", "dtype_from_spec", "dtype_spec", "kind_from_packed", "pack_kinds"]
+__all__ = ["copied", "dtype_from_spec", "dtype_name", "dtype_spec", "kind_from_packed", "pack_kinds"]
 
 # Of dates no multiple of 0: NumPy divides by it, and the process ends.
 _PLAIN = re.compile(
@@ -32,6 +32,7 @@ _PLAIN = re.compile(
 )
 
 _MAX_DEPTH = 8
+_MOST_NAMED = 1000
 
 
 def dtype_spec(dtype: np.dtype) -> Any | None:
@@ -138,6 +139,15 @@ def copied(dtype: np.dtype) -> np.dtype:
     layout: Any = {"names": list(dtype.names), "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize}
     made: np.dtype = np.dtype(layout, align=dtype.isalignedstruct)
     return made
+
+
+def dtype_name(dtype: np.dtype) -> str:
+    """Return what NumPy calls a dtype, and of a structure of many fields only how many there are.
+
+    NumPy takes a second to write down the fields that an index of a megabyte can list.
+    """
+    fields = len(dtype.names or ())
+    return f"structure of {fields} fields, {dtype.itemsize} bytes" if fields > _MOST_NAMED else str(dtype)
 
 
 def pack_kinds(kinds: Sequence[Kind]) -> list[Any]:

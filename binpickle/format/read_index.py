@@ -126,7 +126,7 @@ def _contents(header: Header, trailer: Trailer, index: dict[str, Any], limits: L
     chains = tuple(_check_chain(chain) for chain in _list(index["chains"], "chains"))
     chunks = _parse_chunks(index["chunks"], chains, trailer)
     stream = _parse_stream(index["stream"], chunks)
-    kinds = tuple(kind_from_packed(kind) for kind in _list(index["kinds"], "kinds"))
+    kinds = _parse_kinds(_list(index["kinds"], "kinds"))
     _limit_buffers(index["buffers"], trailer.file_length, limits)
     starts, kind_ids = _parse_buffers(index["buffers"], kinds, stream[1], int(chunks.starts[-1]), limits)
     return Contents(
@@ -195,6 +195,12 @@ def _parse_stream(length: Any, chunks: _Chunks) -> tuple[int, int]:
     if type(length) is not int or not 0 < length < 1 << 62 or length not in chunks.starts:
         raise FormatError("index: the pickle stream does not end where a chunk does")
     return 0, length
+
+
+def _parse_kinds(packed: list[Any]) -> tuple[Kind, ...]:
+    """Return the kinds. A length takes one byte in the index: equal ones share one kind in memory."""
+    lengths = {length: kind_from_packed(length) for length in {kind for kind in packed if type(kind) is int}}
+    return tuple([lengths[kind] if type(kind) is int else kind_from_packed(kind) for kind in packed])
 
 
 def _limit_buffers(table: dict[str, Any], file_length: int, limits: Limits) -> None:

@@ -16,12 +16,14 @@ from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
 from .filereader import Advance, FileReader, allocate, read_job
 
-__all__ = ["as_array", "load_buffers", "map_buffers", "read_buffer"]
+__all__ = ["as_array", "each", "in_order", "load_buffers", "map_buffers", "read_buffer"]
+
+_AT_A_TIME = 1 << 12
 
 
 def load_buffers(
     reader: FileReader, which: np.ndarray, crew: Crew, check: bool, advance: Advance, hostile: bool = False
-) -> Generator[None, None, dict[int, np.ndarray]]:
+) -> Generator[None, None, Iterator[np.ndarray]]:
     """Read buffers into memory, which no two of them share; yields after each chunk.
 
     Args:
@@ -33,10 +35,11 @@ def load_buffers(
         hostile: allow only codecs that are memory-safe on any input.
 
     Returns:
-        Writable arrays, uint8, 1-d, by number.
+        The buffers in their order: writable arrays, uint8, 1-d. Each is made when it is asked for: a small file may
+        list a million views of an array, of which each needs a copy, and take none of them.
     """
     if not len(which):  # all buffers are mapped: a common way to load, which should cost nothing
-        return {}
+        return iter(())
     roots = np.unique(reader.placement.roots[which])
     memory = _Memory(reader, roots)
     pipeline: Pipeline[np.ndarray] = Pipeline(crew, lambda data: advance(len(data)))
@@ -79,36 +82,61 @@ class _Memory:
         for chunk in sorted(targets):
             yield chunk, targets[chunk]
 
-    def slices(self, which: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the memory of each buffer; of a buffer that lies within another one, a copy."""
-        reader, placement = self._reader, self._reader.placement
-        roots = placement.roots[which]
-        in_chunk = reader.contents.chunk_starts[placement.first[roots]]
-        begins = (reader.contents.buffer_starts[which] - in_chunk).tolist()
-        ends = (placement.stops[which] - in_chunk).tolist()
+    def slices(self, which: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the memory of each buffer; of a buffer that lies within another one, a copy."""
+        contents, placement = self._reader.contents, self._reader.placement
         empty = np.empty(0, np.uint8)
-        slices = {}
-        rows = zip(which.tolist(), roots.tolist(), placement.first[roots].tolist(), begins, ends)
-        for i, root, chunk, begin, end in rows:
-            memory = self._own.get(root)
-            if memory is None:
-                memory = self._shared.get(chunk, empty)
-            slices[i] = memory[begin:end] if i == root else memory[begin:end].copy()
-        return slices
+        for part in _parts(which):
+            roots = placement.roots[part]
+            chunks = placement.first[roots]
+            begins, ends = contents.buffer_starts[part], placement.stops[part]
+            in_chunk = contents.chunk_starts[chunks]
+            columns = (part, roots, chunks, begins - in_chunk, ends - in_chunk)
+            for i, root, chunk, begin, end in zip(*(column.tolist() for column in columns)):
+                memory = self._own.get(root)
+                if memory is None:
+                    memory = self._shared.get(chunk, empty)
+                yield memory[begin:end] if i == root else memory[begin:end].copy()
 
 
-def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> dict[int, np.ndarray]:
-    """Return buffers as slices of a mapped file.
+def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield buffers as slices of a mapped file.
 
     Args:
         reader: the open file.
         mapped: uint8, the whole file as mapped memory.
         which: int64, the numbers of the buffers, all of them mappable.
     """
-    placement = reader.placement
-    begins = placement.offsets[which]
-    ends = begins + placement.stops[which] - reader.contents.buffer_starts[which]
-    return {i: mapped[a:b] for i, a, b in zip(which.tolist(), begins.tolist(), ends.tolist())}
+    placement, starts = reader.placement, reader.contents.buffer_starts
+    for part in _parts(which):
+        begins = placement.offsets[part]
+        ends = begins + placement.stops[part] - starts[part]
+        for begin, end in zip(begins.tolist(), ends.tolist()):
+            yield mapped[begin:end]
+
+
+def in_order(in_place: np.ndarray, mapped: Iterator[np.ndarray], loaded: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield all buffers, mapped and loaded ones.
+
+    Args:
+        in_place: bool, for each buffer whether it is a mapped one.
+        mapped: the mapped buffers.
+        loaded: the others.
+    """
+    for is_mapped in each(in_place):
+        yield next(mapped if is_mapped else loaded)
+
+
+def each(column: np.ndarray) -> Iterator[Any]:
+    """Yield the values of a column as Python's, a few at a time."""
+    for part in _parts(column):
+        yield from part.tolist()
+
+
+def _parts(column: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield a column in parts: a Python number for each of a million buffers would take memory."""
+    for start in range(0, len(column), _AT_A_TIME):
+        yield column[start : start + _AT_A_TIME]
 
 
 def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:

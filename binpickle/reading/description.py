@@ -13,7 +13,7 @@ from typing import Any, Hashable, Iterator, Mapping, Sequence, TypeVar, overload
 import numpy as np
 
 from ..format.contents import Contents, Spec
-from ..format.dtypes import copied
+from ..format.dtypes import copied, dtype_name
 from ..format.placement import Placement
 from .filereader import FileReader
 from .limiting import buffers_nbytes
@@ -242,7 +242,7 @@ def _ids(reader: FileReader) -> list[tuple[str, ...]]:
 def _dtypes(reader: FileReader) -> list[str | None]:
     """Return the name of the dtype of each kind. Each dtype is named once: files of many shapes have few dtypes."""
     dtypes = [kind.dtype for kind in reader.contents.kinds]
-    names = {dtype: str(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
+    names = {dtype: dtype_name(dtype) for dtype in {dtype for dtype in dtypes if dtype is not None}}
     return [None if dtype is None else names[dtype] for dtype in dtypes]
 
 
@@ -250,9 +250,7 @@ def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, share
     """Add up buffers by key. `numbers` are the positions of the buffers' keys in `keys`."""
     order = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     which = np.array([order[key] for key in keys], np.int64)[numbers]
-    sums = np.zeros((3, len(order)))
-    for column, values in zip(sums, [np.ones_like(nbytes), nbytes, shares]):
-        np.add.at(column, which, values)
+    sums = np.array([np.bincount(which, values, len(order)) for values in (np.ones(len(which)), nbytes, shares)])
     totals = {key: Total(*(round(value) for value in sums[:, n].tolist())) for key, n in order.items() if sums[0, n]}
     return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))
 

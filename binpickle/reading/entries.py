@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..format.contents import Spec
+from ..format.dtypes import dtype_name
 from .description import Buffer, Buffers
 from .filereader import FileReader
 
@@ -59,6 +60,6 @@ def _buffer_entry(reader: FileReader, buffer: Buffer, i: int) -> Entry:
     first, last = int(placement.first[i]), int(placement.last[i])
     chunks = contents.chunk_starts
     alone = chunks[first] == contents.buffer_starts[i] and chunks[last + 1] == placement.stops[i]
-    info = None if buffer.dtype is None else ("ndarray", str(buffer.dtype), buffer.shape)
+    info = None if buffer.dtype is None else ("ndarray", dtype_name(buffer.dtype), buffer.shape)
     offset = int(contents.chunk_offsets[first]) if alone else None
     return Entry(offset, buffer.stored_nbytes, buffer.nbytes, buffer.codecs, info)

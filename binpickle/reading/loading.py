@@ -20,7 +20,7 @@ from ..pickling.protocol import pickle
 from ..threads.crew import Crew, exhaust
 from ..threads.meter import Meter
 from ..types import MmapMode, Progress, Trusted
-from .buffers import load_buffers, map_buffers
+from .buffers import each, in_order, load_buffers, map_buffers
 from .filereader import FileReader, check_chunks
 from .limiting import check_limits, decoded_nbytes
 from .stream import StreamReader
@@ -141,14 +141,14 @@ class Loading:
         placement = self._reader.placement
         return _spans(placement.first[which], placement.last[which])
 
-    def _buffers(self) -> Generator[None, None, list[Any]]:
+    def _buffers(self) -> Generator[None, None, Iterator[Any]]:
         """Return the buffers for the unpickler, in the order in which it asks.
 
         The memory of an array is handed out as an array: unlike memoryviews, the garbage collector need not visit it.
         """
         mapped, views = self._mapped, self._reader.views
         if mapped is not None and views is not None:
-            return [mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views]
+            return (mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views)
         in_place = self._in_place
         loaded = yield from load_buffers(
             self._reader,
@@ -158,14 +158,18 @@ class Loading:
             self._meter.advance,
             hostile=self._trusted is not None,
         )
-        if self._settings.mmap_mode == "r":
-            for data in loaded.values():
-                data.flags.writeable = False
-        if mapped is not None:
-            loaded.update(map_buffers(self._reader, mapped, np.flatnonzero(in_place)))
+        if mapped is None:
+            return self._handed_out(loaded)
+        return self._handed_out(in_order(in_place, map_buffers(self._reader, mapped, np.flatnonzero(in_place)), loaded))
+
+    def _handed_out(self, buffers: Iterator[np.ndarray]) -> Iterator[Any]:
         contents = self._reader.contents
-        plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds].tolist()
-        return [loaded[i].data if plain[i] else loaded[i] for i in range(len(plain))]
+        plain = np.array([kind.dtype is None for kind in contents.kinds], bool)[contents.buffer_kinds]
+        read_only = self._settings.mmap_mode == "r"
+        for data, is_plain in zip(buffers, each(plain)):
+            if read_only:
+                data.flags.writeable = False
+            yield data.data if is_plain else data
 
     def _warn_unmapped(self) -> None:
         """Warn if the caller asks to map a file with buffers, and none of them can be mapped."""
@@ -201,7 +205,7 @@ def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edges.cumsum()[:-1])
 
 
-def _unpickle(stream: StreamReader | io.BytesIO, buffers: list[Any], libraries: Mapping[str, str]) -> Any:
+def _unpickle(stream: StreamReader | io.BytesIO, buffers: Iterator[Any], libraries: Mapping[str, str]) -> Any:
     try:
         return unpickler(stream, buffers).load()
     except (pickle.UnpicklingError, EOFError) as error:

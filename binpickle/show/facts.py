@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
+from ..format.dtypes import dtype_name
 from .text import (
     LONGEST_FACT,
     codecs_text,
@@ -143,7 +144,7 @@ def buffer_row(n: int, buffer: Buffer) -> tuple[str, ...]:
     """Return buffer number `n` as a row of a table with the columns `BUFFER_COLUMNS`."""
     return (
         str(n),
-        "bytes" if buffer.dtype is None else str(buffer.dtype),
+        "bytes" if buffer.dtype is None else dtype_name(buffer.dtype),
         shape_text(buffer.shape),
         order_text(buffer.order),
         nbytes_text(buffer.nbytes),
@@ -192,7 +193,7 @@ def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str,
 def _buffer_json(n: int, buffer: Buffer) -> dict[str, Any]:
     return {
         "number": n,
-        "dtype": None if buffer.dtype is None else str(buffer.dtype),
+        "dtype": None if buffer.dtype is None else dtype_name(buffer.dtype),
         "shape": buffer.shape,
         "order": buffer.order,
         "nbytes": buffer.nbytes,
