@@ -91,7 +91,7 @@ def _open_object(reader: Reader, limit: int) -> Source:
     file = reader.file
     begin = position(file)
     start = reader.read_start(_START)
-    if begin is not None and not decodes(file):
+    if begin is not None and len(start) <= _START and not decodes(file):
         below = source_below(file, begin, start)
         end = None if below is NOT_BELOW else find_end(reader, begin, start)
         if end is not None:

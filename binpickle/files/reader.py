@@ -79,6 +79,8 @@ def as_piece(given: Any, file: Any) -> Piece:
         raise TypeError(f"read of {kind} returned an awaitable: use aload if read is a coroutine function")
     try:
         view = memoryview(given)
-        return view.cast("B") if view.c_contiguous else view.tobytes()
+        if "O" not in view.format:  # pointers of this process are no bytes of a file
+            return view.cast("B") if view.c_contiguous else view.tobytes()
     except (TypeError, ValueError):
-        raise TypeError(f"{kind} gave {type(given).__name__}, not bytes") from None
+        pass
+    raise TypeError(f"{kind} gave {type(given).__name__}, not bytes")

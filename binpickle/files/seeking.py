@@ -75,9 +75,9 @@ def find_end(reader: Reader, begin: int, start: bytes) -> int | None:
         ValueError: the file object went elsewhere, and does not tell where.
     """
     file, here = reader.file, begin + len(start)
-    if position(file) != here or not _may_seek(file, here):
+    if position(file) != here or not _says_seekable(file):
         return None
-    if _ask(file, "seek", begin) is _UNKNOWN:
+    if not _counts_as_told(file, here) or _ask(file, "seek", begin) is _UNKNOWN:
         _stay(file, here)
         return None
     if reader.read_start(len(start)) != start:
@@ -92,10 +92,12 @@ def find_end(reader: Reader, begin: int, start: bytes) -> int | None:
     return None
 
 
-def _may_seek(file: Any, here: int) -> bool:
-    """Return whether a file object says that it can seek, by positions that count from where `tell` does."""
-    if hasattr(file, "seekable") and _ask(file, "seekable") in (_UNKNOWN, False, None):
-        return False
+def _says_seekable(file: Any) -> bool:
+    return not hasattr(file, "seekable") or _ask(file, "seekable") not in (_UNKNOWN, False, None)
+
+
+def _counts_as_told(file: Any, here: int) -> bool:
+    """Return whether `seek` counts from where `tell` does, as far as it says; nothing moves if both are honest."""
     told = _ask(file, "seek", 0, io.SEEK_CUR)
     return told is not _UNKNOWN and (told is None or _natural(told) == here)
 

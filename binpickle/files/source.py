@@ -175,8 +175,7 @@ class FileSource(Source):
                 piece = self._reader.read(min(len(view), _PIECE))
                 if not piece:
                     raise self._truncated(offset, len(view))
-                if len(piece) > len(view):
-                    raise ValueError(f"{type(self._reader.file).__name__} gave more bytes than it was asked for")
+                piece = piece[: len(view)]  # `read` may give more than it is asked for
                 view[: len(piece)] = piece
                 view = view[len(piece) :]
 
