@@ -12,8 +12,9 @@ from typing import Any, Sequence
 
 __all__ = ["BytesSink", "FileSink", "Sink", "taken"]
 
-# Bytes that must be copied are copied in pieces of this size.
+# Bytes that must be copied are copied in pieces of this size, and in smaller ones for files that take little at a time.
 _PIECE = 1 << 20
+_LITTLE = 4 << 10
 
 
 class Sink:
@@ -80,9 +81,12 @@ class FileSink(Sink):
         self._views = isinstance(file, io.IOBase)
 
     def write(self, data: Any) -> None:
-        view = memoryview(data).cast("B")
+        view, most = memoryview(data).cast("B"), _PIECE
         while view:
-            view = view[self._write_some(view if self._views else bytes(view[:_PIECE])) :]
+            piece = view if self._views else bytes(view[:most])
+            written = self._write_some(piece)
+            most = _PIECE if written == len(piece) else max(2 * written, _LITTLE)
+            view = view[written:]
 
     def _write_some(self, data: Any) -> int:
         try:
