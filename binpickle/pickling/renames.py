@@ -90,7 +90,7 @@ _RENAMED: dict[Name, Name] = {
     **{("numpy", name): ("numpy.exceptions", name) for name in _EXCEPTIONS},
     **{(f"binpickle.{module}", name): ("binpickle", name) for module, names in _OURS.items() for name in names},
     ("binpickle.trust.tokens", "GlobalUse"): ("binpickle.trust", "GlobalUse"),
-    **{("_loss", name): ("sklearn._loss._loss", name) for name in _LOSSES},
+    **{("_loss", name): ("sklearn._loss._loss", name) for loss in _LOSSES for name in (loss, f"__pyx_unpickle_{loss}")},
 }
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from ..errors import FormatError
 from .budget import Budget
 from .guards import Guard, guards_of
+from .memory import refuse_memory
 from .nesting import ATOMS
 
-__all__ = ["Instances", "refuse_memory", "string_keyed"]
+__all__ = ["Instances", "string_keyed"]
 
 # What has checks of its own, and what no stream may change.
 _KEPT_APART = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, np.generic, np.dtype)
-_ADDRESSES = frozenset({"__array_interface__", "__array_struct__"})
 _BUILT_IN = ATOMS | {list, dict, set, tuple, frozenset, bytearray, memoryview, np.ndarray}
 
 
@@ -95,7 +95,8 @@ class Instances:
         refuse_memory(_names(state))
         for guard in guards:
             if guard.before is not None:
-                guard.before(self._budget, target, state)
+                instead = guard.before(self._budget, target, state)
+                state = state if instead is None else instead
         _restore(target, state)
         self._unfinished.pop(id(target), None)
         for guard in guards:
@@ -125,20 +126,6 @@ class Instances:
         guard.check(self._budget, made)
         if guard.again:
             self._again.append((guard, made))
-
-
-def refuse_memory(names: Iterable[Any]) -> None:
-    """Refuse names under which NumPy looks for an address of memory, to read there whatever an object says.
-
-    Raises:
-        FormatError: one is among the names, or a string of another class than `str`, which checks of names would miss.
-    """
-    for name in names:
-        if isinstance(name, str):
-            if type(name) is not str:
-                raise FormatError(f"the name of an attribute is a {type(name).__name__}")
-            if name in _ADDRESSES:
-                raise FormatError(f"an object has {name}, by which NumPy would read memory anywhere")
 
 
 def _names(state: Any) -> Iterator[Any]:

@@ -19,7 +19,8 @@ from ..limits import Limits
 from .budget import Budget
 from .guards import ARGUMENTS
 from .hashing import FEW, Hashing, are_short
-from .instances import Instances, refuse_memory, string_keyed
+from .instances import Instances, string_keyed
+from .memory import refuse_memory
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
 from .rules.checks import expect

@@ -19,11 +19,12 @@ class Guard(NamedTuple):
             The machine then checks it a second time, when the stream has ended.
         needs_state: whether an instance without a state must not be used. The machine refuses a stream that ends
             without giving it one.
-        before: takes the budget, an instance and the state that it is about to get. The machine calls it before BUILD
-            runs the class's own `__setstate__`. Compiled classes need it: theirs believes what a tuple holds.
+        before: takes the budget, an instance and the state that it is about to get, and returns the state that it
+            gets instead, or `None` for this one. The machine calls it before BUILD runs the class's own `__setstate__`.
+            Compiled classes need it: theirs believes what a tuple holds.
     """
 
     check: Callable[[Budget, Any], None]
     again: bool = False
     needs_state: bool = True
-    before: Callable[[Budget, Any, Any], None] | None = None
+    before: Callable[[Budget, Any, Any], Any] | None = None

@@ -12,7 +12,18 @@ import numpy as np
 
 from ..budget import Budget
 from .guard import Guard
-from .parts import FLOATS, attributes, expect_array, expect_number, expect_parts, expect_range, fail, is_kind, whole
+from .parts import (
+    FLOATS,
+    attributes,
+    expect_array,
+    expect_number,
+    expect_parts,
+    expect_range,
+    fail,
+    is_kind,
+    own,
+    whole,
+)
 
 __all__ = ["STATES"]
 
@@ -29,8 +40,15 @@ def _plain_name(cls: type) -> str:
     return cls.__name__[:-2] if cls.__name__.endswith(("32", "64")) else cls.__name__
 
 
+def _expect_own(instance: Any) -> None:
+    """Refuse a class of the caller's that derives from a compiled one: these checks go by the class."""
+    if not type(instance).__module__.startswith("sklearn."):
+        raise fail(instance, "it derives from a compiled class, whose states are checked for that class alone")
+
+
 def _before_distance(budget: Budget, distance: Any, state: Any) -> None:
     """Check the state of a distance: its power, a vector and a matrix, for a function besides what it calls."""
+    _expect_own(distance)
     size = 5 if _plain_name(type(distance)) == "PyFuncDistance" else 3
     if type(state) is not tuple or len(state) != size:
         raise fail(distance, f"its state is not a tuple of {size}")
@@ -64,9 +82,13 @@ def _fits(distance: Any, features: int) -> bool:
     return kind != "HaversineDistance" or features == 2
 
 
-def _before_tree(budget: Budget, tree: Any, state: Any) -> None:
-    """Check the state of a tree before it gets it."""
+def _before_tree(budget: Budget, tree: Any, state: Any) -> Any:
+    """Check the state of a tree before it gets it, and give it arrays that nothing else can write to."""
+    _expect_own(tree)
     _check_tree(budget, tree, state)
+    parts = dict(zip(("idx_array", "node_data"), state[1:3]))
+    own(budget, parts, *parts)
+    return (state[0], *parts.values(), *state[3:])
 
 
 def _tree(budget: Budget, tree: Any) -> None:

@@ -19,6 +19,8 @@ from .pandas_kinds import accept, refuse_state
 __all__ = ["ARGUMENTS", "STATES", "expect_arrow", "is_arrow"]
 
 _LIB = "pyarrow.lib"
+_MOST_FIELDS = 1 << 12
+_LONGEST_NAME = 1 << 10
 _MOST = (1 << 63) - 1
 
 # How many buffers each type has, by its number. Numbers of types never change their meaning.
@@ -155,29 +157,29 @@ def _binary(budget: Budget, width: Any) -> None:
 
 def _list(budget: Budget, item: Any, size: Any = -1) -> None:
     """Check the arguments of types of lists."""
-    expect_arrow(item, "the items of a list type of pyarrow", "DataType", "Field")
+    _expect_small(budget, [expect_arrow(item, "the items of a list type of pyarrow", "DataType", "Field")])
     expect_int(size, "the size of a list type of pyarrow", -1, 1 << 24)
 
 
 def _struct(budget: Budget, fields: Any) -> None:
     """Check the argument of `struct`."""
     budget.pay(len(expect(fields, "the fields of a struct type of pyarrow", list)))
-    for field in fields:
-        expect_arrow(field, "a field of a struct type of pyarrow", "Field")
+    _expect_small(budget, [expect_arrow(field, "a field of a struct type of pyarrow", "Field") for field in fields])
 
 
 def _dictionary(budget: Budget, index: Any, value: Any, ordered: Any = False) -> None:
     """Check the arguments of `dictionary`, the type of arrays of codes."""
     if not 2 <= expect_arrow(index, "the codes of a dictionary type", "DataType").id <= 9:
         raise FormatError("a dictionary type of pyarrow has codes that are not integers")
-    expect_arrow(value, "the values of a dictionary type", "DataType")
+    _expect_small(budget, [expect_arrow(value, "the values of a dictionary type", "DataType")])
     expect(ordered, "whether a dictionary type is ordered", bool)
 
 
 def _field(budget: Budget, name: Any, kind: Any, nullable: Any = True, metadata: Any = None) -> None:
     """Check the arguments of `field`."""
-    expect(name, "the name of a field of pyarrow", str)
-    expect_arrow(kind, "the type of a field of pyarrow", "DataType")
+    if len(expect(name, "the name of a field of pyarrow", str)) > _LONGEST_NAME:
+        raise FormatError(f"a field of pyarrow has a name of more than {_LONGEST_NAME} characters")
+    _expect_small(budget, [expect_arrow(kind, "the type of a field of pyarrow", "DataType")])
     expect(nullable, "whether a field of pyarrow is nullable", bool)
     _metadata(budget, metadata)
 
@@ -185,9 +187,29 @@ def _field(budget: Budget, name: Any, kind: Any, nullable: Any = True, metadata:
 def _schema(budget: Budget, fields: Any, metadata: Any = None) -> None:
     """Check the arguments of `schema`."""
     budget.pay(len(expect(fields, "the fields of a schema", list)))
-    for field in fields:
-        expect_arrow(field, "a field of a schema", "Field")
+    _expect_small(budget, [expect_arrow(field, "a field of a schema", "Field") for field in fields])
     _metadata(budget, metadata)
+
+
+def _expect_small(budget: Budget, kinds: list[Any]) -> None:
+    """Refuse types that have too many fields, counted with repetitions: pyarrow shows them whole, and hashes the text.
+
+    Args:
+        budget: pays for the walk.
+        kinds: types, and fields of types.
+
+    Raises:
+        FormatError: they have.
+    """
+    waiting, count = list(kinds), 0
+    while waiting:
+        here = waiting.pop()
+        here = here.type if hasattr(here, "nullable") else here
+        count += 1
+        if count > _MOST_FIELDS:
+            raise FormatError(f"a type of pyarrow has more than {_MOST_FIELDS} fields")
+        waiting += _child_types(here, here.id) or ([here.value_type] if here.id == _DICTIONARY else [])
+    budget.pay(2 * count)
 
 
 def _metadata(budget: Budget, metadata: Any) -> None:

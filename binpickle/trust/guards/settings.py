@@ -15,9 +15,10 @@ from ..budget import Budget
 from .guard import Guard
 from .parts import FLOATS, expect_parts, fail, whole
 
-__all__ = ["INERT", "check_parts", "check_settings"]
+__all__ = ["INERT", "before_settings", "check_parts", "check_settings"]
 
 _MOST_JOBS = 1024
+_LONGEST_RELEASE = 80
 _MOST_CANDIDATES = 1 << 16
 _COUNTS_OF_THREADS = ("n_jobs", "_n_threads", "n_threads")
 # Arrays of norms that compiled code believes to have one number for each row of the data.
@@ -111,6 +112,17 @@ def _check_metric(instance: Any, parts: dict[str, Any]) -> None:
         size, matrix = parts.get("n_features_in_"), held["VI"]
         if type(matrix) is not np.ndarray or matrix.dtype not in FLOATS or matrix.shape != (size, size):
             raise fail(instance, f"VI of {name} is not a matrix for as many features as it was fitted to")
+
+
+def before_settings(budget: Budget, instance: Any, state: Any) -> None:
+    """Check the release that a state names: a warning shows it, whatever it is."""
+    if type(state) is dict:
+        release = state.get("_sklearn_version", "")
+        if type(release) is not str or len(release) > _LONGEST_RELEASE:
+            raise fail(instance, "_sklearn_version is not a short string")
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                budget.pay_look(value.nbytes)  # an estimator may copy what it gets, however often it repeats itself
 
 
 INERT = Guard(check_parts, needs_state=False)

@@ -17,7 +17,7 @@ __all__ = ["ARGUMENTS", "STATES"]
 ARGUMENTS: dict[tuple[str, str], Callable[..., None]] = calls.ARGUMENTS
 """See `guards.ARGUMENTS`."""
 
-_ESTIMATOR = Guard(settings.check_settings, again=True, needs_state=False)
+_ESTIMATOR = Guard(settings.check_settings, again=True, needs_state=False, before=settings.before_settings)
 
 STATES: dict[tuple[str, str], Guard] = {
     **{

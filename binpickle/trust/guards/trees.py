@@ -12,7 +12,7 @@ import numpy as np
 
 from ..budget import Budget
 from .guard import Guard
-from .parts import attributes, expect_array, expect_number, expect_parts, expect_range, fail, is_kind, whole
+from .parts import attributes, expect_array, expect_number, expect_parts, expect_range, fail, is_kind, own, whole
 
 __all__ = ["STATES"]
 
@@ -151,6 +151,8 @@ def _predictor(budget: Budget, predictor: Any) -> None:
     nodes: Any = parts.get("nodes")
     if type(nodes) not in (np.ndarray, np.memmap) or not set(_NODE) <= set(nodes.dtype.names or ()):
         raise fail(predictor, "nodes is not an array of nodes")
+    own(budget, parts, "nodes")
+    nodes = parts["nodes"]
     if nodes.ndim != 1 or not len(nodes):
         raise fail(predictor, "nodes is empty, or not of one dimension")
     inner = nodes["is_leaf"] == 0
