@@ -96,7 +96,7 @@ RESTRICTED_LIMITS = Limits(
     decoded_bytes=1 << 33,
     # Files of 1 GiB of zeros, counted for each codec: 250 to 16,000 with zlib, LZ4, LZMA or Blosc, 25,000 with zstd,
     # 49,000 with shuffle and zstd, 74,000 with delta, shuffle and zstd, 59,000 with bz2, 116,000 with shuffle and bz2.
-    decoded_per_byte=1 << 18,
+    decoded_per_byte=1 << 17,
     stored_bytes=1 << 33,
     buffers=1 << 20,
     index_bytes=1 << 24,

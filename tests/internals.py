@@ -47,6 +47,7 @@ from binpickle.format.legacy import parse as parse_of_legacy
 from binpickle.format.placement import find_placement
 from binpickle.format.read_index import check_index, check_trailer
 from binpickle.format.read_index import parse as parse_of_read_index
+from binpickle.format.text import MAX_EMPTY_ITEMS, check_text
 from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
@@ -54,6 +55,7 @@ from binpickle.pickling import arrays, renames
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
+from binpickle.reading import environment, limiting
 from binpickle.reading.filereader import allocate
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
@@ -69,6 +71,7 @@ from binpickle.writing.plan import Plan, plan_buffers
 __all__ = [
     "checksums",
     "header",
+    "limiting",
     "shapes",
     "keys",
     "linux_module",
@@ -93,6 +96,7 @@ __all__ = [
     "Kind",
     "LARGE",
     "Limits",
+    "MAX_EMPTY_ITEMS",
     "MAX_ENCODED_CHUNK",
     "NATIVE_ORDER",
     "NEVER",
@@ -115,6 +119,7 @@ __all__ = [
     "chain_for",
     "chain_from_specs",
     "check_index",
+    "check_text",
     "check_trailer",
     "choose",
     "cpu_quota",
@@ -124,6 +129,7 @@ __all__ = [
     "dtype_spec",
     "encode",
     "entry",
+    "environment",
     "exact_sums",
     "exhaust",
     "find_placement",

@@ -165,8 +165,8 @@ def decode(
     sizes = [Size(nbytes, True)]
     for step in chain:
         sizes.append(step.encoded_size(sizes[-1]))
-        if hostile and step is not chain[-1]:
-            sizes[-1] = _bounded(step, sizes, memoryview(stored).nbytes)
+        if hostile and len(sizes) <= len(chain):
+            sizes[-1] = _bounded(step, sizes, bytes_of(stored).nbytes)
     data = stored
     for i in range(len(chain) - 1, -1, -1):
         data = chain[i].decode(bytes_of(data), sizes[i], None if i else out)

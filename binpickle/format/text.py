@@ -101,9 +101,10 @@ class _Survey:
             nbytes = dtype.itemsize if dtype.kind == "U" else 0
             return _Found(nbytes, int(nbytes > 0), int(not dtype.itemsize), [], dtype)
         inner = [(name, self.of(field, level)) for name, field in _distinct_fields(dtype)]
-        nbytes, fields, empty = (sum(found[n] for _, found in inner) for n in range(3))
         names = [name for name, found in inner if found.nbytes]
-        return _Found(nbytes, fields + bool(names), max(empty, int(not dtype.itemsize)), names, dtype)
+        fields = sum(found.fields for _, found in inner) + bool(names)
+        empty = max(sum(found.empty for _, found in inner), int(not dtype.itemsize))
+        return _Found(sum(found.nbytes for _, found in inner), fields, empty, names, dtype)
 
 
 def _distinct_fields(dtype: np.dtype) -> list[tuple[str, np.dtype]]:

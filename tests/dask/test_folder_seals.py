@@ -391,6 +391,20 @@ def test_trusted(tmp_path: Path, synchronous: None) -> None:
         bpd.from_bpk(tmp_path / "array", trusted="a:b")
 
 
+def test_trust_of_the_environment(tmp_path: Path, synchronous: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `BINPICKLE_TRUST` restricts the loads of a process, it restricts those of folders, and structures load."""
+    bpd.to_bpk(da.from_array(np.array([Plain(), 2], object), chunks=1), tmp_path / "objects")
+    bpd.checkpoint({"a": ARRAY}, path=tmp_path / "structure")
+    monkeypatch.setenv("BINPICKLE_TRUST", "")
+    with pytest.raises(errors.UntrustedError, match="Plain"):
+        bpd.from_bpk(tmp_path / "objects").compute()
+    with pytest.raises(errors.UntrustedError, match="Plain"):
+        bpd.open_bpk(tmp_path / "objects").load()
+    assert bpd.from_bpk(tmp_path / "structure")[0]["a"].sum().compute() == 45
+    monkeypatch.setenv("BINPICKLE_TRUST", f"{Plain.__module__}:Plain")
+    assert bpd.from_bpk(tmp_path / "objects")[1].compute() == 2
+
+
 def test_no_key_shown(folder: Path, key: Path) -> None:
     """No representation and no pickle contains a key."""
     opened = Folder.of(folder, one_key, CONTEXT)
