@@ -7,6 +7,10 @@ paid for each time.
 
 from __future__ import annotations
 
+from typing import Any, Iterable
+
+import numpy as np
+
 from ..errors import LimitError
 
 __all__ = ["Budget"]
@@ -45,6 +49,23 @@ class Budget:
             LimitError: not so many are left.
         """
         self.pay(1 + (nbytes >> 5))
+
+    def pay_arrays(self, parts: Iterable[Any]) -> None:
+        """Spend units for arrays that a class looks at, each as large as it seems: it may repeat its memory.
+
+        Args:
+            parts: arrays and others, and lists, tuples and dicts of these.
+
+        Raises:
+            LimitError: not so many are left.
+        """
+        for part in parts:
+            if isinstance(part, np.ndarray):
+                self.pay_look(part.nbytes)
+            elif type(part) in (list, tuple, dict):
+                inner = part.values() if type(part) is dict else part
+                self.pay_look(sum(item.nbytes for item in inner if isinstance(item, np.ndarray)))
+                self.pay(len(inner) >> 3)
 
     def pay_long(self, bits: int) -> None:
         """Spend units for multiplying or dividing integers of so many bits.

@@ -114,6 +114,8 @@ def _units(key: Any) -> int:
             todo += item
         elif isinstance(item, (str, bytes)):
             units += len(item) >> 10  # hashed once, compared each time
+        elif type(item) is range:
+            todo += (item.start, item.stop, item.step, item.stop - item.start)
         elif type(item) is Fraction:
             units += 8 + ((item.numerator.bit_length() + item.denominator.bit_length()) >> 6)
         else:

@@ -93,6 +93,10 @@ class Instances:
         guards = self._guards(type(self.own(target))) or ()
         self._budget.pay(_size(state))
         refuse_memory(_names(state))
+        if guards:
+            self._budget.pay_arrays(
+                (state.values() if type(state) is dict else state) if type(state) in (dict, tuple) else ()
+            )
         for guard in guards:
             if guard.before is not None:
                 instead = guard.before(self._budget, target, state)

@@ -44,6 +44,9 @@ _MAX_FRAME = 1 << 18
 # Longer than any name that can be imported, and short enough to be compared and shown.
 _MAX_NAME = 1 << 12
 
+# What a name counts that the stream has not used before, in opcodes: it is kept for the report.
+_NAME = 64
+
 # First bytes in UTF-8 of the characters that Python keeps in one byte, and of those that it keeps in one or two.
 _ONE_BYTE, _TWO_BYTES = bytes(range(0xC4)), bytes(range(0xF0))
 
@@ -229,6 +232,7 @@ class Machine(Literals):
             raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has a name that is too long")
         found = self._globals.get((module, qualname))
         if found is None:
+            self._opcodes += _NAME
             found = self._globals[module, qualname] = Global(canonical(module, qualname)), self._base + pos - 1
             self._attempt(self._values.admit, found[0])
         self._stack.append(found[0])

@@ -1,7 +1,8 @@
 """Names that an object must not have, for NumPy would read memory at the address that it finds under them.
 
 Rule: NumPy looks these names up on the instance, whatever its class: an attribute, an item that a class shows as an
-attribute, and a label of a series of pandas are all found.
+attribute, and a label of a series of pandas are all found. What it finds is a dict that has an address among its items;
+a string of the data can become a label later, so no such dict is made for a file that uses classes of a set.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import Any, Iterable
 
 from ..errors import FormatError
 
-__all__ = ["ADDRESSES", "refuse_memory"]
+__all__ = ["Addresses", "refuse_memory"]
 
-ADDRESSES = frozenset({"__array_interface__", "__array_struct__"})
-"""The names."""
+_ADDRESSES = frozenset({"__array_interface__", "__array_struct__"})
+_KEY = "typestr"
+_KEYS = frozenset({_KEY, "shape", "version"})
 
 
 def refuse_memory(names: Iterable[Any]) -> None:
@@ -26,5 +28,26 @@ def refuse_memory(names: Iterable[Any]) -> None:
         if isinstance(name, str):
             if type(name) is not str:
                 raise FormatError(f"the name of an attribute is a {type(name).__name__}")
-            if name in ADDRESSES:
+            if name in _ADDRESSES:
                 raise FormatError(f"an object has {name}, by which NumPy would read memory anywhere")
+
+
+class Addresses:
+    """The dicts of one stream that could tell NumPy where to read."""
+
+    def __init__(self) -> None:
+        self._found: list[Any] = []
+
+    def note(self, target: Any, keys: list[Any]) -> None:
+        """Note a dict that gets the key which no such dict can lack."""
+        if any(key == _KEY for key in keys if isinstance(key, str)):
+            self._found.append(target)
+
+    def finish(self) -> None:
+        """Refuse the stream if one of the dicts has all that NumPy needs.
+
+        Raises:
+            FormatError: one has.
+        """
+        if any(found.keys() >= _KEYS for found in self._found):
+            raise FormatError("a dict describes an array of NumPy at an address of memory")

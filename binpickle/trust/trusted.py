@@ -38,6 +38,9 @@ class Trusted:
             )
         self._loaders: dict[Name, Callable[[], Any]] = dict(map(_entry, trusted))
 
+    def __bool__(self) -> bool:
+        return bool(self._loaders)
+
     def loader(self, name: Name) -> Callable[[], Any] | None:
         """Return what imports a global that the caller named, by its canonical name; `None` for any other."""
         return self._loaders.get(name)

@@ -20,7 +20,7 @@ from .budget import Budget
 from .guards import ARGUMENTS
 from .hashing import FEW, Hashing, are_short
 from .instances import Instances, string_keyed
-from .memory import refuse_memory
+from .memory import Addresses, refuse_memory
 from .nesting import ATOMS, Nesting
 from .rules.array import array_over
 from .rules.checks import expect
@@ -55,6 +55,7 @@ class Values:
         self._hashing = Hashing(self._budget)
         self._largest = limits.decoded_bytes
         self._instances = Instances(self._budget)
+        self._addresses = Addresses() if trusted else None  # built-in types have no attributes
 
     def admit(self, found: Global) -> None:
         """Take a global that the stream looked up.
@@ -114,6 +115,8 @@ class Values:
         if not plain:
             items = self._real(items)
         keys = items[::2]
+        if self._addresses is not None:
+            self._addresses.note(target, keys)
         if not are_short(keys):
             self._hashing.pay(target, keys)
         pairs = zip(keys, items[1::2])
@@ -143,6 +146,7 @@ class Values:
         if function.load is None:
             return self._by_rule(function, arguments)
         if function.allowed is not None:
+            self._budget.pay_arrays(arguments)
             ARGUMENTS[function.name](self._budget, *arguments)
         made = self._make(self._load(function), self.result(arguments))
         self._nesting.note_wrapped(made, arguments)
@@ -222,6 +226,8 @@ class Values:
         """
         loaded = self.result(value)
         self._instances.finish()
+        if self._addresses is not None:
+            self._addresses.finish()
         return loaded
 
     def _real(self, items: list[Any]) -> list[Any]:
@@ -242,6 +248,7 @@ class Values:
         """Check the arguments with which a class of a curated set is instantiated."""
         if keywords or cls.name not in ARGUMENTS:
             raise FormatError(f"{cls} is instantiated with arguments")
+        self._budget.pay_arrays(arguments)
         ARGUMENTS[cls.name](self._budget, *arguments)
 
     def _load(self, found: Global) -> Any:

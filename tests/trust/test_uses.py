@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from typing import Any
 
 import pytest
-from assembler import FALSE, NONE, TRUE, build, call, dic, glob, lst, new, number, stream, text, tup
+from assembler import FALSE, NONE, TRUE, build, call, dic, dtype, glob, lst, new, number, stream, text, tup, writable
 from common import each
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,3 +298,25 @@ def test_addresses_are_no_attributes(data: bytes) -> None:
     with pytest.raises(FormatError, match="by which NumPy would read memory anywhere"):
         load(stream(data))
     assert load(stream(dic(ADDRESS, ADDRESS))) == {"__array_interface__": "__array_interface__"}
+
+
+def test_a_bytearray_below_an_array_keeps_its_size() -> None:
+    """Nobody can free the memory of an array by shrinking the bytearray that it lies over."""
+    shared = writable(bytes(8)) + b"\x94"
+    for array in (
+        call("numpy:ndarray", tup(number(8)), dtype("u1", "|"), b"h\x00"),
+        call("numpy._core.numeric:_frombuffer", b"h\x00", dtype("u1", "|"), tup(number(8)), text("C")),
+    ):
+        held, made = load(stream(shared, array, b"\x86"))
+        with pytest.raises(BufferError):
+            held.clear()
+        held[0] = 5
+        assert made.tolist() == [5, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_no_dict_describes_memory() -> None:
+    """A dict by which NumPy would read memory at an address is refused where a class may show it as an attribute."""
+    described = dic(*(part for name in ("typestr", "shape", "version", "data") for part in (text(name), NONE)))
+    with pytest.raises(FormatError, match="at an address of memory"):
+        load(stream(lst(described, NONE)))
+    assert load(stream(described), ()) == dict.fromkeys(("typestr", "shape", "version", "data"))

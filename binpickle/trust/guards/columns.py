@@ -46,6 +46,13 @@ def _hasher(budget: Budget, model: Any) -> None:
 def _labels(budget: Budget, model: Any) -> None:
     """Check the columns that a binarizer remembers for its labels."""
     parts = expect_parts(model)
+    classes = parts.get("classes_")
+    if classes is not None:
+        if type(classes) is not np.ndarray or classes.ndim != 1:
+            raise fail(model, "classes_ is not an array of one dimension")
+        budget.pay(4 * len(classes))
+        if len(set(classes.tolist())) != len(classes):
+            raise fail(model, "classes_ has a label twice")
     held = parts.get("_cached_dict")
     if held is not None:
         if type(held) is not dict or len(held) != len(parts.get("classes_", ())):

@@ -192,7 +192,14 @@ def _shape(model: Any, points: Any) -> tuple[int, ...]:
 def _labels(budget: Budget, model: Any, parts: dict[str, Any], count: int) -> None:
     """Check the labels of a classifier, which are indices of its classes."""
     labels, classes = parts.get("_y"), parts.get("classes_")
-    if classes is None or type(classes) is list:
+    if classes is None:
+        return
+    if type(classes) is list:
+        labels = expect_array(model, "_y", labels, (np.dtype(np.intp), np.dtype(np.int32)), (count, len(classes)))
+        for column, held in zip(labels.T, classes):
+            if type(held) is not np.ndarray or held.ndim != 1:
+                raise fail(model, "classes_ has what is no array of one dimension")
+            expect_range(budget, model, "_y", column, 0, len(held) - 1)
         return
     labels = expect_array(model, "_y", labels, (np.dtype(np.intp), np.dtype(np.int32)), (count,))
     if type(classes) is not np.ndarray or classes.ndim != 1:

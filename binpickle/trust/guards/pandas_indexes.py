@@ -11,7 +11,6 @@ import numpy as np
 
 from ...errors import FormatError
 from ..budget import Budget
-from ..memory import ADDRESSES, refuse_memory
 from ..rules.checks import expect, expect_int
 from .guard import Guard
 from .pandas_arrays import check_codes, check_steps
@@ -29,7 +28,6 @@ from .pandas_kinds import (
     spellings,
 )
 from .pandas_offsets import expect_offset
-from .pyarrow import is_arrow
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -51,7 +49,7 @@ def _new_index(budget: Budget, cls: Any, state: Any) -> None:
         _multi(budget, state)
         return
     else:
-        _data(budget, expect_state(state, f"a {kind}", frozenset({"data"}), _NAME)["data"], kind)
+        _data(expect_state(state, f"a {kind}", frozenset({"data"}), _NAME)["data"], kind)
     expect_label(budget, state.get("name"))
 
 
@@ -72,38 +70,15 @@ def _rows(start: int, stop: int, step: int) -> int | None:
     return max(0, (stop - start + step - (1 if step > 0 else -1)) // step) if step else None
 
 
-def _data(budget: Budget, data: Any, kind: str) -> None:
+def _data(data: Any, kind: str) -> None:
     """Check what an index of one level holds."""
     if kind in _OVER:
         expect_named(data, f"the data of a {kind}", _OVER[kind])
     elif type(data) is np.ndarray:
-        if expect_plain_array(data, f"the data of a {kind}", "biufcO").dtype == object:
-            _expect_labels(budget, data)
+        expect_plain_array(data, f"the data of a {kind}", "biufcO")
         return
     if len(array_shape(data, f"the data of a {kind}")) != 1:
         raise FormatError(f"the data of a {kind} has more than one dimension")
-    _expect_strings(budget, data)
-
-
-def _expect_strings(budget: Budget, data: Any) -> None:
-    """Refuse such labels in an array of pandas: in its objects, or in the memory of its chunks, wherever they begin."""
-    objects = getattr(data, "_ndarray", None)
-    if type(objects) is np.ndarray and objects.dtype == object:
-        _expect_labels(budget, objects)
-    held = data.__dict__.get("_pa_array", data.__dict__.get("_data"))
-    for chunk in getattr(held, "chunks", [held]) if is_arrow(held, "Array", "ChunkedArray") else ():
-        words = chunk.dictionary if is_arrow(chunk, "DictionaryArray") else chunk
-        for buffer in words.buffers():
-            if buffer is not None:
-                budget.pay(1 + (buffer.size >> 7))
-                found = buffer.to_pybytes()
-                refuse_memory(word for word in ADDRESSES if word.encode() in found)
-
-
-def _expect_labels(budget: Budget, labels: np.ndarray) -> None:
-    """Refuse labels that pandas shows as attributes, and by which NumPy would read memory anywhere."""
-    budget.pay(1 + labels.size)
-    refuse_memory(labels.ravel().tolist())
 
 
 def _multi(budget: Budget, state: Any) -> None:

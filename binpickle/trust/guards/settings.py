@@ -120,9 +120,6 @@ def before_settings(budget: Budget, instance: Any, state: Any) -> None:
         release = state.get("_sklearn_version", "")
         if type(release) is not str or len(release) > _LONGEST_RELEASE:
             raise fail(instance, "_sklearn_version is not a short string")
-        for value in state.values():
-            if isinstance(value, np.ndarray):
-                budget.pay_look(value.nbytes)  # an estimator may copy what it gets, however often it repeats itself
 
 
 INERT = Guard(check_parts, needs_state=False)

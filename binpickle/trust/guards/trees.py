@@ -185,7 +185,7 @@ def _histograms(budget: Budget, model: Any) -> None:
     stages = parts["_predictors"]
     if type(stages) is not list or not all(type(stage) is list for stage in stages):
         raise fail(model, "_predictors is not a list of lists")
-    budget.pay(1 + len(stages))
+    budget.pay(1 + sum(1 + 16 * len(stage) for stage in stages))
     for predictor in (predictor for stage in stages for predictor in stage):
         if not is_kind(predictor, _PREDICTOR, "TreePredictor"):
             raise fail(model, f"_predictors has a {type(predictor).__name__}")

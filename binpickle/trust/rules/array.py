@@ -18,7 +18,7 @@ from ...format.text import check_text
 from ...pickling.renames import resolve
 from ..budget import Budget
 from ..tokens import Global, Pending
-from .checks import expect, expect_dtype, expect_int, expect_ints, expect_one_of, field_count
+from .checks import expect, expect_dtype, expect_int, expect_ints, expect_one_of, field_count, text_of
 from .items import check_item
 
 __all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over", "expect_begun"]
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _MAX = (1 << 63) - 1
 # What it takes to set one field of an item, in units of work.
 _FIELD = 4
+# What it takes to look at the text in one more field, and how much longer that takes than in an array of text alone.
+_TEXT_FIELD = 64
+_IN_FIELDS = 8
 _NDARRAY = ("numpy", "ndarray")
 _MATRIX = ("numpy", "matrix")
 _RECARRAY = ("numpy", "recarray")
@@ -66,8 +69,8 @@ def array_over(
 
 
 def _locked(buffer: Any) -> Any:
-    """Return what an array may lie over: nobody can shrink a bytearray while a view of it is in use."""
-    return memoryview(buffer) if type(buffer) is bytearray else buffer
+    """Return what an array may lie over: nobody can shrink a bytearray while an array of its bytes is in use."""
+    return np.frombuffer(buffer, np.uint8) if type(buffer) is bytearray and buffer else buffer
 
 
 def _checked(budget: Budget, array: np.ndarray) -> np.ndarray:
@@ -75,7 +78,9 @@ def _checked(budget: Budget, array: np.ndarray) -> np.ndarray:
     if not array.itemsize:
         budget.pay(array.size)  # NumPy visits each of them, though no file has a byte for it
     elif array.dtype.kind in "UV":
-        budget.pay_look(array.nbytes)
+        fields, nbytes = text_of(array.dtype)
+        budget.pay(_TEXT_FIELD * (fields - 1) if fields else field_count(array.dtype) >> 2)
+        budget.pay_look(array.size * nbytes * (1 if array.dtype.kind == "U" else _IN_FIELDS))
         check_text(array)
     return array
 
