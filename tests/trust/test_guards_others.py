@@ -7,6 +7,7 @@ import io
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from forging import Forged, load
 from internals import pickle, uses
@@ -99,6 +100,8 @@ FORGED: list[tuple[str, Any, str]] = [
         "do not fit its schema or each other",
     ),
     ("memory", called("py_buffer", "text"), "a buffer of pyarrow is a str"),
+    ("table of bytes", called("py_buffer", np.zeros((2, 2), "u1")), "an array that is not of bytes"),
+    ("array of integers", called("py_buffer", np.zeros(2, "i4")), "an array that is not of bytes"),
     ("name", called("type_for_alias", "x" * 41), "more than 40 characters"),
     ("unit", called("timestamp", "D"), "no known unit"),
     ("zone", called("timestamp", "s", 5), "no known unit"),

@@ -64,8 +64,10 @@ def check_steps(times: Any, freq: Any, what: str) -> None:
         return
     step, odd = divmod(nanos, _PER_UNIT[np.datetime_data(times.dtype)[0]])
     first, last = int(times[0].view("int64")), int(times[-1].view("int64"))
-    # In a time zone a day may be an hour longer, so the last step may be begun.
-    if odd or not step or len(times) - len(range(first, last + step, step)) not in (0, -1):
+    fits = not odd and bool(step) and last - first == (len(times) - 1) * step
+    if not fits and type(freq).__name__ == "Day" and step and not odd:  # a day in a time zone may be longer or shorter
+        fits = len(times) - len(range(first, last + step, step)) in (0, -1)
+    if not fits:
         raise FormatError(f"{what} has a frequency that its values have not")
 
 
@@ -96,8 +98,8 @@ def expect_begun(checksum: Any, state: Any) -> None:
     expect(state, "the state in a call", type(None))
 
 
-def _before_backed(budget: Budget, instance: Any, state: Any) -> None:
-    """Check the state of an array over an array of NumPy: its type, its data, and attributes."""
+def _before_backed(budget: Budget, instance: Any, state: Any) -> Any:
+    """Check the state of an array over an array of NumPy, and return it with codes that nobody else can write to."""
     if instance._ndarray is not None:
         raise FormatError(f"a {type(instance).__name__} is given a second state")
     name = type(instance).__name__
@@ -111,7 +113,7 @@ def _before_backed(budget: Budget, instance: Any, state: Any) -> None:
             check(budget, *state[:2])
             if kind in ("DatetimeArray", "TimedeltaArray"):
                 check_steps(state[1], extra.get("_freq"), f"a {name}")
-            return
+            return (state[0], own_array(budget, state[1]), *state[2:]) if kind == "Categorical" else state
     raise FormatError(f"a {name} is given a state")
 
 
@@ -180,19 +182,12 @@ _CHECKS: dict[str, Callable[[Budget, Any, Any], None]] = {
 }
 
 
-def _after_backed(budget: Budget, instance: Any) -> None:
-    """Drop the cache, and give a categorical array codes of its own."""
-    drop_cache(budget, instance)
-    if is_kind(instance, "Categorical") and instance._ndarray.flags.writeable:
-        type(instance).__setstate__(instance, (instance._dtype, own_array(budget, instance._ndarray), {}))
-
-
 ARGUMENTS: dict[tuple[str, str], Callable[..., None]] = {
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _unpickle_backed,
 }
 """The checks of calls that make arrays, see `guards.ARGUMENTS`."""
 
 STATES: dict[tuple[str, str], Guard] = {
-    ("pandas._libs.arrays", "NDArrayBacked"): Guard(_after_backed, before=_before_backed),
+    ("pandas._libs.arrays", "NDArrayBacked"): Guard(drop_cache, before=_before_backed),
 }
 """The guards of arrays, see `guards.STATES`."""
