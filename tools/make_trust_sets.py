@@ -2,10 +2,11 @@
 
 Run it once in each environment whose releases the sets shall know; names are added, none is dropped::
 
-    python tools/make_trust_sets.py sklearn scipy pandas
+    python tools/make_trust_sets.py sklearn scipy pandas pyarrow
 
 Each name gets its use: `value` (a stream may hold it), `new` (NEWOBJ and BUILD) or `call` (REDUCE, after a guard has
-checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give.
+checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give. For pandas
+and pyarrow the streams of real objects decide, since each release makes its objects in another way.
 
 Review what it adds before it is committed. A name belongs in a set if a stream that uses it so, and gives its instances
 any state that the guards let pass, runs no code but the library's own: no `exec`, no `eval`, no file, no process.
@@ -32,6 +33,7 @@ from trust_corpus import fitted_estimators, frames  # noqa: E402
 
 from binpickle.pickling.pickler import Pickling  # noqa: E402
 from binpickle.trust import scan, untrusted  # noqa: E402
+from reliability.use_arrow import arrow_objects  # noqa: E402
 
 DENIED = (
     "scipy.stats",  # its distributions pass a string of their state to exec
@@ -148,7 +150,15 @@ def pandas() -> set[str]:
     names = {_name(cls) for module in modules for cls in _members(module, bases)}
     for _, frame in frames():
         names |= _used(frame)
-    return names | PANDAS_EXTRA
+    return {name for name in names | PANDAS_EXTRA if not name.startswith("pyarrow")}
+
+
+def pyarrow() -> set[str]:
+    """Return the names for pyarrow: what arrays and tables of the types that the guards know hold."""
+    names: set[str] = set()
+    for _, obj in arrow_objects():
+        names |= _used(obj)
+    return names
 
 
 def _found(names: str) -> Iterator[Any]:
@@ -224,6 +234,12 @@ def _use(name: str) -> str:
     return "new" if is_class or module.startswith("scipy.sparse.") else "value"
 
 
+def _by_streams(name: str, known: str) -> str:
+    """Return what streams of this release, or of those before it, do with a name."""
+    words = {word for word, use in SAID.items() if use in SEEN.get(name, ())} | set(known.split())
+    return " ".join(sorted(words - {"value"})) or "value"
+
+
 def _name(found: Any) -> str:
     return f"{found.__module__}:{found.__qualname__}"
 
@@ -233,15 +249,20 @@ def _write(library: str, names: set[str]) -> None:
     target = SETS / f"{library}.txt"
     lines = target.read_text(encoding="ascii").splitlines() if target.exists() else []
     known = {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
-    uses = {**known, **{name: _use(name) for name in names | (set() if library == "pandas" else set(known))}}
-    for name in sorted(SEEN):
+    if library in ("pandas", "pyarrow"):
+        uses = {name: _by_streams(name, known.get(name, "")) for name in names | set(known)}
+    else:
+        uses = {name: _use(name) for name in names | set(known)}
+    for name in sorted(set(SEEN) & set(uses)):
         if not SEEN[name] - {"argument", "value"} <= {SAID[word] for word in uses.get(name, "").split()}:
             print(f"{name}: {sorted(SEEN[name])} in streams, {uses.get(name)} in the set", file=sys.stderr)
     target.write_text("".join(f"{name} {use}\n" for name, use in sorted(uses.items())), encoding="ascii")
 
 
+MAKERS = {"sklearn": sklearn, "scipy": scipy, "pandas": pandas, "pyarrow": pyarrow}
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for requested in sys.argv[1:]:
         SEEN.clear()
-        _write(requested, {"sklearn": sklearn, "scipy": scipy, "pandas": pandas}[requested]())
+        _write(requested, MAKERS[requested]())

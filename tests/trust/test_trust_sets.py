@@ -24,7 +24,7 @@ if sys.version_info >= (3, 8):
 else:
     import pickle5 as pickle
 
-SETS = {"sklearn": trust.sklearn, "scipy": trust.scipy, "pandas": trust.pandas}
+SETS = {"sklearn": trust.sklearn, "scipy": trust.scipy, "pandas": trust.pandas, "pyarrow": trust.pyarrow}
 
 
 def pickled(obj: Any) -> tuple[bytes, list[bytearray]]:
@@ -50,7 +50,7 @@ def test_sets_are_frozensets_of_exact_names(name):
     assert all(re.fullmatch(r"\w+(\.\w+)*:\w+", entry) for entry in names)
 
 
-@pytest.mark.parametrize("name", ["pandas", "scipy", "sklearn"])
+@pytest.mark.parametrize("name", SETS)
 def test_set_files_are_sorted(name):
     """The file of a set has one name a line, each once, in order, so that a change of it is easy to review."""
     lines = (get_data("binpickle.trust.sets", f"{name}.txt") or b"").decode("ascii").splitlines()
