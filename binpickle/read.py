@@ -92,8 +92,9 @@ def load(
     **Loading runs code that the file names**, as pickle does, unless `trusted` is given. Load only files you trust.
 
     Args:
-        file: a path, or a binary file object with `read`, which is read from its position to its end. A file object
-            that cannot seek is copied to memory, or from 16 MiB on to an unnamed temporary file.
+        file: a path, or a binary file object, which is read from its position to its end. It needs `read` and nothing
+            else. If it cannot seek, or decodes what it reads, it is read once and copied: to memory, or from 16 MiB on
+            to an unnamed temporary file if there is room for one.
         mmap_mode: `None` reads into fresh memory; arrays are as writable as the dumped ones. `"r"` maps the buffers
             that are stored raw; all out-of-band arrays are read-only (in a file that was dumped with `mappable=True`
             these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
@@ -125,7 +126,8 @@ def load(
         CodecError: a chunk does not decode.
         UnknownCodecError: a codec is not installed, or files may not name it (see `register_codec`).
         TypeError: an argument is of the wrong type.
-        ValueError: an argument has a wrong value, or `BINPICKLE_TRUST` lists what is neither a set nor a name.
+        ValueError: an argument has a wrong value, `BINPICKLE_TRUST` lists what is neither a set nor a name, or `seek`
+            and `tell` of a file object contradict what it reads.
         OSError: from the operating system, unchanged.
         Exception: from the classes of the object, with a note on library versions that differ from the writer's.
     """

@@ -41,7 +41,7 @@ def dump(
 
     Args:
         obj: the object to write: any object that pickle can write. Do not change it until this function returns.
-        file: a path, or a binary file object with `write`, which need not seek. Writing begins at its position.
+        file: a path, or a binary file object, which needs `write` and nothing else. Writing begins at its position.
         mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
         codecs: `"auto"` chooses codecs for each buffer. A list of codecs is applied to every buffer in its order; a
             single codec needs no list. A codec is a numcodecs codec, its config dict, its id, or a function, which is
