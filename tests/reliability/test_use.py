@@ -64,6 +64,23 @@ def test_estimators(size: Callable[[int], int]) -> None:
     check(list(estimator_cases(ESTIMATORS)), size(USES))
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_frames(size: Callable[[int], int]) -> None:
+    """Frames, series, indexes and scalars of pandas with changed states do no damage when they are used."""
+    pytest.importorskip("pandas", "1.4")
+    from reliability.use_frames import frame_cases
+
+    check(frame_cases(), size(USES))
+
+
+def test_tables(size: Callable[[int], int]) -> None:
+    """Arrays and tables of pyarrow with changed states do no damage when they are used."""
+    pytest.importorskip("pyarrow")
+    from reliability.use_arrow import arrow_cases
+
+    check(arrow_cases(), size(USES))
+
+
 def end_process(made: Any) -> None:
     import os
     import signal
