@@ -50,8 +50,7 @@ def any_value(make: Maker) -> bytes:
         return kept
     if act < 0.7:
         name = make.pick(list(GIANTS))
-        make.word(name)
-        return make.keep(GIANTS[name](make))
+        return make.giant(name, GIANTS[name])
     if act < 0.85:
         return rule_call(make, make.pick(list(RULES)))
     put = make.pick([tup, lst])
@@ -125,8 +124,7 @@ def _of(*pieces: bytes | Piece) -> Callable[[Maker], list[bytes]]:
 def _giant(*names: str) -> Piece:
     def made(make: Maker) -> bytes:
         name = make.pick(names)
-        make.word(name)
-        return make.keep(GIANTS[name](make))
+        return make.giant(name, GIANTS[name])
 
     return made
 
@@ -154,7 +152,7 @@ def _some_dtype(make: Maker) -> bytes:
         return make.short(_dates(make))
     if act == 6:
         return make.short(_fields(make))
-    return make.keep(GIANTS["wide dtype"](make))
+    return make.giant("wide dtype", GIANTS["wide dtype"])
 
 
 _PLAIN_DTYPES = [
@@ -326,7 +324,7 @@ def _some_array(make: Maker) -> bytes:
         return make.short(array(shape, kind, make.keep(raw(bytes(size)))))
     if act == 3:
         return make.short(array(tup(number(1), number(1)), dtype("u1", "|"), raw(b"a")))
-    return make.short(GIANTS["array"](make))
+    return make.giant("array", GIANTS["array"])
 
 
 def _mask(make: Maker) -> bytes:
@@ -409,9 +407,8 @@ def _zone_key(make: Maker) -> bytes:
 
 
 def _parts(make: Maker) -> list[bytes]:
-    return [
-        make.pick([text("a"), text("/b"), text("c:/d"), _giant("parts", "str")(make)]) for _ in range(make.many(1000))
-    ]
+    long = _giant("parts", "str")(make) if make.chance(0.3) else text("e")
+    return [make.pick([text("a"), text("/b"), text("c:/d"), long]) for _ in range(make.many(1000))]
 
 
 def _factory(make: Maker) -> bytes:

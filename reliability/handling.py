@@ -1,7 +1,7 @@
 """Uses a loaded object as people use one: show it, hash, sort, copy, compare, cast, and pickle it again.
 
 Rule: an error of such a use is no failure, and neither is one that anyone would expect to take long. So objects that
-have more than some 10,000 parts, counted with repetitions, or more than 4 MiB, are only looked at from outside.
+have more than some 2000 parts, counted with repetitions, or more than 4 MiB, are only looked at from outside.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import fractions
 import operator
 import pathlib
 import pickle
-from collections import deque
+from collections import Counter, deque
 from typing import Any, Callable, Iterator
 
 import numpy as np
 
 __all__ = ["handle"]
 
-_MOST_PARTS = 10_000
+_MOST_PARTS = 2000
 _MOST_BYTES = 4 << 20
+_MOST_COUNTERS = 8
 _CONTAINERS = (list, tuple, set, frozenset, deque)
 _SCALARS = (type(None), bool, int, float, complex, np.generic, np.dtype)
 _FIRST = 6
@@ -84,7 +85,7 @@ def _steps(value: Any) -> list[Callable[[Any], Any]]:
 
 def _is_small(value: Any) -> bool:
     """Whether an object has few parts, counted with repetitions, and few bytes."""
-    todo, parts, nbytes = [value], 0, 0
+    todo, parts, nbytes, counters = [value], 0, 0, 0
     while todo:
         found = todo.pop()
         parts += 1
@@ -101,7 +102,8 @@ def _is_small(value: Any) -> bool:
                 parts += len(found)
             except Exception:
                 parts += 1
-        if parts > _MOST_PARTS or nbytes > _MOST_BYTES:
+        counters += isinstance(found, Counter)  # each compares the counters in it twice, so 60 take for ever
+        if counters > _MOST_COUNTERS or parts > _MOST_PARTS or nbytes > _MOST_BYTES:
             return False
         if isinstance(found, np.ndarray) and found.dtype.hasobject and found.size > _MOST_PARTS:
             return False

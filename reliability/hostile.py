@@ -35,6 +35,7 @@ from .packed import packed
 
 __all__ = ["LARGEST", "PLANS", "hostile", "hostile_file"]
 
+_UNIT = 30 << 10
 LARGEST = 1_000_000
 """How many bytes a file has at most."""
 
@@ -68,21 +69,27 @@ def _repeated(make: Maker, piece: bytes) -> list[bytes]:
     """Push a piece many times: kept in a container, or dropped each time."""
     count = make.many(max(1, make.most // len(piece)))
     act = make.dice.randrange(8)
-    if act == 0:
-        return [b"]", MARK, *[piece] * count, b"e"]
-    if act == 1:
-        return [b"]", *[piece + b"a"] * count]
-    if act == 2:
-        return [*[piece + b"0"] * count, NONE]
-    if act == 3:
-        return [MARK, *[piece] * count, make.pick([b"t", b"\x91", b"1N"])]
-    if act == 4:
-        return [b"}", *[piece + NONE + b"s"] * count]
     if act == 5:
-        return [b"}", MARK, *[number(n) + piece for n in range(min(count, 1 << 18))], b"u"]
+        return [b"}", MARK, *[number(n) + piece for n in range(min(count, 1 << 16))], b"u"]
+    if act == 0:
+        return [b"]", MARK, *_times(piece, count), b"e"]
+    if act == 1:
+        return [b"]", *_times(piece + b"a", count)]
+    if act == 2:
+        return [*_times(piece + b"0", count), NONE]
+    if act == 3:
+        return [MARK, *_times(piece, count), make.pick([b"t", b"\x91", b"1N"])]
+    if act == 4:
+        return [b"}", *_times(piece + NONE + b"s", count)]
     if act == 6:
-        return [b"\x8f", MARK, *[piece] * count, b"\x90"]
-    return [*[piece] * count]  # left on the stack
+        return [b"\x8f", MARK, *_times(piece, count), b"\x90"]
+    return _times(piece, count)  # left on the stack
+
+
+def _times(piece: bytes, count: int) -> list[bytes]:
+    """Return a piece many times, in units that are about as large as frames: so many units take long to make."""
+    step = max(1, _UNIT // len(piece))
+    return [piece * step] * (count // step) + [piece] * (count % step)
 
 
 def _soup(make: Maker) -> list[bytes]:
@@ -116,8 +123,7 @@ _CHEAP = [
 def _reused(make: Maker) -> list[bytes]:
     """Use a giant again and again."""
     name = make.pick(list(GIANTS))
-    make.word(name)
-    giant = make.keep(GIANTS[name](make))
+    giant = make.giant(name, GIANTS[name])
     uses: list[Callable[[], bytes]] = [
         lambda: tup(giant),
         lambda: giant,
@@ -177,8 +183,9 @@ def _shared(make: Maker) -> list[bytes]:
     """Hash, compare or copy what holds itself many times over."""
     frozen = lambda *parts: MARK + b"".join(parts) + b"\x91"  # noqa: E731
     put = make.pick([tup, tup, tup, frozen, lambda *parts: tup(frozen(*parts), b"K\1"), lst])
-    last = doubled(make, put)
-    act = make.dice.randrange(8)
+    depth, wide = make.pick([(make.many(60), 2), (make.many(60), 2), (3, make.many(1000))])
+    last, twin = (doubled(make, put, depth, wide) for _ in range(2))
+    act = make.dice.randrange(10)
     uses = [
         [b"}", last + NONE + b"s"],
         [b"\x8f", MARK, last, b"\x90"],
@@ -188,6 +195,8 @@ def _shared(make: Maker) -> list[bytes]:
         [objects(last, last)],
         [call("numpy:dtype", text("f8"), FALSE, TRUE), last, b"b"],
         [last],
+        [b"}", last + NONE + b"s", twin + NONE + b"s"],
+        [MARK, last, twin, b"\x91"],
     ]
     return uses[act]
 
@@ -307,7 +316,7 @@ def _filled(make: Maker) -> list[bytes]:
     item = make.short(any_value(make))
     fills = [item + b"a", item + item + b"s", MARK + item * 3 + b"e", MARK + item * 4 + b"u", MARK + item + b"\x90"]
     fill = make.pick([*fills, item + b"b"])
-    return [target, *[fill] * make.many(make.most // len(fill))]
+    return [target, *_times(fill, make.many(make.most // len(fill)))]
 
 
 def _buffered(make: Maker) -> list[bytes]:
@@ -316,7 +325,7 @@ def _buffered(make: Maker) -> list[bytes]:
     make.listed = make.many(1 << 20)
     count = make.many(len(make.buffers) * make.listed)
     take = make.pick([b"\x97", b"\x970", b"\x97\x98", b"\x97\x94"])
-    return [b"]", *[take] * count, NONE] if b"0" in take else [b"]", MARK, *[take] * count, b"e"]
+    return [b"]", *_times(take, count), NONE] if b"0" in take else [b"]", MARK, *_times(take, count), b"e"]
 
 
 def _precise(make: Maker) -> list[bytes]:

@@ -139,11 +139,10 @@ GIANTS: dict[str, Piece] = {
 """Large objects by name."""
 
 
-def doubled(make: Maker, put: Callable[..., bytes]) -> bytes:
+def doubled(make: Maker, put: Callable[..., bytes], depth: int = 0, wide: int = 2) -> bytes:
     """Push a tuple of two of a tuple of two, and so on: more parts than can be visited in a lifetime."""
-    last = make.keep(make.pick([b")", b"K\1", NONE, text("a")]))
-    wide = make.pick([2, 2, 2, 1000])
-    for _ in range(make.many(60, least=1) // (wide // 500 + 1)):
+    last = make.keep(b")")
+    for _ in range(depth or make.many(60)):
         last = make.keep(put(*[last] * wide))
     return last
 

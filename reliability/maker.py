@@ -14,6 +14,8 @@ from .assembled import MEMOIZE, POP, frame, get, stream
 __all__ = ["Hostile", "Maker", "Piece"]
 
 _FRAME, _LARGEST_FRAME = 60 << 10, 1 << 20
+# Powers of two: how many bytes a stream has, roughly. Small ones try more things in the same time.
+_SIZES = [7, 8, 8, 9, 9, 10, 10, 10, 11, 11, 12, 12, 14, 14, 16, 16, 18, 20, 22, 24]
 
 
 class Hostile(NamedTuple):
@@ -45,7 +47,7 @@ class Maker:
 
     def __init__(self, dice: random.Random, shrink: int = 0):
         self.dice = dice
-        self.most = 1 << dice.choice([8, 10, 12, 12, 14, 16, 18, 20, 22, 24])
+        self.most = 1 << dice.choice(_SIZES)
         self.buffers: list[bytes] = []
         self.listed = 1
         self._shrink = shrink
@@ -76,6 +78,13 @@ class Maker:
         self._units.append(piece + MEMOIZE + POP)
         self._kept.append(get(len(self._kept)))
         return self._kept[-1]
+
+    def giant(self, name: str, piece: Piece) -> bytes:
+        """Remember a giant, and return what pushes it. Each next one is smaller, so that the stream stays small."""
+        self.word(name)
+        made = self.keep(piece(self))
+        self.most = max(64, self.most // 2)
+        return made
 
     def kept(self) -> bytes | None:
         """Return what pushes something that the stream remembers, if it does remember anything."""

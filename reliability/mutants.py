@@ -34,21 +34,25 @@ class Area(NamedTuple):
     """A part of the code, and the tests that mirror it.
 
     Attributes:
-        code: files and folders of the package.
-        tests: files and folders of tests, the quickest first.
+        code: patterns of modules of the package.
+        tests: patterns of tests, the quickest first.
     """
 
     code: tuple[str, ...]
     tests: tuple[str, ...]
 
 
+_MACHINE = ("attacks", "budget", "noticed", "uses", "trust_machine", "restricted")
 AREAS = {
-    "trust": Area(("trust",), ("tests/trust",)),
-    "format": Area(("format",), ("tests/format", "tests/test_mutations.py", "tests/reading")),
+    "machine": Area(("trust/*.py", "trust/rules/*.py"), tuple(f"tests/trust/test_{name}.py" for name in _MACHINE)),
+    "guards": Area(
+        ("trust/guards/*.py", "trust/sets/*.py"), ("tests/trust/test_guards_*.py", "tests/trust/test_[ut]*s.py")
+    ),
+    "format": Area(("format/*.py",), ("tests/format", "tests/test_mutations.py", "tests/reading")),
     "seals": Area(
         ("keys.py",), ("tests/test_seal.py", "tests/reliability/test_sealed.py", "tests/cli/test_cli_keys.py")
     ),
-    "files": Area(("files",), ("tests/files", "tests/writing", "tests/reading", "tests/aio/test_aio_faults.py")),
+    "files": Area(("files/*.py",), ("tests/files", "tests/writing", "tests/reading", "tests/aio/test_aio_faults.py")),
 }
 """What is changed, by name."""
 
@@ -91,7 +95,7 @@ def change_code(area: str, seed: int, changes: int, seconds: float) -> Mutants:
     with tempfile.TemporaryDirectory(prefix="binpickle-changed-") as folder:
         copy = Path(folder)
         _copy_tree(copy)
-        tests = [name for name in AREAS[area].tests if (copy / name).exists()]
+        tests = [str(path) for name in AREAS[area].tests for path in sorted(copy.glob(name))]
         begun = time.monotonic()
         if not _passes(copy, tests, _SLOWEST):
             raise RuntimeError(f"the tests of {area} fail without any change")
@@ -108,11 +112,7 @@ def change_code(area: str, seed: int, changes: int, seconds: float) -> Mutants:
 
 
 def _modules(area: str, root: Path) -> list[Path]:
-    found: list[Path] = []
-    for name in AREAS[area].code:
-        path = root / "binpickle" / name
-        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return found
+    return [path for name in AREAS[area].code for path in sorted((root / "binpickle").glob(name))]
 
 
 def _copy_tree(folder: Path) -> None:
