@@ -51,7 +51,7 @@ class Buffer:
 class Buffers(Sequence[Buffer]):
     """The buffers of a file, in the order in which the pickle stream asks for them, each described on demand.
 
-    They stay when the file is closed: nothing of it is read.
+    They stay when the file is closed: nothing of it is read. Pickled, they become a tuple.
     """
 
     def __init__(self, contents: Contents, placement: Placement, mapped: bool):
@@ -71,6 +71,9 @@ class Buffers(Sequence[Buffer]):
         return isinstance(other, (Buffers, list, tuple)) and len(self) == len(other) and all(map(eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return tuple, (list(self),)
 
     def __repr__(self) -> str:
         return f"<{len(self)} buffers, {self.nbytes} bytes>"
