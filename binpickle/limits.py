@@ -40,10 +40,11 @@ class Limits:
         opcodes: in restricted loading and inspection, the number of opcodes in the pickle stream. Those that take more
             memory or time than most count several times.
         opcodes_per_byte: in restricted loading and inspection, the number of opcodes, and units of work, for each byte
-            of the file beyond the first MiB, besides 2 to 3 million. A kilobyte of zstd can stand for 32 million opcodes.
-        work: in restricted loading, the units of work that the stream may ask for. A unit is about what an opcode takes:
-            an element that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the stream
-            once and is used again is paid for again.
+            of the file beyond the first MiB, besides 2 to 3 million. A kilobyte of zstd can stand for 32 million
+            opcodes.
+        work: in restricted loading, the units of work that the stream may ask for. A unit is about what an opcode
+            takes: an element that a rule walks or hashes, or 32 bytes that it copies or allocates. What stands in the
+            stream once and is used again is paid for again.
         memo: in restricted loading and inspection, the number of objects that the stream may remember.
         nesting: in restricted loading and inspection, the depth of containers within containers. CPython's pickler
             writes at most 1000 by default; freeing some 10,000 nested object arrays ends the process.

@@ -407,6 +407,8 @@ def _bombs() -> Iterator[Attack]:
     yield Attack("arrays in arrays", stream(_arrays(1200)), LimitError, "nested more than 1000")
     yield Attack("deques in deques", stream(_deques(2000)), LimitError, "nested more than 1000")
     yield Attack("a key of 2**60 elements", stream(b"})", _doubled(60), b"Ns"), LimitError, "a key is too large")
+    twins = b"}(" + _get(60) + NONE + _get(121) + NONE + b"u"
+    yield Attack("twin keys", stream(_sets(0), _sets(61), twins), LimitError, "a key is too large")
     yield Attack("an integer of a megabyte", stream(number(1 << 8_000_000)), LimitError, "an integer has more than")
     repeated = _strided(tup(number(1 << 40)), number(0), tup(number(0)))
     yield Attack("repeated memory", stream(repeated), LimitError, "an array has more than")
@@ -450,6 +452,14 @@ def _masked(data: bytes, mask: bytes, *more: bytes) -> bytes:
 def _doubled(times: int) -> bytes:
     """Extend the tuple on the stack to one that holds it twice, and so on."""
     return b"".join(b"\x94h" + bytes([i]) + b"\x86" for i in range(times))
+
+
+def _sets(base: int) -> bytes:
+    """Remember 61 frozensets from a place in the memo on, each of the one before it and a tuple of that."""
+    made = b"(\x91\x940"
+    for place in range(base, base + 60):
+        made += b"(" + _get(place) + _get(place) + b"\x85\x91\x940"
+    return made
 
 
 def _arrays(depth: int) -> bytes:

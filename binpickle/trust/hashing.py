@@ -107,7 +107,7 @@ def _units(key: Any) -> int:
         item = todo.pop()
         if type(item) is int:
             units += (item.bit_length() >> 8) ** 2 >> 4  # compared with a Decimal, it becomes one
-        elif type(item) is tuple:
+        elif type(item) in (tuple, frozenset):  # frozensets know their hash, but are compared item by item
             left -= 1 + len(item)
             if left < 0:
                 raise LimitError("pickle stream: a key is too large to be hashed", "nesting")

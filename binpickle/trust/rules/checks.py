@@ -54,9 +54,10 @@ def field_count(dtype: np.dtype[Any]) -> int:
     """Return how many fields a dtype has, those within fields included, and at least 1."""
     if dtype.subdtype is not None:
         return field_count(dtype.subdtype[0])
-    if not dtype.names:
-        return 1
-    return 1 + sum(field_count(dtype.fields[name][0]) for name in dtype.names)  # type: ignore[index]
+    count = 1
+    for name in dtype.names or ():
+        count += field_count(dtype.fields[name][0])  # type: ignore[index]
+    return count
 
 
 def text_of(dtype: np.dtype[Any]) -> tuple[int, int]:
