@@ -45,7 +45,9 @@ def open_source(file: Any, limit: int) -> Source:
     if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
         hint = ": loads takes bytes" if isinstance(file, (bytes, bytearray, memoryview)) else makefile_hint(file, "rb")
         raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
-    return _open_memory(file) if _is_memory(file) else _open_object(reader, limit)
+    if _is_memory(file):
+        return _open_memory(file)
+    return _open_plain(file) if _is_plain(file) else _open_object(reader, limit)
 
 
 def makefile_hint(file: Any, mode: str) -> str:
@@ -85,6 +87,20 @@ def _open_memory(file: io.BytesIO) -> Source:
     file.seek(0, io.SEEK_END)
     source.name = name_of(file)
     return source
+
+
+def _is_plain(file: Any) -> bool:
+    """Return whether a file object is what `open` gives for a regular file, which is known to tell the truth."""
+    raw = file.raw if type(file) in (io.BufferedReader, io.BufferedRandom) else file
+    if type(raw) is not io.FileIO or raw.closed or not raw.readable():
+        return False
+    return stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+
+
+def _open_plain(file: Any) -> Source:
+    begin = file.tell()
+    file.seek(0, io.SEEK_END)  # which writes what is in the buffer
+    return DescriptorSource(file.fileno(), begin, name_of(file), owner=file)
 
 
 def _open_object(reader: Reader, limit: int) -> Source:

@@ -13,7 +13,7 @@ from typing import Any, Sequence
 __all__ = ["BytesSink", "FileSink", "Sink", "taken"]
 
 # Bytes that must be copied are copied in pieces of this size, and in smaller ones for files that take little at a time.
-_PIECE = 1 << 20
+_PIECE = 256 << 10
 _LITTLE = 4 << 10
 
 
