@@ -15,7 +15,7 @@ from binpickle import BinPickleError, BinPickleFile
 
 from ..keys import read_key
 from ..show.facts import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
-from ..show.text import LONGEST_FACT, count_text, json_text, nbytes_text, share_text, shorten
+from ..show.text import LONGEST_FACT, count_text, json_pieces, json_text, nbytes_text, share_text, shorten
 from .failures import error_text, print_error
 from .folders import find_errors, folder_facts, folder_json
 from .keys import folder_arguments, key_arguments, key_context
@@ -53,7 +53,9 @@ def info(
     sealing = key_arguments(key_files, context)
     with BinPickleFile(file, **sealing) as opened:
         if in_json:
-            print(json_text(as_json(file, opened.summary, opened.buffers)))
+            for piece in json_pieces(as_json(file, opened.summary, opened.buffers)):
+                print(piece, end="")
+            print()
         else:
             _show(file, opened, every, authenticated=bool(sealing))
     return 0

@@ -170,7 +170,7 @@ def total_rows(totals: Mapping[tuple[str, ...], Total] | Mapping[str | None, Tot
 
 
 def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str, Any]:
-    """Return everything that `info` shows, with all buffers, as values that JSON can hold."""
+    """Return everything that `info` shows as values for `text.json_pieces`: an iterator gives all buffers."""
     return {
         "path": path,
         "version": summary.version,
@@ -184,7 +184,7 @@ def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str,
         "metadata": dict(summary.metadata),
         "libraries": dict(summary.libraries),
         "stream": {"nbytes": summary.stream.nbytes, "stored_nbytes": summary.stream.stored_nbytes},
-        "buffers": [_buffer_json(n, buffer) for n, buffer in enumerate(buffers)],
+        "buffers": (_buffer_json(n, buffer) for n, buffer in enumerate(buffers)),
         "by_codecs": [{"codecs": list(ids), **vars(total)} for ids, total in summary.by_codecs.items()],
         "by_dtype": [{"dtype": dtype, **vars(total)} for dtype, total in summary.by_dtype.items()],
     }

@@ -6,13 +6,15 @@ Rule: text of a file or a file name goes through `printable` before it reaches a
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping, Sequence
+from itertools import islice
+from typing import Any, Iterator, Mapping, Sequence
 
 __all__ = [
     "LONGEST_FACT",
     "codecs_text",
     "count_text",
     "ids_text",
+    "json_pieces",
     "json_text",
     "nbytes_text",
     "order_text",
@@ -24,6 +26,7 @@ __all__ = [
 
 _UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"]
 _ELLIPSIS = "..."
+_AT_A_TIME = 1000
 LONGEST_FACT = 1000
 """A longer text is cut off where a file is described, so that a single text cannot fill the screen."""
 
@@ -81,6 +84,26 @@ def shape_text(shape: Sequence[int] | None) -> str:
 def json_text(value: Any) -> str:
     """Return JSON in ASCII with control characters escaped, so that it is safe to show as it is."""
     return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def json_pieces(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a JSON object in pieces. A value that is an iterator becomes a list, made a few items at a time.
+
+    A file can list a million buffers, whose JSON takes gigabytes in memory.
+    """
+    before = "{"
+    for name, value in values.items():
+        yield f"{before}{json_text(name)}: "
+        before = ", "
+        if not isinstance(value, Iterator):
+            yield json_text(value)
+            continue
+        part, opening = list(islice(value, _AT_A_TIME)), "["
+        while part:
+            yield opening + json_text(part)[1:-1]
+            part, opening = list(islice(value, _AT_A_TIME)), ", "
+        yield "]" if opening == ", " else "[]"
+    yield "}" if values else "{}"
 
 
 def order_text(order: str | Sequence[int] | None) -> str:

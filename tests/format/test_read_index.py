@@ -292,6 +292,13 @@ def test_repeated_buffers_count() -> None:
         read(index, limits=Limits(decoded_bytes=80_000))
 
 
+def test_equal_lengths_share_a_kind() -> None:
+    """A length takes one byte in the index: a million equal ones take no memory but for their places."""
+    kinds = read(changed("kinds", [*INDEX["kinds"], *[7] * 1000])).kinds
+    assert len({id(kind) for kind in kinds[3:]}) == 1
+    assert kinds[-1] == Kind(7)
+
+
 def test_large_encoded_chunk() -> None:
     """An encoded chunk that would take much memory is refused, as is one of no bytes."""
     for length in (MAX_ENCODED_CHUNK + 1, 0):

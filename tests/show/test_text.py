@@ -116,3 +116,13 @@ def test_json_text(value: object) -> None:
     assert text.isascii()
     assert text.isprintable()
     assert json.loads(text) == value
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 999, 1000, 1001, 2500])
+def test_json_pieces(count: int) -> None:
+    """JSON in pieces is the same text as in one piece, however many items an iterator gives."""
+    items = [{"n": n, "t": "\x7f"} for n in range(count)]
+    whole = {"a": 1, "items": items, "b": [2, None]}
+    assert "".join(words.json_pieces({**whole, "items": iter(items)})) == words.json_text(whole)
+    assert "".join(words.json_pieces({"items": iter(items)})) == words.json_text({"items": items})
+    assert "".join(words.json_pieces({})) == "{}"
