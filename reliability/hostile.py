@@ -29,6 +29,7 @@ from .assembled import (
     tup,
 )
 from .calls import RULES, any_value, curated, rule_call
+from .honest import HONEST, honest
 from .leaves import COLLIDING, GIANTS, RECONSTRUCT, array, doubled, leaf, objects
 from .maker import Hostile, Maker
 from .packed import packed
@@ -306,6 +307,20 @@ def _curated(make: Maker) -> list[bytes]:
     return [b"]", MARK, *results, b"e"]
 
 
+def _honest(make: Maker) -> list[bytes]:
+    """Repeat honest objects of a library, or change one after it was checked."""
+    name = make.pick(list(HONEST))
+    make.word(f"honest: {name}")
+    try:
+        piece = honest(make, name)
+    except ImportError:
+        return [NONE]
+    if make.chance(0.7):
+        return _repeated(make, piece)
+    extra = make.pick([any_value(make) + b"b", any_value(make) + NONE + b"s", any_value(make) + b"a", NONE + b"\x86"])
+    return [b"]", MARK, make.keep(piece), make.keep(piece) + extra, b"e"]
+
+
 def _curated_names() -> list[str]:
     return sorted(sets.sklearn() | sets.pandas())
 
@@ -345,6 +360,7 @@ PLANS: dict[str, tuple[float, Callable[[Maker], list[bytes]]]] = {
     "nested": (4, _nested),
     "cycle": (2, _cyclic),
     "curated names": (2, _curated),
+    "honest objects": (3, _honest),
     "filled": (3, _filled),
     "buffers": (1, _buffered),
     "numbers": (1, _precise),
