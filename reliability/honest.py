@@ -65,7 +65,10 @@ def _fitted(module: str, name: str, **arguments: Any) -> Callable[[int], Any]:
 
         dice = np.random.RandomState(0)
         data = dice.rand(min(size, 300), 3)
-        return getattr(import_module(f"sklearn.{module}"), name)(**arguments).fit(data, data[:, 0] > 0.5)
+        model = getattr(import_module(f"sklearn.{module}"), name)(**arguments)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=0)
+        return model.fit(data, data[:, 0] > 0.5)
 
     return made
 

@@ -21,7 +21,10 @@ from reliability.packed import packed
 SEEDS, SECONDS = range(3), 20
 FINDS = sorted((CORPUS / "finds" / "hostile").glob("*.bpk"))
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what only Linux says of it")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by what only Linux says of it"),
+    pytest.mark.skipif(sys.version_info < (3, 10), reason="older NumPy ends the process in uses of honest objects"),
+]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -60,7 +63,7 @@ def test_sizes() -> None:
 
 
 WRONG: dict[str, Callable[[bytes], Any]] = {
-    "is slow": lambda file: _spin(2.5),
+    "is slow": lambda file: _spin(5),
     "is large": lambda file: len(b"a" * (600 << 20)),
     "signal SIGABRT": lambda file: os.abort(),
     "raises ValueError": lambda file: int("a"),
@@ -78,6 +81,8 @@ def _spin(seconds: float) -> None:
 def test_each_kind_of_find(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that takes too long, or too much memory, or ends its process, or raises a foreign error, is a find."""
     monkeypatch.setitem(measured.WAYS, "load", WRONG[why])
+    if why == "is slow":
+        monkeypatch.setattr(measured, "SECONDS", 0.2)  # of a processor that does nothing else
     assert why in measured.try_file(packed(b"\x80\x05N."), 4)
 
 

@@ -86,6 +86,7 @@ def test_samples_repeat() -> None:
 def test_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run tells which changes no test notices, and leaves the code as it was."""
     (tmp_path / "binpickle").mkdir()
+    (tmp_path / "binpickle" / "__init__.py").touch()
     module = tmp_path / "binpickle" / "keys.py"
     module.write_text("def larger(number):\n    return number > 5\n\n\ndef unused():\n    return 1\n")
     test = tmp_path / "tests" / "test_larger.py"
