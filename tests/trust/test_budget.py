@@ -144,6 +144,10 @@ PAID: dict[str, bytes] = {
 
 ORDER = [tup(number(0)), U1, NONE, number(0), NONE]
 TUPLES = doubled(b")", b"itemitem\x86")
+# Two equal frozensets, of which each holds the next one twice: to compare them takes for ever, to hash them does not.
+TWINS = b"".join(
+    keep(MARK + b"\x91", *[MARK + get(first + n) * 2 + b"\x85\x91" for n in range(40)]) for first in (0, 41)
+)
 SIDES = tup(HUGE * 3000)
 SEED = [glob("numpy.random.bit_generator:SeedSequence"), number(0xC464C19), NONE]
 POOL = array_state(tup(number(256)), dtype("u4"), raw(bytes(1024)))
@@ -235,6 +239,8 @@ REFUSED: dict[str, tuple[bytes, Any, str]] = {
         FormatError,
         "slice is a tuple",
     ),
+    "two doubled chains of frozensets": (TWINS + b"}" + get(40) + b"Ns" + get(81) + b"Ns", LimitError, "units of work"),
+    "two doubled chains in a set": (TWINS + MARK + get(40) + get(81) + b"\x91", LimitError, "units of work"),
     "many items without bytes": (
         array_state(tup(number(1 << 40)), dtype("V0", "|", 0), raw(b"")),
         FormatError,
