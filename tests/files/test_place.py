@@ -37,8 +37,8 @@ def shared(tmp_path: Path) -> Path:
     """A folder where every user may write."""
     folder = tmp_path / "shared"
     folder.mkdir()
-    for parent in list(folder.parents)[:3]:
-        if parent.stat().st_uid == os.geteuid():
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and parent.stat().st_mode & 0o055 != 0o055:
             parent.chmod(parent.stat().st_mode | 0o055)
     folder.chmod(0o777)
     return folder

@@ -37,9 +37,10 @@ def path(tmp_path: Path) -> Path:
     """A path in a folder where every user may write."""
     folder = tmp_path / "shared"
     folder.mkdir()
-    for shared in (folder, *list(folder.parents)[:3]):
-        if shared.stat().st_uid == os.geteuid():
-            shared.chmod(0o777 if shared == folder else shared.stat().st_mode | 0o055)
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and parent.stat().st_mode & 0o055 != 0o055:
+            parent.chmod(parent.stat().st_mode | 0o055)
+    folder.chmod(0o777)
     return folder / "a"
 
 

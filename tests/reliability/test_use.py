@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any, Callable
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 
 from reliability.use import Case, fuzz_use, use_once
 
-USES = 2_000
+USES = 600
 
 # One for each kind of compiled code that reads the state of an estimator.
 ESTIMATORS = [
@@ -40,6 +44,16 @@ ESTIMATORS = [
 ]
 
 
+IN_A_PROCESS = """
+import json, sys
+from reliability.use import fuzz_use
+from reliability.use_estimators import estimator_cases
+
+report = fuzz_use(list(estimator_cases(json.loads(sys.argv[1]))), 0, int(sys.argv[2]), 120.0)
+print(json.dumps([report.finds, report.outcomes]))
+"""
+
+
 def check(cases: Any, inputs: int) -> None:
     report = fuzz_use(cases, 0, inputs, 120.0)
     assert report.finds == []
@@ -59,9 +73,15 @@ def test_sparse_matrices(size: Callable[[int], int]) -> None:
 def test_estimators(size: Callable[[int], int]) -> None:
     """Estimators with changed states do no damage when they are used."""
     pytest.importorskip("sklearn", "1.0")
-    from reliability.use_estimators import estimator_cases
-
-    check(list(estimator_cases(ESTIMATORS)), size(USES))
+    # In a process of its own: a forked child of one whose OpenMP has threads would wait for them.
+    command = [sys.executable, "-W", "ignore", "-c", IN_A_PROCESS, json.dumps(ESTIMATORS), str(size(USES))]
+    paths = os.pathsep.join(sys.path)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, timeout=170)
+    finds, outcomes = json.loads(done.stdout)
+    assert finds == []
+    assert outcomes["refused"]
+    assert outcomes["used"]
 
 
 @pytest.mark.filterwarnings("ignore")
