@@ -92,7 +92,7 @@ class Instances:
         """
         guards = self._guards(type(self.own(target))) or ()
         self._budget.pay(_size(state))
-        refuse_memory(_names(state))
+        refuse_memory(state if type(state) is dict else _names(state))
         if guards:
             self._budget.pay_arrays(
                 (state.values() if type(state) is dict else state) if type(state) in (dict, tuple) else ()
@@ -144,6 +144,8 @@ def _size(state: Any) -> int:
     if type(state) is tuple:
         return sum(_size(part) if type(part) is dict else 1 for part in state)
     if type(state) is dict:  # strings are compared when they are interned
+        if {*map(type, state)} <= {str}:
+            return len(state) + (sum(map(len, state)) >> 8)
         return sum(1 + (len(name) >> 8 if type(name) is str else 0) for name in state)
     return 1 + (sys.getsizeof(state) >> 5 if type(state) in _BUILT_IN else 0)
 

@@ -24,6 +24,9 @@ def refuse_memory(names: Iterable[Any]) -> None:
     Raises:
         FormatError: one is among the names, or a string of another class than `str`, which checks of names would miss.
     """
+    names = list(names)
+    if {*map(type, names)} <= {str} and _ADDRESSES.isdisjoint(names):
+        return  # as nearly all are
     for name in names:
         if isinstance(name, str):
             if type(name) is not str:
@@ -40,7 +43,11 @@ class Addresses:
 
     def note(self, target: Any, keys: list[Any]) -> None:
         """Note a dict that gets the key which no such dict can lack."""
-        if any(key == _KEY for key in keys if isinstance(key, str)):
+        if {*map(type, keys)} <= {str}:
+            found = _KEY in keys
+        else:
+            found = any(key == _KEY for key in keys if isinstance(key, str))
+        if found:
             self._found.append(target)
 
     def finish(self) -> None:
