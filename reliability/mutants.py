@@ -27,6 +27,7 @@ __all__ = ["AREAS", "Area", "Mutants", "change_code", "sample"]
 ROOT = Path(__file__).parents[1]
 _COPIED = ("binpickle", "binpickle_dask", "tests", "reliability", "tools", "docs", "pyproject.toml", "README.md")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "_build", ".*", "figures.jsonl")
+_SAID = "said.txt"
 _SLOWEST = 600  # seconds for the tests of an area
 
 
@@ -98,7 +99,8 @@ def change_code(area: str, seed: int, changes: int, seconds: float) -> Mutants:
         tests = [str(path) for name in AREAS[area].tests for path in sorted(copy.glob(name))]
         begun = time.monotonic()
         if not _passes(copy, tests, _SLOWEST):
-            raise RuntimeError(f"the tests of {area} fail without any change")
+            said = (copy / _SAID).read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"the tests of {area} fail without any change: {said[-2000:]}")
         limit = 30 + 3 * (time.monotonic() - begun)
         start, tried, unnoticed = time.monotonic(), 0, []
         for change in sample(area, seed, copy):
@@ -139,8 +141,8 @@ def _passes(copy: Path, tests: Sequence[str], limit: float) -> bool:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tests")]), "BINPICKLE_BRIEF": "1"}
     env["PYTHONDONTWRITEBYTECODE"] = "1"  # the time stamps of two changes within a second are the same
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    with subprocess.Popen(
-        command, cwd=copy, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    with (copy / _SAID).open("wb") as said, subprocess.Popen(
+        command, cwd=copy, env=env, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
         try:
             return process.wait(limit) == 0
