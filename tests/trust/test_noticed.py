@@ -1,0 +1,70 @@
+"""Rules of the strict machine that the other tests reach, and would not miss: `nox -s mutants` found each of them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from assembler import NONE, array_state, build, call, dic, dtype, glob, number, raw, stream, text, tup
+from internals import pickle
+
+from binpickle import FormatError, Limits, trust
+
+_CTOR = "numpy.random._pickle:__bit_generator_ctor"
+HALF = [text("has_uint32"), number(0), text("uinteger"), number(0)]
+STATES = {
+    "PCG64": dic(text("state"), number(5), text("inc"), number(7)),
+    "SFC64": dic(text("state"), array_state(tup(number(4)), dtype("u8"), raw(bytes(range(32))))),
+}
+
+
+def load(data: bytes, trusted: Any = (), **limits: int) -> Any:
+    return trust.load(io.BytesIO(data).read, (), 0, trusted, Limits(**limits))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_states_of_numpy_1(name: str) -> None:
+    """A bit generator as NumPy 1 pickles it, with a state alone, has that state."""
+    state = dic(text("bit_generator"), text(name), text("state"), STATES[name], *HALF)
+    loaded = load(stream(build(call(_CTOR, text(name)), state)))
+    same = getattr(np.random, name)(0)
+    inner = {"state": 5, "inc": 7} if name == "PCG64" else {"state": np.frombuffer(bytes(range(32)), "<u8")}
+    same.state = {"bit_generator": name, "state": inner, "has_uint32": 0, "uinteger": 0}
+    assert loaded.random_raw(3).tolist() == same.random_raw(3).tolist()
+
+
+@pytest.mark.parametrize("name", ["MT19937", "PCG64", "Philox", "SFC64"])
+def test_fresh_generators(name: str) -> None:
+    """A generator that has given no number yet loads: its position is the last that there may be."""
+    for made in (getattr(np.random, name)(7), np.random.Generator(getattr(np.random, name)(7))):
+        loaded = load(pickle.dumps(made, 5))
+        bits, wanted = (getattr(one, "bit_generator", one) for one in (loaded, made))
+        assert bits.random_raw(9).tolist() == wanted.random_raw(9).tolist()
+
+
+SEQUENCE = "numpy.random.bit_generator:SeedSequence"
+POOL = array_state(tup(number(4)), dtype("u4"), raw(np.random.SeedSequence(5).pool.astype("<u4").tobytes()))
+SEED = tup(number(5), number(0), POOL, number(4), b")")
+OTHERS = "SeedSequence has other arguments than NumPy gives it"
+ARGUMENTS = {
+    "another class": ((glob("builtins:int"), number(0xC464C19), NONE), OTHERS),
+    "no class": ((text("SeedSequence"), number(0xC464C19), NONE), OTHERS),
+    "another checksum": ((glob(SEQUENCE), number(7), NONE), "the checksum of SeedSequence is 7"),
+    "a state": ((glob(SEQUENCE), number(0xC464C19), SEED), OTHERS),
+}
+
+
+def seed(*arguments: bytes) -> bytes:
+    """Return the stream of a seed sequence."""
+    return stream(build(call("numpy.random.bit_generator:__pyx_unpickle_SeedSequence", *arguments), SEED))
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_of_seeds(name: str) -> None:
+    """A seed sequence is made of the class, a checksum that NumPy knows, and no state; it gets its state afterwards."""
+    arguments, message = ARGUMENTS[name]
+    with pytest.raises(FormatError, match=message):
+        load(seed(*arguments))
+    assert load(seed(glob(SEQUENCE), number(0xC464C19), NONE)).entropy == 5
