@@ -43,7 +43,7 @@ class Area(NamedTuple):
     tests: tuple[str, ...]
 
 
-_MACHINE = ("attacks", "budget", "noticed", "uses", "trust_machine", "restricted")
+_MACHINE = ("attacks", "budget", "noticed", "uses", "trust_machine", "guards_*", "restricted")
 AREAS = {
     "machine": Area(("trust/*.py", "trust/rules/*.py"), tuple(f"tests/trust/test_{name}.py" for name in _MACHINE)),
     "guards": Area(

@@ -68,3 +68,57 @@ def test_arguments_of_seeds(name: str) -> None:
     with pytest.raises(FormatError, match=message):
         load(seed(*arguments))
     assert load(seed(glob(SEQUENCE), number(0xC464C19), NONE)).entropy == 5
+
+
+KEY = array_state(tup(number(624)), dtype("u4"), raw(bytes(4 * 624)))
+MASKED = "numpy.ma.core:_mareconstruct"
+BORDERS: dict[str, Any] = {
+    "the position of MT19937": (
+        lambda n: build(
+            call(_CTOR, text("MT19937")),
+            dic(text("bit_generator"), text("MT19937"), text("state"), dic(text("key"), KEY, text("pos"), number(n))),
+        ),
+        (0, 624),
+    ),
+    "the length of a deque": (
+        lambda n: call("collections:deque", b")", number(n)),
+        (0, (1 << 63) - 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BORDERS)
+def test_borders(name: str) -> None:
+    """A number may be the least and the greatest that is allowed, and nothing beyond."""
+    push, (least, greatest) = BORDERS[name]
+    for good in (least, greatest):
+        load(stream(push(good)))
+    for bad in (least - 1, greatest + 1):
+        with pytest.raises(FormatError, match=f"{name} is not an integer from {least} to {greatest}"):
+            load(stream(push(bad)))
+
+
+ODD: dict[str, tuple[bytes, str]] = {
+    "a masked array of no class": (
+        call(MASKED, text("a"), glob("numpy:ndarray"), tup(number(0)), raw(b"b")),
+        "_mareconstruct has other arguments",
+    ),
+    "a masked array over no class": (
+        call(MASKED, glob("numpy.ma:MaskedArray"), text("a"), tup(number(0)), raw(b"b")),
+        "_mareconstruct has other arguments",
+    ),
+    "a masked array over a matrix": (
+        call(MASKED, glob("numpy.ma:MaskedArray"), glob("numpy:matrix"), tup(number(0)), raw(b"b")),
+        "_mareconstruct has other arguments",
+    ),
+    "a dtype aligned by a string": (call("numpy:dtype", text("f8"), text("a"), b"\x88"), "numpy.dtype is a str"),
+    "a dtype copied by a string": (call("numpy:dtype", text("f8"), b"\x89", text("a")), "numpy.dtype is a str"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_arguments(name: str) -> None:
+    """An argument that NumPy never gives is refused by itself, however right the others are."""
+    parts, message = ODD[name]
+    with pytest.raises(FormatError, match=message):
+        load(stream(parts))
