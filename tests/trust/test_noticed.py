@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from assembler import NONE, array_state, build, call, dic, dtype, glob, number, raw, stream, text, tup
+from assembler import NONE, array_state, build, call, dic, dtype, frame, glob, lst, number, raw, stream, text, tup
 from internals import pickle
 
-from binpickle import FormatError, Limits, trust
+from binpickle import FormatError, LimitError, Limits, trust
 
 _CTOR = "numpy.random._pickle:__bit_generator_ctor"
 HALF = [text("has_uint32"), number(0), text("uinteger"), number(0)]
@@ -122,3 +122,113 @@ def test_odd_arguments(name: str) -> None:
     parts, message = ODD[name]
     with pytest.raises(FormatError, match=message):
         load(stream(parts))
+
+
+def get(index: int) -> bytes:
+    """Push a remembered object."""
+    return b"h" + bytes([index])
+
+
+# What the opcodes below work on: a class, a class that gets a state, its state, a buffer.
+BEFORE = b"".join(
+    part + b"\x940"
+    for part in (
+        glob("builtins:object"),
+        glob("uuid:UUID"),
+        dic(text("int"), number(5)),
+        b"\x96" + (1).to_bytes(8, "little") + b"a",
+    )
+)
+EVERY = {
+    "mark, tuple": b"(t",
+    "pop": b"N0N",
+    "pop_mark": b"(N1N",
+    "none": b"N",
+    "newfalse": b"\x89",
+    "newtrue": b"\x88",
+    "binint": b"J\1\2\3\4",
+    "binint1": b"K\7",
+    "binint2": b"M\1\2",
+    "long1": b"\x8a\2ab",
+    "long4": b"\x8b\2\0\0\0ab",
+    "binfloat": b"G" + bytes(8),
+    "short_binbytes": b"C\2ab",
+    "binbytes": b"B\2\0\0\0ab",
+    "binbytes8": b"\x8e\2" + bytes(7) + b"ab",
+    "bytearray8": b"\x96\2" + bytes(7) + b"ab",
+    "short_binunicode": b"\x8c\2ab",
+    "binunicode": b"X\2\0\0\0ab",
+    "binunicode8": b"\x8d\2" + bytes(7) + b"ab",
+    "empty_tuple": b")",
+    "tuple1": b"N\x85",
+    "tuple2": b"NN\x86",
+    "tuple3": b"NNN\x87",
+    "tuple": b"(NNNNt",
+    "empty_list, append": b"]Na",
+    "appends": b"](NNe",
+    "empty_dict, setitem": b"}NNs",
+    "setitems": b"}(NNu",
+    "empty_set, additems": b"\x8f(N\x90",
+    "frozenset": b"(N\x91",
+    "long_binget": b"j\3\0\0\0",
+    "memoize": b"N\x94",
+    "reduce": glob("collections:OrderedDict") + b")R",
+    "newobj": get(0) + b")\x81",
+    "newobj_ex": get(0) + b")}\x92",
+    "build": get(1) + b")\x81" + get(2) + b"b",
+    "readonly_buffer": get(3) + b"\x98",
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_opcodes_outside_of_frames(name: str) -> None:
+    """An opcode does outside of frames what it does in a frame."""
+    framed = load(stream(BEFORE, frame(lst(EVERY[name], b"K\7"))))
+    loose = load(stream(BEFORE, lst(EVERY[name], b"K\7")))
+    plain = pickle.loads(stream(BEFORE, lst(EVERY[name], b"K\7")))
+    assert [type(item) for item in framed] == [type(item) for item in loose] == [type(item) for item in plain]
+    if name not in ("newobj", "newobj_ex"):  # whose objects are equal to nothing
+        assert framed == loose == plain
+
+
+# How many opcodes these are, the POP behind them included.
+DEAR = {"reduce": 6, "newobj": 4, "newobj_ex": 5, "build": 6, "frozenset": 4, "setitems": 6}
+CHEAP = {"none": 2, "binint1": 2, "binfloat": 2, "short_binbytes": 2, "empty_tuple": 2, "long_binget": 2}
+
+
+def cost(data: bytes) -> int:
+    """Return the least limit of opcodes under which a stream loads."""
+    refused, enough = 0, 1 << 13
+    while enough - refused > 1:
+        limit = (refused + enough) // 2
+        try:
+            load(data, opcodes=limit)
+            enough = limit
+        except LimitError:
+            refused = limit
+    return enough
+
+
+@pytest.mark.parametrize("name", [*DEAR, *CHEAP])
+def test_opcodes_count_as_their_time(name: str) -> None:
+    """An opcode that makes the machine do more than push a value counts as several, and each other one as one."""
+    once, often = (cost(stream(BEFORE, frame((EVERY[name] + b"0") * times), b"N")) for times in (1, 101))
+    if name in CHEAP:
+        assert often - once == 100 * CHEAP[name]
+    else:
+        assert often - once > 100 * DEAR[name]
+
+
+def test_views_are_paid_for() -> None:
+    """To make a buffer read-only is paid for each time."""
+    data = stream(BEFORE, frame((EVERY["readonly_buffer"] + b"0") * 1000), b"N")
+    with pytest.raises(LimitError, match="units of work"):
+        load(data, work=5000)
+
+
+def test_strides_of_nothing() -> None:
+    """An array without elements may have any strides."""
+    made = call(
+        "numpy:ndarray", tup(number(0), number(3)), dtype("u1", "|"), raw(b"ab"), number(0), tup(number(99), number(-7))
+    )
+    assert load(stream(made)).shape == (0, 3)
