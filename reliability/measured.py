@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -143,8 +144,16 @@ def try_file(file: bytes, decoded: int) -> str:
 
 
 def _find(seed: int, number: int, why: str, shrink: int) -> Costly:
-    made, file = hostile_file(seed, number, shrink)
-    return Costly(number, why, made.kinds, shrink, file)
+    """Return a find with its file, which a child makes: fitting a model starts threads, which no fork survives."""
+    with tempfile.NamedTemporaryFile() as file:
+
+        def make(say: Callable[..., None]) -> None:
+            made, data = hostile_file(seed, number, shrink)
+            Path(file.name).write_bytes(data)
+            say(kinds=made.kinds)
+
+        said = _follow(make)
+        return Costly(number, why, tuple(said.get("kinds", ())), shrink, Path(file.name).read_bytes())
 
 
 def _again(seed: int, number: int, shrink: int = 0) -> str:
@@ -192,6 +201,8 @@ def _warm() -> None:
     if "sklearn" in sys.modules and _warm_names:
         return
     _warm_names.update(_curated())
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     for name in sorted({name.partition(":")[0] for name in _warm_names} | {"sklearn"}):
         try:
             with warnings.catch_warnings():
