@@ -1,7 +1,7 @@
 """Guards: what the strict machine checks of objects whose classes are in a curated set.
 
-Rule: a guard reads attributes of an object and compares numbers. It imports no library, calls no method of the object
-that could run compiled code over unchecked state, and raises `FormatError`. It pays for what it walks.
+Rule: a guard reads attributes of an object and compares numbers. It imports no library, calls a method of an object
+only if what the method believes was checked, and raises `FormatError`. It pays for what it walks.
 
 `ARGUMENTS` checks calls: a name of a set that a stream may call has an entry, and the stream may call no other.
 `STATES` checks objects: after BUILD, and before anything else can use the object.
@@ -11,25 +11,31 @@ from __future__ import annotations
 
 from typing import Callable
 
-from ...pickling.renames import Name, canonical
-from . import pandas, scipy, sklearn
+from ...pickling.renames import Name
+from . import pandas, pyarrow, scipy, sklearn
 from .guard import Guard
+from .parts import lineage
 
 __all__ = ["ARGUMENTS", "STATES", "Guard", "guards_of"]
 
-ARGUMENTS: dict[Name, Callable[..., None]] = {**scipy.ARGUMENTS, **sklearn.ARGUMENTS, **pandas.ARGUMENTS}
+ARGUMENTS: dict[Name, Callable[..., None]] = {
+    **scipy.ARGUMENTS,
+    **sklearn.ARGUMENTS,
+    **pandas.ARGUMENTS,
+    **pyarrow.ARGUMENTS,
+}
 """By canonical name: a check of the arguments of a call, or of NEWOBJ. It takes the budget and then the arguments, in
 which globals are still tokens (`tokens.Global`)."""
 
-STATES: dict[Name, Guard] = {**scipy.STATES, **sklearn.STATES, **pandas.STATES}
+STATES: dict[Name, Guard] = {**scipy.STATES, **sklearn.STATES, **pandas.STATES, **pyarrow.STATES}
 """By canonical name of a class: the guard of its instances, and of those of its subclasses."""
 
 
 def guards_of(cls: type) -> list[Guard]:
     """Return the guards for instances of a class, those of its bases included."""
     found: list[Guard] = []
-    for base in cls.__mro__:
-        guard = STATES.get(canonical(base.__module__, base.__qualname__))
+    for name in lineage(cls):
+        guard = STATES.get(name)
         if guard is not None and guard not in found:
             found.append(guard)
     return found

@@ -1,12 +1,13 @@
-"""The record of one guard."""
+"""The record of one guard, and the checks of those that have nothing to check, or no state to take."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
+from ...errors import FormatError
 from ..budget import Budget
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "accept", "refuse_state"]
 
 
 class Guard(NamedTuple):
@@ -28,3 +29,16 @@ class Guard(NamedTuple):
     again: bool = False
     needs_state: bool = True
     before: Callable[[Budget, Any, Any], Any] | None = None
+
+
+def accept(budget: Budget, instance: Any) -> None:
+    """Accept an object whose arguments or state were checked before it got them."""
+
+
+def refuse_state(budget: Budget, instance: Any, state: Any) -> None:
+    """Refuse a state for an object that a call has made whole.
+
+    Raises:
+        FormatError: always.
+    """
+    raise FormatError(f"a {type(instance).__name__} is given a state, which it has from its arguments")

@@ -5,16 +5,18 @@ Rule: exact types. What has the attributes of an array and is none would get com
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Iterable
 
 import numpy as np
 
 from ...errors import FormatError
-from ...pickling.renames import canonical
+from ...pickling.renames import Name, canonical
 from ..budget import Budget
 from ..rules.checks import shown
 
 __all__ = [
+    "ARRAYS",
     "FLOATS",
     "INDICES",
     "attributes",
@@ -26,12 +28,14 @@ __all__ = [
     "fail",
     "is_frozen",
     "is_kind",
+    "lineage",
     "own",
+    "owned",
     "whole",
 ]
 
 _MOST_ATTRIBUTES = 1000
-_ARRAYS = (np.ndarray, np.memmap)
+ARRAYS = (np.ndarray, np.memmap)
 INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -47,12 +51,16 @@ def attributes(instance: Any) -> dict[str, Any]:
     return found if type(found) is dict else {}
 
 
+@lru_cache(maxsize=1024)
+def lineage(cls: Any) -> tuple[Name, ...]:
+    """Return the canonical names of a class and of its bases, in the order in which Python looks attributes up."""
+    return tuple(canonical(base.__module__, base.__qualname__) for base in cls.__mro__)
+
+
 def is_kind(value: Any, module: str, *names: str) -> bool:
     """Whether the class of an object is one of these classes of a module, or derives from one."""
-    return any(
-        canonical(base.__module__, base.__qualname__) in {(module, name) for name in names}
-        for base in type(value).__mro__
-    )
+    cls: Any = type(value)
+    return not {(module, name) for name in names}.isdisjoint(lineage(cls))
 
 
 def expect_array(owner: Any, what: str, value: Any, dtypes: Iterable[Any], shape: tuple[int | None, ...]) -> np.ndarray:
@@ -68,7 +76,7 @@ def expect_array(owner: Any, what: str, value: Any, dtypes: Iterable[Any], shape
     Raises:
         FormatError: it is another kind of object, or another array.
     """
-    if type(value) not in _ARRAYS:
+    if type(value) not in ARRAYS:
         raise fail(owner, f"{what} is a {type(value).__name__}, not an array")
     if value.dtype not in dtypes:
         raise fail(owner, f"{what} has the dtype {value.dtype!r}")
@@ -103,10 +111,15 @@ def own(budget: Budget, parts: dict[str, Any], *names: str) -> None:
     Two arrays of a stream may share memory, and one array may be part of several objects.
     """
     for name in names:
-        array = parts[name]
-        if not is_frozen(array):
-            budget.pay(1 + (array.nbytes >> 7))  # an honest file has each number once
-            parts[name] = np.array(array, order="K")
+        parts[name] = owned(budget, parts[name])
+
+
+def owned(budget: Budget, array: np.ndarray) -> np.ndarray:
+    """Return an array that nothing else can write to: this one, or a copy."""
+    if is_frozen(array):
+        return array
+    budget.pay(1 + (array.nbytes >> 7))  # an honest file has each number once
+    return np.array(array, order="K")
 
 
 def is_frozen(array: Any) -> bool:
@@ -140,7 +153,7 @@ def expect_parts(instance: Any, allowed: frozenset[str] = frozenset()) -> dict[s
         FormatError: an attribute hides a method, or has a name that Python or NumPy looks up by itself.
     """
     found = attributes(instance)
-    kind = type(instance)
+    kind: Any = type(instance)
     if len(found) > _MOST_ATTRIBUTES:
         raise fail(instance, f"it has more than {_MOST_ATTRIBUTES} attributes")
     for name in found:
@@ -151,7 +164,8 @@ def expect_parts(instance: Any, allowed: frozenset[str] = frozenset()) -> dict[s
     return found
 
 
-def _is_method(kind: type, name: str) -> bool:
+@lru_cache(maxsize=1 << 14)
+def _is_method(kind: Any, name: str) -> bool:
     """Whether instances of a class have a method under a name. Properties do not count, for nothing hides them."""
     for base in kind.__mro__:
         if name in vars(base):

@@ -13,8 +13,7 @@ import numpy as np
 from ...errors import FormatError
 from ..budget import Budget
 from ..rules.checks import expect, expect_int
-from .guard import Guard
-from .pandas_kinds import accept, refuse_state
+from .guard import Guard, accept, refuse_state
 
 __all__ = ["ARGUMENTS", "STATES", "expect_arrow", "is_arrow"]
 

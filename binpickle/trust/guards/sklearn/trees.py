@@ -10,9 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from ..budget import Budget
-from .guard import Guard
-from .parts import attributes, expect_array, expect_number, expect_parts, expect_range, fail, is_kind, own, whole
+from ...budget import Budget
+from ..guard import Guard
+from ..parts import (
+    ARRAYS,
+    attributes,
+    expect_array,
+    expect_number,
+    expect_parts,
+    expect_range,
+    fail,
+    is_kind,
+    own,
+    whole,
+)
 
 __all__ = ["STATES"]
 
@@ -149,7 +160,7 @@ def _predictor(budget: Budget, predictor: Any) -> None:
     """Check the nodes of a tree of histogram gradient boosting."""
     parts = expect_parts(predictor)
     nodes: Any = parts.get("nodes")
-    if type(nodes) not in (np.ndarray, np.memmap) or not set(_NODE) <= set(nodes.dtype.names or ()):
+    if type(nodes) not in ARRAYS or not set(_NODE) <= set(nodes.dtype.names or ()):
         raise fail(predictor, "nodes is not an array of nodes")
     own(budget, parts, "nodes")
     nodes = parts["nodes"]
@@ -190,7 +201,7 @@ def _histograms(budget: Budget, model: Any) -> None:
         if not is_kind(predictor, _PREDICTOR, "TreePredictor"):
             raise fail(model, f"_predictors has a {type(predictor).__name__}")
         nodes: Any = attributes(predictor).get("nodes")
-        if type(nodes) not in (np.ndarray, np.memmap) or not set(_NODE) <= set(nodes.dtype.names or ()):
+        if type(nodes) not in ARRAYS or not set(_NODE) <= set(nodes.dtype.names or ()):
             raise fail(model, "_predictors has a tree without nodes")
         expect_range(budget, model, "feature_idx", nodes["feature_idx"][nodes["is_leaf"] == 0], 0, features - 1)
         if not is_categorical[nodes["feature_idx"][_categorical(nodes)].astype(np.int64)].all():

@@ -10,18 +10,16 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, expect_int, shown
-from .guard import Guard
-from .pandas_kinds import (
-    accept,
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, expect_int, shown
+from ..guard import Guard, accept, refuse_state
+from .kinds import (
     array_shape,
     expect_label,
     expect_named,
     expect_plain_array,
     expect_state,
-    refuse_state,
     spellings,
 )
 

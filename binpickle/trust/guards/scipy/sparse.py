@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..budget import Budget
-from ..rules.checks import shown
-from .guard import Guard
-from .parts import (
+from ...budget import Budget
+from ...rules.checks import shown
+from ..guard import Guard
+from ..parts import (
     INDICES,
     expect_array,
     expect_flag,

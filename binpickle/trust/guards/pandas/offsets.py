@@ -12,12 +12,12 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, expect_int, shown
-from .guard import Guard
-from .pandas_kinds import accept, expect_state
-from .pandas_types import expect_unfinished
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, expect_int, shown
+from ..guard import Guard, accept
+from .kinds import expect_state
+from .types import expect_unfinished
 
 __all__ = ["ARGUMENTS", "STATES", "expect_offset"]
 

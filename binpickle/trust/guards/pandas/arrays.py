@@ -10,20 +10,20 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, expect_int
-from .guard import Guard
-from .pandas_kinds import (
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, expect_int
+from ..guard import Guard
+from ..parts import owned
+from .kinds import (
     expect_named,
     expect_plain_array,
     expect_state,
     expect_token,
     is_kind,
-    own_array,
 )
-from .pandas_offsets import expect_offset
-from .pandas_types import UNITS, drop_cache
+from .offsets import expect_offset
+from .types import UNITS, drop_cache
 
 __all__ = ["ARGUMENTS", "STATES", "check_codes", "check_steps", "expect_begun"]
 
@@ -113,7 +113,7 @@ def _before_backed(budget: Budget, instance: Any, state: Any) -> Any:
             check(budget, *state[:2])
             if kind in ("DatetimeArray", "TimedeltaArray"):
                 check_steps(state[1], extra.get("_freq"), f"a {name}")
-            return (state[0], own_array(budget, state[1]), *state[2:]) if kind == "Categorical" else state
+            return (state[0], owned(budget, state[1]), *state[2:]) if kind == "Categorical" else state
     raise FormatError(f"a {name} is given a state")
 
 

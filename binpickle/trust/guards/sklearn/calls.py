@@ -10,12 +10,12 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..sets import uses
-from ..tokens import Global
-from .guard import Guard
-from .parts import FLOATS, expect_array, expect_number, expect_range
+from ....errors import FormatError
+from ...budget import Budget
+from ...sets import uses
+from ...tokens import Global
+from ..guard import Guard, accept
+from ..parts import FLOATS, expect_array, expect_number, expect_range
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -108,10 +108,6 @@ def _numbers(name: str, values: tuple[Any, ...]) -> None:
             expect_number(FormatError, f"the number of {name}", value, -_EXACT, _EXACT)
 
 
-def _nothing(budget: Budget, instance: Any) -> None:
-    """Losses hold no more than the number that was checked."""
-
-
 def _triplet(budget: Budget, *arguments: Any) -> None:
     """Check the three items of a named tuple of the iterative imputer."""
     _exactly(3, "_ImputerTriplet", arguments)
@@ -151,7 +147,7 @@ ARGUMENTS = {
 }
 """See `guards.ARGUMENTS`."""
 
-_LOSS = Guard(_nothing, needs_state=False, before=_before)
+_LOSS = Guard(accept, needs_state=False, before=_before)
 
 STATES: dict[tuple[str, str], Guard] = {(_LOSSES, "CyLossFunction"): _LOSS, (_SGD, "LossFunction"): _LOSS}
 """See `guards.STATES`."""

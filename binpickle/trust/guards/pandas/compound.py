@@ -9,24 +9,23 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect_dtype, expect_int
-from .guard import Guard
-from .pandas_arrays import expect_begun
-from .pandas_kinds import (
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect_dtype, expect_int
+from ..guard import Guard, refuse_state
+from ..parts import is_frozen, owned
+from ..pyarrow import expect_arrow, is_arrow
+from .arrays import expect_begun
+from .kinds import (
     array_shape,
     expect_named,
     expect_plain_array,
     expect_state,
     expect_token,
     is_kind,
-    own_array,
-    refuse_state,
     spellings,
 )
-from .pandas_types import drop_cache, expect_unfinished
-from .pyarrow import expect_arrow, is_arrow
+from .types import drop_cache, expect_unfinished
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -131,8 +130,8 @@ def _own_places(budget: Budget, instance: Any) -> None:
     """Give what holds the places of a sparse array memory of its own."""
     names = ("indices",) if type(instance).__name__ == "IntIndex" else _RUNS
     places = [getattr(instance, name) for name in names]
-    if any(array.flags.writeable for array in places):
-        instance.__init__(instance.length, *(own_array(budget, array) for array in places))
+    if not all(map(is_frozen, places)):
+        instance.__init__(instance.length, *(owned(budget, array) for array in places))
 
 
 _RUNS = ("blocs", "blengths")

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..budget import Budget
-from ..rules.checks import shown
-from .guard import Guard
-from .parts import attributes, expect_array, expect_flag, expect_number, expect_parts, expect_range, fail
+from ...budget import Budget
+from ...rules.checks import shown
+from ..guard import Guard
+from ..parts import attributes, expect_array, expect_flag, expect_number, expect_parts, expect_range, fail
 
 __all__ = ["STATES"]
 

@@ -9,13 +9,13 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, expect_int
-from .guard import Guard
-from .pandas_arrays import check_codes, check_steps
-from .pandas_kinds import (
-    accept,
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, expect_int
+from ..guard import Guard, accept, refuse_state
+from ..parts import owned
+from .arrays import check_codes, check_steps
+from .kinds import (
     array_shape,
     expect_label,
     expect_named,
@@ -23,11 +23,9 @@ from .pandas_kinds import (
     expect_state,
     expect_token,
     is_kind,
-    own_array,
-    refuse_state,
     spellings,
 )
-from .pandas_offsets import expect_offset
+from .offsets import expect_offset
 
 __all__ = ["ARGUMENTS", "STATES"]
 
@@ -98,7 +96,7 @@ def _multi(budget: Budget, state: Any) -> None:
         expect_label(budget, name)
     if state.get("sortorder") is not None:
         expect_int(state["sortorder"], "the order of a MultiIndex", 0, len(levels))
-    state["codes"] = [own_array(budget, places) for places in codes]
+    state["codes"] = [owned(budget, places) for places in codes]
 
 
 def _new_times(budget: Budget, cls: Any, state: Any) -> None:

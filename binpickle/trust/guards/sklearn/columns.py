@@ -9,10 +9,10 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from ..budget import Budget
-from ..rules.checks import shown
-from .guard import Guard
-from .parts import expect_number, expect_parts, expect_range, fail, whole
+from ...budget import Budget
+from ...rules.checks import shown
+from ..guard import Guard
+from ..parts import expect_number, expect_parts, expect_range, fail, whole
 
 __all__ = ["STATES"]
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..budget import Budget
-from .guard import Guard
-from .parts import (
+from ...budget import Budget
+from ..guard import Guard, accept
+from ..parts import (
+    ARRAYS,
     FLOATS,
     attributes,
     expect_array,
@@ -63,10 +64,6 @@ def _before_distance(budget: Budget, distance: Any, state: Any) -> None:
         raise fail(distance, "it has no function, or its keywords are not a dict")
 
 
-def _distance(budget: Budget, distance: Any) -> None:
-    """Nothing is left to check when the state was."""
-
-
 def _fits(distance: Any, features: int) -> bool:
     """Whether a distance is one for points of so many features."""
     _, vector, matrix = distance.__getstate__()[:3]
@@ -112,7 +109,7 @@ def _check_tree(budget: Budget, tree: Any, state: Any) -> None:
     expect_number(tree, "n_nodes", n_nodes, (1 << n_levels) - 1, (1 << n_levels) - 1)
     wide = _TREES.get(type(tree).__module__.rpartition(".")[2], 0)
     bounds = expect_array(tree, "node_bounds", bounds, dtypes, (wide, n_nodes, features))
-    if type(nodes) not in (np.ndarray, np.memmap) or nodes.shape != (n_nodes,) or not _are_nodes(nodes.dtype):
+    if type(nodes) not in ARRAYS or nodes.shape != (n_nodes,) or not _are_nodes(nodes.dtype):
         raise fail(tree, "node_data is not an array of so many nodes")
     if not (indices.flags.c_contiguous and bounds.flags.c_contiguous and nodes.flags.c_contiguous):
         raise fail(tree, "idx_array, node_data or node_bounds is not contiguous")
@@ -181,7 +178,7 @@ def _estimator(budget: Budget, model: Any) -> None:
 
 def _shape(model: Any, points: Any) -> tuple[int, ...]:
     """Return the shape of an array or a sparse matrix."""
-    if type(points) in (np.ndarray, np.memmap) and points.ndim == 2:
+    if type(points) in ARRAYS and points.ndim == 2:
         return tuple(points.shape)
     shape = attributes(points).get("_shape")
     if type(points).__module__.startswith("scipy.sparse.") and type(shape) is tuple and len(shape) == 2:
@@ -209,7 +206,7 @@ def _labels(budget: Budget, model: Any, parts: dict[str, Any], count: int) -> No
         raise fail(model, f"it asks for {parts['n_neighbors']} neighbours among {count}")
 
 
-_DISTANCE = Guard(_distance, before=_before_distance)
+_DISTANCE = Guard(accept, before=_before_distance)
 _BINARY_TREE = Guard(_tree, again=True, before=_before_tree)
 
 STATES: dict[tuple[str, str], Guard] = {

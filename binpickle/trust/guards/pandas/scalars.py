@@ -11,12 +11,12 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, expect_int
-from .guard import Guard
-from .pandas_kinds import accept, expect_state, is_kind, refuse_state, spellings
-from .pandas_offsets import expect_offset
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, expect_int
+from ..guard import Guard, accept, refuse_state
+from .kinds import expect_state, is_kind, spellings
+from .offsets import expect_offset
 
 __all__ = ["ARGUMENTS", "STATES"]
 

@@ -6,10 +6,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ..budget import Budget
+from ...budget import Budget
+from ..guard import Guard
+from ..parts import expect_array, expect_number, expect_parts, fail, is_kind, own
 from . import sparse
-from .guard import Guard
-from .parts import expect_array, expect_number, expect_parts, fail, is_kind, own
 
 __all__ = ["ARGUMENTS", "STATES"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Callable
 
-from ..sets import uses
+from ...sets import uses
+from ..guard import Guard
 from . import calls, columns, models, neighbors, settings, svm, trees
-from .guard import Guard
 
 __all__ = ["ARGUMENTS", "STATES"]
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..budget import Budget
-from .guard import Guard
-from .parts import (
+from ...budget import Budget
+from ..guard import Guard
+from ..parts import (
+    ARRAYS,
     FLOATS,
     INDICES,
     attributes,
@@ -125,7 +126,7 @@ def _gradient(budget: Budget, model: Any) -> None:
     if "coef_" not in parts:
         return
     coefficients = parts["coef_"]
-    if type(coefficients) not in (np.ndarray, np.memmap) or coefficients.ndim not in (1, 2):
+    if type(coefficients) not in ARRAYS or coefficients.ndim not in (1, 2):
         if type(coefficients).__module__.startswith("scipy.sparse."):  # after `sparsify`
             return
         raise fail(model, f"coef_ is a {type(coefficients).__name__}, not an array")

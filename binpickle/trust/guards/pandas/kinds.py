@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, shown
-from ..tokens import Global
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, shown
+from ...tokens import Global
+from ..parts import lineage
 
 __all__ = [
     "CORE",
-    "accept",
     "array_shape",
     "expect_label",
     "expect_named",
@@ -26,8 +26,6 @@ __all__ = [
     "expect_state",
     "expect_token",
     "is_kind",
-    "own_array",
-    "refuse_state",
     "spellings",
 ]
 
@@ -100,17 +98,11 @@ def spellings(kind: str) -> frozenset[tuple[str, str]]:
     return frozenset((module, kind) for module in modules)
 
 
-@lru_cache(maxsize=1024)
-def _lineage(cls: Any) -> frozenset[tuple[str, str]]:
-    """Return the names of a class and of its bases."""
-    return frozenset((base.__module__, base.__qualname__) for base in cls.__mro__)
-
-
 def is_kind(value: Any, *kinds: str) -> bool:
     """Whether a value is an instance of one of these classes of pandas."""
     cls: Any = type(value)
-    lineage = _lineage(cls)
-    return any(not lineage.isdisjoint(spellings(kind)) for kind in kinds)
+    bases = lineage(cls)
+    return any(not spellings(kind).isdisjoint(bases) for kind in kinds)
 
 
 def expect_named(value: Any, what: str, *kinds: str) -> Any:
@@ -163,14 +155,6 @@ def expect_plain_array(value: Any, what: str, kinds: str, ndim: int = 1) -> Any:
     return value
 
 
-def own_array(budget: Budget, array: Any) -> Any:
-    """Return an array that nobody else can write to, since pandas believes its numbers."""
-    if not array.flags.writeable:
-        return array
-    budget.pay(1 + (array.nbytes >> 7))  # a file may do this once with all that it decodes
-    return array.copy()
-
-
 def array_shape(value: Any, what: str) -> tuple[int, ...]:
     """Return the shape of an array of NumPy, or of an array of pandas that has its state.
 
@@ -180,7 +164,7 @@ def array_shape(value: Any, what: str) -> tuple[int, ...]:
     if type(value) is np.ndarray:
         return value.shape  # type: ignore[no-any-return]
     cls: Any = type(value)
-    if is_kind(value, "ExtensionArray") or _NDARRAY_BACKED in _lineage(cls):
+    if is_kind(value, "ExtensionArray") or _NDARRAY_BACKED in lineage(cls):
         held = getattr(value, "_ndarray", None)
         if type(held) is np.ndarray:
             return held.shape  # type: ignore[no-any-return]
@@ -210,16 +194,3 @@ def expect_label(budget: Budget, value: Any, depth: int = 8) -> None:
             expect_label(budget, part, depth - 1)
     elif isinstance(value, (tuple, list, dict, set, frozenset, bytearray, np.ndarray)):
         raise FormatError(f"a name is a {type(value).__name__}")
-
-
-def accept(budget: Budget, instance: Any) -> None:
-    """Accept an object whose arguments or state were checked before it got them."""
-
-
-def refuse_state(budget: Budget, instance: Any, state: Any) -> None:
-    """Refuse a state for an object that a call has made whole.
-
-    Raises:
-        FormatError: always.
-    """
-    raise FormatError(f"a {type(instance).__name__} is given a state, which it has from its arguments")

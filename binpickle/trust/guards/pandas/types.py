@@ -12,12 +12,12 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...errors import FormatError
-from ..budget import Budget
-from ..rules.checks import expect, shown
-from ..tokens import Global
-from .guard import Guard
-from .pandas_kinds import expect_named, expect_state, is_kind, spellings
+from ....errors import FormatError
+from ...budget import Budget
+from ...rules.checks import expect, shown
+from ...tokens import Global
+from ..guard import Guard
+from .kinds import expect_named, expect_state, is_kind, spellings
 
 __all__ = ["ARGUMENTS", "STATES", "UNITS", "drop_cache", "expect_unfinished"]
 

@@ -11,9 +11,9 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from ..budget import Budget
-from .guard import Guard
-from .parts import FLOATS, expect_parts, fail, whole
+from ...budget import Budget
+from ..guard import Guard
+from ..parts import FLOATS, expect_parts, fail, whole
 
 __all__ = ["INERT", "before_settings", "check_parts", "check_settings"]
 
