@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import LimitError
 from ..limits import Limits
 
-__all__ = ["PARTNER", "SET", "Literals"]
+__all__ = ["SET", "Literals"]
 
 _SIZE2 = struct.Struct("<H")
 _SIZE4 = struct.Struct("<I")
@@ -22,8 +22,6 @@ _SIZE8 = struct.Struct("<Q")
 # So many more opcodes do they count, for the memory that they take beyond the 60 bytes of most opcodes.
 SET = 6
 _CONTAINER = 1
-# And so many more for the time that a partner takes, who makes or fills an object.
-PARTNER = 3
 
 
 class Literals:

@@ -5,7 +5,9 @@ Goals: whatever bytes the stream has, a run returns an object, or raises `Format
 never with a size that they claim; and a load and a scan of the same stream see the same globals.
 
 Two parties share the work. The machine checks what the bytes say: opcodes, stack, memo, frames and sizes. A partner
-makes the objects and checks what they are made of: `Values` makes real ones, `Inert` makes stand-ins.
+makes the objects and checks what they are made of: `Values` makes real ones, `Inert` makes stand-ins. The machine's own
+part is in three modules: `literals` has the stack, the memo and the opcodes that need no partner, `objects` those that
+need one, and this one the way through the stream.
 
 A run is in one of these states:
     making: the partner is `Values`, and the stack holds real objects;
@@ -25,27 +27,17 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable
 
-from ..errors import BinPickleError, FormatError, LimitError
+from ..errors import FormatError, LimitError
 from ..limits import Limits
-from ..pickling.renames import canonical
-from .inert import Inert
-from .literals import PARTNER, SET, Literals
-from .nesting import ATOMS
+from .objects import Objects
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .stream import PickleStream
-from .tokens import STAND_IN, Global, GlobalUse, Pending
 
 __all__ = ["Machine"]
 
 # CPython's pickler ends a frame after 64 KiB and leaves larger strings outside, so none is larger than some 130 KiB.
 # This bounds how far the machine runs before it counts opcodes.
 _MAX_FRAME = 1 << 18
-
-# Longer than any name that can be imported, and short enough to be compared and shown.
-_MAX_NAME = 1 << 12
-
-# What a name counts that the stream has not used before, in opcodes: it is kept for the report.
-_NAME = 64
 
 # First bytes in UTF-8 of the characters that Python keeps in one byte, and of those that it keeps in one or two.
 _ONE_BYTE, _TWO_BYTES = bytes(range(0xC4)), bytes(range(0xF0))
@@ -63,7 +55,7 @@ _FLOAT = struct.Struct(">d").unpack_from
 _SHORT = frozenset({"long1", "long4", "short_binbytes", "short_binunicode"})
 
 
-class Machine(Literals):
+class Machine(Objects):
     """One run over one stream.
 
     Args:
@@ -71,20 +63,12 @@ class Machine(Literals):
         nbuffers: number of out-of-band buffers that belong to the stream.
         limits: what the stream may ask for (`opcodes`, `memo`, `nesting`, `int_bytes`).
         values: the partner that makes the objects, `Values` or `Inert`.
-
-    Attributes:
-        failure: the error after which the machine went on with stand-ins, or `None`.
     """
 
     def __init__(self, read: Callable[[int], bytes], nbuffers: int, limits: Limits, values: Any):
-        super().__init__(limits)
+        super().__init__(nbuffers, limits, values)
         self._source = PickleStream(read)
-        self._buffers_left = nbuffers
-        self._values = values
-        self._globals: dict[tuple[str, str], tuple[Global, int]] = {}
-        self._base = 0  # where in the stream the window begins
         self._stopped = False
-        self.failure: Exception | None = None
 
     def run(self) -> Any:
         """Follow the stream to its end and return its object, or a stand-in after a failure.
@@ -102,13 +86,6 @@ class Machine(Literals):
         if self._outer or len(self._stack) != 1:
             raise FormatError("pickle stream: it does not end with exactly one object")
         return self._attempt(self._values.finish, self._stack.pop())
-
-    def globals(self) -> list[GlobalUse]:
-        """Return the globals that the stream looked up, in the order of their first lookup."""
-        return [
-            GlobalUse(module, qualname, offset, tuple(sorted(found.uses)))
-            for (module, qualname), (found, offset) in self._globals.items()
-        ]
 
     def _step(self) -> None:
         """Run one frame, or one opcode that has none."""
@@ -201,19 +178,6 @@ class Machine(Literals):
             raise FormatError(f"pickle stream: an opcode crosses the end of its frame at {self._base + end}")
         self._opcodes += count
 
-    def _attempt(self, operation: Callable[..., Any], *arguments: Any) -> Any:
-        """Let `values` do something; if it fails, go on with stand-ins."""
-        try:
-            return operation(*arguments)
-        except Exception as error:  # whatever the types that the caller named raise
-            return self._fail(error)
-
-    def _fail(self, error: Exception) -> Any:
-        """Go on with stand-ins."""
-        self.failure = error
-        self._values = Inert()
-        return STAND_IN
-
     def _refuse(self, data: bytes, pos: int) -> int:
         opcode = describe(data[pos - 1])
         raise FormatError(f"pickle stream: opcode {opcode} at {self._base + pos - 1} is none that picklers write here")
@@ -222,148 +186,6 @@ class Machine(Literals):
         if pos != len(data):
             raise FormatError(f"pickle stream: something follows its end at {self._base + pos}")
         self._stopped = True
-        return pos
-
-    def _stack_global(self, data: bytes, pos: int) -> int:
-        qualname, module = self._stack.pop(), self._stack.pop()
-        if type(module) is not str or type(qualname) is not str or not module or not qualname:
-            raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has no name")
-        if len(module) + len(qualname) > _MAX_NAME:
-            raise FormatError(f"pickle stream: a global at {self._base + pos - 1} has a name that is too long")
-        found = self._globals.get((module, qualname))
-        if found is None:
-            self._opcodes += _NAME
-            found = self._globals[module, qualname] = Global(canonical(module, qualname)), self._base + pos - 1
-            self._attempt(self._values.admit, found[0])
-        self._stack.append(found[0])
-        return pos
-
-    def _reduce(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        arguments, function = self._stack.pop(), self._stack.pop()
-        try:
-            made = self._values.call(function, arguments)
-        except Exception as error:
-            made = self._fail(error)
-        self._push_call(made)
-        return pos
-
-    def _newobj(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        arguments, cls = self._stack.pop(), self._stack.pop()
-        self._push_call(self._attempt(self._values.new, cls, arguments, {}))
-        return pos
-
-    def _newobj_ex(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        keywords, arguments, cls = self._stack.pop(), self._stack.pop(), self._stack.pop()
-        self._push_call(self._attempt(self._values.new, cls, arguments, keywords))
-        return pos
-
-    def _push_call(self, made: Any) -> None:
-        if type(made) is Pending:
-            made.memo_index = len(self._memo)
-        self._stack.append(made)
-
-    def _build(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        state, target = self._stack.pop(), self._stack.pop()
-        built = self._attempt(self._values.build, target, state)
-        if type(target) is Pending:
-            self._remember(target, built)
-        self._stack.append(built)
-        return pos
-
-    def _remember(self, pending: Pending, built: Any) -> None:
-        """Put a finished object in the memo, in place of what it was made from."""
-        index = pending.memo_index
-        if index < len(self._memo) and self._memo[index] is pending:
-            self._memo[index] = built
-
-    def _tuple(self, data: bytes, pos: int) -> int:
-        self._push_tuple(self._since_mark())
-        return pos
-
-    def _tuple1(self, data: bytes, pos: int) -> int:
-        self._push_tuple([self._stack.pop()])
-        return pos
-
-    def _tuple2(self, data: bytes, pos: int) -> int:
-        second = self._stack.pop()
-        self._push_tuple([self._stack.pop(), second])
-        return pos
-
-    def _tuple3(self, data: bytes, pos: int) -> int:
-        third, second = self._stack.pop(), self._stack.pop()
-        self._push_tuple([self._stack.pop(), second, third])
-        return pos
-
-    def _push_tuple(self, items: list[Any]) -> None:
-        if ATOMS.issuperset(map(type, items)):  # it is what it is, whoever the partner
-            self._stack.append(tuple(items))
-            return
-        self._opcodes += PARTNER
-        try:
-            self._stack.append(self._values.tuple_of(items))
-        except Exception as error:
-            self._stack.append(self._fail(error))
-
-    def _frozenset(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        items = self._since_mark()
-        self._opcodes += SET
-        self._stack.append(self._attempt(self._values.frozenset_of, items))
-        return pos
-
-    def _append(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        item = self._stack.pop()
-        self._attempt(self._values.extend, self._stack[-1], [item])
-        return pos
-
-    def _appends(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        items = self._since_mark()
-        self._attempt(self._values.extend, self._stack[-1], items)
-        return pos
-
-    def _setitem(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        value, key = self._stack.pop(), self._stack.pop()
-        self._attempt(self._values.set_items, self._stack[-1], [key, value])
-        return pos
-
-    def _setitems(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        items = self._since_mark()
-        if len(items) % 2:
-            raise FormatError(f"pickle stream: a key without a value at {self._base + pos - 1}")
-        target = self._stack[-1]
-        try:
-            self._values.set_items(target, items)
-        except Exception as error:
-            self._fail(error)
-        return pos
-
-    def _additems(self, data: bytes, pos: int) -> int:
-        self._opcodes += PARTNER
-        items = self._since_mark()
-        self._attempt(self._values.add_items, self._stack[-1], items)
-        return pos
-
-    def _next_buffer(self, data: bytes, pos: int) -> int:
-        if not self._buffers_left:
-            raise FormatError(f"pickle stream: it asks at {self._base + pos - 1} for a buffer that the file has not")
-        self._buffers_left -= 1
-        try:
-            self._stack.append(self._values.next_buffer())
-        except BinPickleError as error:  # a damaged buffer, which must not hide what the stream goes on to name
-            self._stack.append(self._fail(error))
-        return pos
-
-    def _readonly_buffer(self, data: bytes, pos: int) -> int:
-        buffer = self._stack.pop()
-        self._stack.append(self._attempt(self._values.read_only, buffer))
         return pos
 
 
