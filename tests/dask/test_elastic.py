@@ -114,7 +114,7 @@ def forbid(block: Any, path: str) -> Any:
 def test_may_not_write(tmp_path: Path) -> None:
     """The error of a worker that may not write is that of the operating system, with the worker and the path."""
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster):
-        forbidden = da.ones(4, chunks=2).map_blocks(forbid, str(tmp_path), dtype=float, meta=np.empty(0))
+        forbidden = da.ones(4, chunks=4).map_blocks(forbid, str(tmp_path), dtype=float, meta=np.empty(0))
         with pytest.raises(PermissionError, match=f"on host {HOST}") as caught:
             bpd.to_bpk(forbidden, tmp_path / "out")
         assert str(caught.value.filename).startswith(str(tmp_path / "out"))
