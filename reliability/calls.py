@@ -8,10 +8,30 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from assembler import (
+    FALSE,
+    NO_MASK,
+    NONE,
+    TRUE,
+    array_state,
+    build,
+    call,
+    dic,
+    dtype,
+    floating,
+    glob,
+    lst,
+    number,
+    raw,
+    structured,
+    text,
+    tup,
+    writable,
+)
+
 from binpickle.trust.rules.safe import CALLS, INSTANCES
 
-from .assembled import FALSE, NONE, TRUE, build, call, dic, dtype, floating, glob, lst, number, raw, text, tup, writable
-from .leaves import GIANTS, RECONSTRUCT, array, integer, leaf, numbers, objects
+from .leaves import GIANTS, RECONSTRUCT, integer, leaf, numbers, objects
 from .maker import Maker, Piece
 
 __all__ = ["RULES", "Rule", "any_value", "callable_names", "curated", "rule_call"]
@@ -301,10 +321,7 @@ def _array_state(make: Maker) -> bytes:
     return tup(number(1), _shape(make), make.short(_some_dtype(make)), FALSE, make.keep(any_value(make)))
 
 
-_OBJECT_FIELD = build(
-    call("numpy:dtype", text("V8"), FALSE, TRUE),
-    _state_of_dtype("|", NONE, tup(text("a")), dic(text("a"), tup(dtype("O8", "|", flags=63), number(0))), 8, 27),
-)
+_OBJECT_FIELD = structured(["a"], [(dtype("O8", "|", flags=63), 0)], 8, 27)
 
 
 def _string_type(make: Maker) -> bytes:
@@ -321,17 +338,16 @@ def _some_array(make: Maker) -> bytes:
         return make.short(call("numpy:ndarray", *_buffer_arguments(make)))
     if act == 2:
         size, kind, shape = _fitting(make)
-        return make.short(array(shape, kind, make.keep(raw(bytes(size)))))
+        return make.short(array_state(shape, kind, make.keep(raw(bytes(size)))))
     if act == 3:
-        return make.short(array(tup(number(1), number(1)), dtype("u1", "|"), raw(b"a")))
+        return make.short(array_state(tup(number(1), number(1)), dtype("u1", "|"), raw(b"a")))
     return make.giant("array", GIANTS["array"])
 
 
 def _mask(make: Maker) -> bytes:
-    return make.pick([_NO_MASK, make.short(array(tup(number(1)), dtype("b1", "|"), raw(b"\0"))), _some_array(make)])
-
-
-_NO_MASK = call("numpy._core.multiarray:scalar", dtype("b1", "|"), raw(b"\0"))
+    return make.pick(
+        [NO_MASK, make.short(array_state(tup(number(1)), dtype("b1", "|"), raw(b"\0"))), _some_array(make)]
+    )
 
 
 def _masked_state(make: Maker) -> bytes:
@@ -346,7 +362,7 @@ def _bit_generator(make: Maker) -> bytes:
 
 
 def _key(size: int, kind: str) -> bytes:
-    return array(tup(number(size)), dtype(kind), raw(bytes(size * int(kind[1:]))))
+    return array_state(tup(number(size)), dtype(kind), raw(bytes(size * int(kind[1:]))))
 
 
 def _bits_state(make: Maker) -> bytes:
@@ -373,7 +389,7 @@ def _bits_state(make: Maker) -> bytes:
 def _seed_state(make: Maker) -> bytes:
     size = make.pick([4, 4, 256])
     entropy = make.pick([number(0), integer(make), make.keep(lst(numbers(make, make.many(make.most // 2))))])
-    pool = make.short(array(tup(number(size)), dtype("u4"), raw(bytes(4 * size))))
+    pool = make.short(array_state(tup(number(size)), dtype("u4"), raw(bytes(4 * size))))
     key = make.pick([b")", make.keep(tup(numbers(make, make.many(make.most // 2))))])
     return tup(entropy, number(0), pool, number(size), key)
 

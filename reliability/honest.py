@@ -12,8 +12,8 @@ import warnings
 from typing import Any, Callable
 
 import numpy as np
+from assembler import glob
 
-from .assembled import glob
 from .maker import Maker
 from .mutation import opcodes
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 from typing import Callable
 
-from binpickle.trust import sets
-
-from .assembled import (
+from assembler import (
     FALSE,
     MARK,
+    NO_MASK,
     NONE,
     TRUE,
-    build,
+    array_state,
     call,
+    described,
     dic,
     dtype,
     floating,
@@ -25,12 +25,16 @@ from .assembled import (
     lst,
     number,
     raw,
+    structured,
     text,
     tup,
 )
+
+from binpickle.trust import sets
+
 from .calls import RULES, any_value, curated, rule_call
 from .honest import HONEST, honest
-from .leaves import COLLIDING, GIANTS, RECONSTRUCT, array, doubled, leaf, objects
+from .leaves import COLLIDING, GIANTS, RECONSTRUCT, doubled, leaf, objects
 from .maker import Hostile, Maker
 from .packed import packed
 
@@ -222,7 +226,7 @@ _CLASSES = [
     *("numpy:matrix", "numpy.ma:MaskedArray", RECONSTRUCT, "numpy:ndarray", "numpy.ma.core:_mareconstruct"),
 ]
 _OBJECT = dtype("O8", "|", flags=63)
-_NO_MASK = call("numpy._core.multiarray:scalar", dtype("b1", "|"), raw(b"\0"))
+_RECORD = structured(["a"], [(_OBJECT, 0)], 8, 27)
 
 
 def _boxed(parts: list[bytes], item: bytes, shape: bytes = tup(number(1)), cls: str = "") -> bytes:
@@ -231,27 +235,12 @@ def _boxed(parts: list[bytes], item: bytes, shape: bytes = tup(number(1)), cls: 
 
 
 def _record_of(parts: list[bytes], item: bytes, cls: str = "numpy:ndarray") -> bytes:
-    fields = dic(text("a"), tup(_OBJECT, number(0)))
-    kind = build(
-        call("numpy:dtype", text("V8"), FALSE, TRUE),
-        tup(number(3), text("|"), NONE, tup(text("a")), fields, number(8), number(1), number(27)),
-    )
-    return array(tup(number(1)), kind, lst(tup(item)), cls)
+    return array_state(tup(number(1)), _RECORD, lst(tup(item)), cls)
 
 
 def _mvoid(parts: list[bytes], item: bytes) -> bytes:
-    fields = dic(text("a"), tup(_OBJECT, number(0)))
-    state = tup(number(3), text("|"), NONE, tup(text("a")), fields, number(8), number(1), number(27))
-    kind = build(call("numpy:dtype", text("V8"), FALSE, TRUE), state)
     begun = parts[8] + tup(glob("numpy.ma.core:mvoid"), glob("numpy:ndarray"), tup(number(0)), raw(b"b")) + b"R"
-    return begun + tup(number(1), b")", kind, FALSE, lst(tup(item)), raw(b"\0"), NONE) + b"b"
-
-
-def _described(parts: list[bytes], item: bytes) -> bytes:
-    """Push a dtype that has something in its metadata."""
-    metadata = dic(text("a"), item)
-    state = tup(number(4), text("<"), NONE, NONE, NONE, number(-1), number(-1), number(0), metadata)
-    return build(call("numpy:dtype", text("f8"), FALSE, TRUE), state)
+    return begun + tup(number(1), b")", _RECORD, FALSE, lst(tup(item)), raw(b"\0"), NONE) + b"b"
 
 
 WRAPPERS: dict[str, Callable[[list[bytes], bytes], bytes]] = {
@@ -270,13 +259,13 @@ WRAPPERS: dict[str, Callable[[list[bytes], bytes], bytes]] = {
     "matrix": lambda parts, item: parts[4] + tup(_boxed(parts, item, tup(b"K\1", b"K\1")), NONE, FALSE) + b"R",
     "matrix by state": lambda parts, item: _boxed(parts, item, tup(b"K\1", b"K\1"), "numpy:matrix"),
     "recarray": lambda parts, item: _record_of(parts, item, "numpy:recarray"),
-    "masked array": lambda parts, item: parts[5] + tup(_boxed(parts, item), _NO_MASK) + b"R",
+    "masked array": lambda parts, item: parts[5] + tup(_boxed(parts, item), NO_MASK) + b"R",
     "fill value": lambda parts, item: (
-        parts[5] + tup(_boxed(parts, NONE), _NO_MASK, NONE, FALSE, TRUE, number(0), _boxed(parts, item, b")")) + b"R"
+        parts[5] + tup(_boxed(parts, NONE), NO_MASK, NONE, FALSE, TRUE, number(0), _boxed(parts, item, b")")) + b"R"
     ),
     "record": _record_of,
     "mvoid": _mvoid,
-    "metadata": _described,
+    "metadata": lambda parts, item: described(item),
     "array in a list": lambda parts, item: lst(_boxed(parts, item)),
     "slice": lambda parts, item: call("builtins:slice", item, NONE, NONE),
 }

@@ -8,43 +8,39 @@ from __future__ import annotations
 import struct
 from typing import Callable
 
-from .assembled import (
+from assembler import (
     FALSE,
     MARK,
     NEXT,
     NONE,
     TRUE,
+    array_state,
     build,
     call,
     dic,
     dtype,
     floating,
-    glob,
     lst,
     new,
     number,
     raw,
+    structured,
     text,
     tup,
     writable,
 )
+
 from .maker import Maker, Piece
 
-__all__ = ["COLLIDING", "GIANTS", "array", "integer", "leaf", "numbers", "objects"]
+__all__ = ["COLLIDING", "GIANTS", "RECONSTRUCT", "doubled", "integer", "leaf", "numbers", "objects"]
 
 _MODULUS = (1 << 61) - 1  # of the hashes of numbers
 RECONSTRUCT = "numpy._core.multiarray:_reconstruct"
 
 
-def array(shape: bytes, kind: bytes, data: bytes, cls: str = "numpy:ndarray", fortran: bytes = FALSE) -> bytes:
-    """Push an array whose data, or list of objects, stands in the stream."""
-    made = call(RECONSTRUCT, glob(cls), tup(number(0)), raw(b"b"))
-    return build(made, tup(number(1), shape, kind, fortran, data))
-
-
 def objects(*items: bytes) -> bytes:
     """Push an array of objects."""
-    return array(tup(number(len(items))), dtype("O8", "|", flags=63), lst(*items))
+    return array_state(tup(number(len(items))), dtype("O8", "|", flags=63), lst(*items))
 
 
 def integer(make: Maker) -> bytes:
@@ -88,7 +84,7 @@ def _different(make: Maker, count: int) -> list[bytes]:
 def _array(make: Maker) -> bytes:
     size = make.many(make.most)
     kind = make.pick([dtype("u1", "|"), dtype("V1", "|", 1), dtype("S1", "|", 1), dtype("b1", "|")])
-    return array(tup(number(size)), kind, raw(bytes(size)))
+    return array_state(tup(number(size)), kind, raw(bytes(size)))
 
 
 def _out_of_band(make: Maker) -> bytes:
@@ -107,12 +103,8 @@ def _items(make: Maker) -> list[bytes]:
 def _wide(make: Maker) -> bytes:
     """Push a dtype of many fields."""
     count = make.many(min(1 << 16, make.most // 24))
-    names = [f"f{n}" for n in range(count)]
     kind = make.keep(make.pick([dtype("u1", "|"), dtype("V0", "|", 0), dtype("S0", "|", 0), dtype("i8")]))
-    size = 0 if make.chance(0.3) else 8
-    fields = [part for name in names for part in (text(name), tup(kind, number(0)))]
-    state = [number(3), text("|"), NONE, tup(*map(text, names)), dic(*fields), number(size), number(1), number(16)]
-    return build(call("numpy:dtype", text(f"V{size}"), FALSE, TRUE), tup(*state))
+    return structured([f"f{n}" for n in range(count)], [(kind, 0)] * count, 0 if make.chance(0.3) else 8)
 
 
 GIANTS: dict[str, Piece] = {
@@ -164,10 +156,7 @@ def _powers(n: int) -> bytes:
 def _numpy_bits(n: int) -> bytes:
     """Push a scalar of integers -1 and -2."""
     data = bytes(0xFF if n >> bit & 1 else 0xFE for bit in range(16))
-    fields = [part for bit in range(16) for part in (text(f"f{bit}"), tup(dtype("i1", "|"), number(bit)))]
-    names = tup(*[text(f"f{bit}") for bit in range(16)])
-    state = tup(number(3), text("|"), NONE, names, dic(*fields), number(16), number(1), number(16))
-    kind = build(call("numpy:dtype", text("V16"), FALSE, TRUE), state)
+    kind = structured([f"f{bit}" for bit in range(16)], [(dtype("i1", "|"), bit) for bit in range(16)], 16)
     return call("numpy._core.multiarray:scalar", kind, raw(data))
 
 

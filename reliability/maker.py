@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any, Callable, NamedTuple, Sequence
 
-from .assembled import MEMOIZE, POP, frame, get, stream
+from assembler import frame, get, keep, stream
 
 __all__ = ["Hostile", "Maker", "Piece"]
 
@@ -75,7 +75,7 @@ class Maker:
 
     def keep(self, piece: bytes) -> bytes:
         """Remember an object before all else, and return what pushes it."""
-        self._units.append(piece + MEMOIZE + POP)
+        self._units.append(keep(piece))
         self._kept.append(get(len(self._kept)))
         return self._kept[-1]
 

@@ -47,7 +47,7 @@ _MACHINE = ("attacks", "budget", "noticed", "uses", "trust_machine", "guards_*",
 AREAS = {
     "machine": Area(("trust/*.py", "trust/rules/*.py"), tuple(f"tests/trust/test_{name}.py" for name in _MACHINE)),
     "guards": Area(
-        ("trust/guards/*.py", "trust/sets/*.py"), ("tests/trust/test_guards_*.py", "tests/trust/test_[ut]*s.py")
+        ("trust/guards/**/*.py", "trust/sets/*.py"), ("tests/trust/test_guards_*.py", "tests/trust/test_[ut]*s.py")
     ),
     "format": Area(("format/*.py",), ("tests/format", "tests/test_mutations.py", "tests/reading")),
     "seals": Area(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -21,7 +20,6 @@ from .figures import write_between
 __all__ = ["PAGE", "Sample", "compare", "write_comparison"]
 
 PAGE = Path(__file__).parents[1] / "docs" / "security.md"
-_TESTS = Path(__file__).parents[1] / "tests"
 _KINDS = {"UntrustedError": "names what is not trusted", "LimitError": "asks for too much"}
 _MALFORMED = "lies, or is malformed"
 _HARMLESS = "harmless"
@@ -39,7 +37,6 @@ class Sample(NamedTuple):
 
 def samples() -> list[Sample]:
     """Return the attack corpus, and the harmless streams of the tests of restricted loading."""
-    sys.path.append(str(_TESTS))
     from attacks import corpus
     from benign import OBJECTS
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
-from pathlib import Path
 from typing import Iterator
 
 import numpy as np
 
 import binpickle
 
+from . import TESTS
 from .fuzz import CORPUS
 
 __all__ = ["write_seeds"]
 
-TESTS = Path(__file__).parents[1] / "tests"
 _LARGEST = 6 << 10
 _CODECS = [
     [],
@@ -39,7 +37,6 @@ _CODECS = [
 
 def write_seeds() -> None:
     """Write the corpus."""
-    sys.path.append(str(TESTS))
     for target, seeds in (("container", _containers()), ("stream", _streams())):
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -40,9 +38,6 @@ def estimator_cases(names: Sequence[str] = ()) -> Iterator[Case]:
     Args:
         names: the names of those to yield; all, if empty.
     """
-    folder = str(Path(__file__).parents[1] / "tests")
-    if folder not in sys.path:
-        sys.path.append(folder)
     from threadpoolctl import threadpool_limits
     from trust_corpus import fitted_with_data
 

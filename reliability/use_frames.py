@@ -5,8 +5,6 @@ Rule: a use is what people do with such an object, each step on its own, since o
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, Callable, Iterable
 
 from binpickle import trust
@@ -18,9 +16,6 @@ __all__ = ["frame_cases"]
 
 def frame_cases() -> list[Case]:
     """Return a case for each object of pandas that the tests know."""
-    folder = str(Path(__file__).parents[1] / "tests")
-    if folder not in sys.path:
-        sys.path.append(folder)
     from trust_frames import frames
 
     return [Case(f"pandas {name}", lambda made=made: made, _use, trust.pandas()) for name, made in frames()]  # type: ignore[misc]

@@ -10,17 +10,24 @@ import struct
 __all__ = [
     "FALSE",
     "MARK",
+    "MEMOIZE",
     "NEXT",
     "NONE",
+    "NO_MASK",
+    "POP",
     "STOP",
     "TRUE",
     "array_state",
     "build",
     "call",
+    "described",
     "dic",
     "dtype",
+    "floating",
     "frame",
+    "get",
     "glob",
+    "keep",
     "lst",
     "new",
     "number",
@@ -33,6 +40,7 @@ __all__ = [
 ]
 
 MARK, STOP, NONE, TRUE, FALSE, NEXT = b"(", b".", b"N", b"\x88", b"\x89", b"\x97"
+MEMOIZE, POP = b"\x94", b"0"
 
 
 def stream(*parts: bytes) -> bytes:
@@ -66,6 +74,21 @@ def number(value: int) -> bytes:
     """Push an integer."""
     data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
     return b"\x8b" + struct.pack("<I", len(data)) + data
+
+
+def floating(value: float) -> bytes:
+    """Push a float."""
+    return b"G" + struct.pack(">d", value)
+
+
+def keep(*parts: bytes) -> bytes:
+    """Remember objects, each under the next number."""
+    return b"".join(part + MEMOIZE + POP for part in parts)
+
+
+def get(index: int) -> bytes:
+    """Push a remembered object."""
+    return b"h" + bytes([index]) if index < 256 else b"j" + struct.pack("<I", index)
 
 
 def tup(*parts: bytes) -> bytes:
@@ -117,7 +140,17 @@ def structured(names: list[str], fields: list[tuple[bytes, int]], size: int, fla
     return build(call("numpy:dtype", text(f"V{size}"), FALSE, TRUE), tup(*state))
 
 
-def array_state(shape: bytes, kind: bytes, data: bytes) -> bytes:
-    """Push an array, as NumPy pickles it within the stream."""
-    made = call("numpy.core.multiarray:_reconstruct", glob("numpy:ndarray"), tup(number(0)), raw(b"b"))
+def described(item: bytes) -> bytes:
+    """Push a dtype that has something in its metadata."""
+    state = [number(4), text("<"), NONE, NONE, NONE, number(-1), number(-1), number(0), dic(text("a"), item)]
+    return build(call("numpy:dtype", text("f8"), FALSE, TRUE), tup(*state))
+
+
+def array_state(shape: bytes, kind: bytes, data: bytes, cls: str = "numpy:ndarray") -> bytes:
+    """Push an array whose data, or list of objects, stands in the stream, as NumPy pickles it."""
+    made = call("numpy.core.multiarray:_reconstruct", glob(cls), tup(number(0)), raw(b"b"))
     return build(made, tup(number(1), shape, kind, FALSE, data))
+
+
+NO_MASK = call("numpy._core.multiarray:scalar", dtype("b1", "|"), raw(b"\0"))
+"""Push the mask of a masked array that hides nothing."""

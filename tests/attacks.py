@@ -15,6 +15,7 @@ from assembler import (
     FALSE,
     MARK,
     NEXT,
+    NO_MASK,
     NONE,
     STOP,
     TRUE,
@@ -24,6 +25,7 @@ from assembler import (
     dic,
     dtype,
     frame,
+    get,
     glob,
     lst,
     new,
@@ -189,7 +191,6 @@ FOUR = tup(number(4))
 OBJECT = dtype("O8", "|", -1, 63)
 OCTET = dtype("u1", "|")
 ZERO = tup(number(0))
-NO_MASK = call("numpy.core.multiarray:scalar", dtype("b1", "|"), raw(b"\0"))
 BEGIN = "numpy._core.multiarray:_reconstruct"
 SEEDS = "numpy.random.bit_generator:__pyx_unpickle_SeedSequence"
 WIDE = array_state(ONE, dtype("f8"), FORGED)
@@ -407,7 +408,7 @@ def _bombs() -> Iterator[Attack]:
     yield Attack("arrays in arrays", stream(_arrays(1200)), LimitError, "nested more than 1000")
     yield Attack("deques in deques", stream(_deques(2000)), LimitError, "nested more than 1000")
     yield Attack("a key of 2**60 elements", stream(b"})", _doubled(60), b"Ns"), LimitError, "a key is too large")
-    twins = b"}(" + _get(60) + NONE + _get(121) + NONE + b"u"
+    twins = b"}(" + get(60) + NONE + get(121) + NONE + b"u"
     yield Attack("twin keys", stream(_sets(0), _sets(61), twins), LimitError, "a key is too large")
     yield Attack("an integer of a megabyte", stream(number(1 << 8_000_000)), LimitError, "an integer has more than")
     repeated = _strided(tup(number(1 << 40)), number(0), tup(number(0)))
@@ -458,7 +459,7 @@ def _sets(base: int) -> bytes:
     """Remember 61 frozensets from a place in the memo on, each of the one before it and a tuple of that."""
     made = b"(\x91\x940"
     for place in range(base, base + 60):
-        made += b"(" + _get(place) + _get(place) + b"\x85\x91\x940"
+        made += b"(" + get(place) + get(place) + b"\x85\x91\x940"
     return made
 
 
@@ -473,9 +474,5 @@ def _arrays(depth: int) -> bytes:
 def _deques(depth: int) -> bytes:
     """Deques in one another, the outermost filled first, so that each is nested by one when it is filled."""
     made = b"".join(call("collections:deque") + b"\x94" for _ in range(depth))
-    filled = b"".join(_get(i) + _get(i + 1) + b"a0" for i in range(depth - 1))
+    filled = b"".join(get(i) + get(i + 1) + b"a0" for i in range(depth - 1))
     return made + filled + b"0" * (depth - 1)
-
-
-def _get(index: int) -> bytes:
-    return b"j" + struct.pack("<I", index)

@@ -6,22 +6,25 @@ Each stream here once took seconds, gigabytes, or for ever, at a larger size.
 from __future__ import annotations
 
 import io
-import struct
 from typing import Any, Callable
 
 import pytest
 from assembler import (
     FALSE,
     MARK,
+    NO_MASK,
     NONE,
     TRUE,
     array_state,
     build,
     call,
+    described,
     dic,
     dtype,
     frame,
+    get,
     glob,
+    keep,
     lst,
     new,
     number,
@@ -41,17 +44,6 @@ U1, OBJECT = dtype("u1", "|"), dtype("O8", "|", flags=63)
 RECONSTRUCT = "numpy._core.multiarray:_reconstruct"
 SCALAR = "numpy._core.multiarray:scalar"
 BEGIN = [glob(RECONSTRUCT), tup(glob("numpy:ndarray"), tup(number(0)), raw(b"b"))]
-NO_MASK = call(SCALAR, dtype("b1", "|"), raw(b"\0"))
-
-
-def keep(*parts: bytes) -> bytes:
-    """Remember objects, from 0 on."""
-    return b"".join(part + b"\x940" for part in parts)
-
-
-def get(index: int) -> bytes:
-    """Push a remembered object."""
-    return b"h" + bytes([index]) if index < 256 else b"j" + struct.pack("<I", index)
 
 
 def again(times: int, *unit: bytes) -> bytes:
@@ -156,12 +148,6 @@ POOL = array_state(tup(number(256)), dtype("u4"), raw(bytes(1024)))
 def nested(times: int, begin: bytes, put: bytes) -> bytes:
     """Push what holds what holds, and so on."""
     return keep(begin, *[put.replace(b"item", get(n)) for n in range(times)]) + get(times)
-
-
-def metadata_of(item: bytes) -> bytes:
-    """Push a dtype with something in its metadata."""
-    parts = [number(4), text("<"), NONE, NONE, NONE, number(-1), number(-1), number(0), dic(text("a"), item)]
-    return build(call("numpy:dtype", text("f8"), FALSE, TRUE), tup(*parts))
 
 
 def filled_with(item: bytes) -> bytes:
@@ -271,7 +257,7 @@ REFUSED: dict[str, tuple[bytes, Any, str]] = {
         "entropy has more than 1024 numbers",
     ),
     "dtypes in the metadata of dtypes": (
-        nested(110, dtype("f8"), metadata_of(b"item")),
+        nested(110, dtype("f8"), described(b"item")),
         LimitError,
         "nested more than 100 deep",
     ),

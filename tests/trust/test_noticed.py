@@ -7,7 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from assembler import NONE, array_state, build, call, dic, dtype, frame, glob, lst, number, raw, stream, text, tup
+from assembler import (
+    NONE,
+    array_state,
+    build,
+    call,
+    dic,
+    dtype,
+    frame,
+    get,
+    glob,
+    keep,
+    lst,
+    number,
+    raw,
+    stream,
+    text,
+    tup,
+    writable,
+)
 from internals import pickle
 
 from binpickle import FormatError, LimitError, Limits, trust
@@ -124,21 +142,8 @@ def test_odd_arguments(name: str) -> None:
         load(stream(parts))
 
 
-def get(index: int) -> bytes:
-    """Push a remembered object."""
-    return b"h" + bytes([index])
-
-
 # What the opcodes below work on: a class, a class that gets a state, its state, a buffer.
-BEFORE = b"".join(
-    part + b"\x940"
-    for part in (
-        glob("builtins:object"),
-        glob("uuid:UUID"),
-        dic(text("int"), number(5)),
-        b"\x96" + (1).to_bytes(8, "little") + b"a",
-    )
-)
+BEFORE = keep(glob("builtins:object"), glob("uuid:UUID"), dic(text("int"), number(5)), writable(b"a"))
 EVERY = {
     "mark, tuple": b"(t",
     "pop": b"N0N",
