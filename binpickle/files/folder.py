@@ -8,6 +8,7 @@ system has no such calls, as on Windows, they go by paths.
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any
 
 from .linux import attributes, rename_to_new
@@ -83,6 +84,11 @@ class Folder:
             return os.pathconf(self.path or os.curdir if self._fd is None else self._fd, "PC_NAME_MAX")
         except (AttributeError, OSError, ValueError):
             return 255
+
+    def names(self, most: int) -> list[str]:
+        """Return the names in the folder, in no order; at most so many."""
+        with os.scandir(self.path_of(os.curdir)) as entries:
+            return [entry.name for entry in islice(entries, most)]
 
     def readlink(self, name: str) -> str:
         """Return what a symbolic link points to."""

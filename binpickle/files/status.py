@@ -23,6 +23,8 @@ PRIVATE = 0o600
 
 _PERMISSIONS = 0o777
 _ACL = "system.posix_acl_access"
+_NFS_ACL = "system.nfs4_acl"
+_ACLS = (_ACL, _NFS_ACL)
 _USER = "user."
 # An access control list in an attribute: a version, and entries of a tag, permissions and an id.
 _ACL_HEADER, _ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
@@ -36,7 +38,8 @@ class Status(NamedTuple):
         mode: its permissions.
         uid: its owner.
         gid: its group.
-        acl: its access control list, or `None`.
+        acl: its access control list of POSIX, or `None`.
+        nfs_acl: its access control list of NFS 4, which says all that the mode says, or `None`.
         attributes: the attributes of the user by name.
     """
 
@@ -44,6 +47,7 @@ class Status(NamedTuple):
     uid: int
     gid: int
     acl: bytes | None = None
+    nfs_acl: bytes | None = None
     attributes: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -55,9 +59,9 @@ def read_status(folder: Folder, name: str) -> Status | None:
     mode, path, attributes = found.st_mode & _PERMISSIONS, folder.path_of(name), {}
     for attribute in _names_of_attributes(path):
         if not attempt("getxattr", lambda key=attribute: attributes.update({key: os.getxattr(path, key)})):
-            mode &= stat.S_IRWXU if attribute == _ACL else mode
-    acl = attributes.pop(_ACL, None)
-    return Status(mode, found.st_uid, found.st_gid, acl, tuple(attributes.items()))
+            mode &= stat.S_IRWXU if attribute in _ACLS else mode
+    acl, nfs_acl = (attributes.pop(name, None) for name in _ACLS)
+    return Status(mode, found.st_uid, found.st_gid, acl, nfs_acl, tuple(attributes.items()))
 
 
 def keep(fd: int, old: Status) -> None:
@@ -69,7 +73,12 @@ def keep(fd: int, old: Status) -> None:
     for name, value in old.attributes:
         attempt("setxattr", os.setxattr, fd, name, value)
     mode, acl = old.mode, old.acl
-    if not _keep_owner(fd, old):  # before the mode: else another group could read the file
+    has_group = _keep_owner(fd, old)  # before the mode: else another group could read the file
+    if old.nfs_acl is not None:
+        if has_group and attempt("setxattr", os.setxattr, fd, _NFS_ACL, old.nfs_acl):
+            return
+        mode &= stat.S_IRWXU
+    if not has_group:
         mode, acl = (mode & ~stat.S_IRWXG, None) if acl is None else (mode, _without_group(acl))
     if not _set_acl(fd, acl):
         mode &= stat.S_IRWXU
@@ -110,4 +119,4 @@ def _names_of_attributes(path: str) -> list[str]:
     names: list[str] = []
     if hasattr(os, "listxattr"):
         attempt("getxattr", lambda: names.extend(os.listxattr(path)))
-    return [name for name in names if name == _ACL or name.startswith(_USER)]
+    return [name for name in names if name in _ACLS or name.startswith(_USER)]

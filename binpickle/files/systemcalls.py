@@ -4,7 +4,7 @@ Rule: `REFUSALS` lists, for each call that a dump can do without, the errors tha
 process, cannot do that here". Such a refusal is passed over by `attempt`, and the comment says what happens instead.
 Every other error means that the call failed, and ends the dump. A call that is not in the table is needed, and any
 error of it ends the dump. These are: making a temporary file that has a name, making the target by `O_EXCL`, `write`,
-`writev`, `ftruncate`, `close`, `replace` and `unlink`. Writing takes no locks.
+`writev`, `ftruncate`, `close`, `replace` and `unlink`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ REFUSALS: dict[str, frozenset[int]] = {
     "fsync of a file": _UNKNOWN_HERE,
     # Syncing a folder: file systems that refuse this, mostly of networks, have no such step, or no cache of names.
     "fsync of a folder": _REFUSED,
+    # Locking a temporary file that has a name: where that cannot be, no sweep finds it if this process is killed.
+    "flock": frozenset(errno.errorcode),
     # Owner and group: the group's permissions are dropped, so that no other group gets them.
     "fchown": _REFUSED,
     # Mode: the file stays open to its owner alone, or as the file system shows all its files.

@@ -2,18 +2,18 @@
 
 Rule: a temporary file has no name while it is written, so that nothing is left of a writer that is killed, and it gets
 its name in one step. Where the file system has no such files, it has a name of its own from the start,
-`.NAME.XXXXXXXX.bpk-tmp`, and a writer that is killed leaves it behind. No name of either kind is longer than about a
-hundred bytes, which every file system takes.
+`.NAME.XXXXXXXX.bpk-tmp`, and a writer that is killed leaves it behind, until `leftovers` sweeps the folder. No name of
+either kind is longer than about a hundred bytes, which every file system takes.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 from contextlib import suppress
 
 from .folder import Folder
+from .leftovers import hold, sweep, temporary_name
 from .place import OPEN_IT, Place
 from .status import PRIVATE, Status, keep, read_status
 from .systemcalls import advise, attempt, is_refusal
@@ -21,7 +21,6 @@ from .systemcalls import advise, attempt, is_refusal
 __all__ = ["Temporary"]
 
 _NEW_MODE = 0o666
-_MOST_NAME = 96
 _COPIED_AT_ONCE = 1 << 20
 
 # Whether files without a name may get one, by the number of the device: found out once by each process.
@@ -119,7 +118,7 @@ class Temporary:
             os.close(fd)
 
     def _make_named(self) -> None:
-        self._name = _temporary_name(self._target)
+        self._name = temporary_name(self._target)
         try:
             self.fd = self._folder.make(self._name, self._mode)
         except OSError as error:
@@ -127,6 +126,8 @@ class Temporary:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 advise(error, f"writing needs to make a file in the folder: use another folder, or {OPEN_IT}")
             raise
+        hold(self.fd)
+        sweep(self._folder, self.fd)
 
     def _link_to_target(self) -> bool:
         """Give a file without a name the target's name; return whether the file system did.
@@ -145,7 +146,7 @@ class Temporary:
 
     def _give_name(self) -> None:
         """Give the file, which has no name, a temporary one."""
-        self._name = _temporary_name(self._target)  # first, so that an interrupt does not leave it behind
+        self._name = temporary_name(self._target)  # first, so that an interrupt does not leave it behind
         if not self._link(self._name):
             self._copy()
 
@@ -213,15 +214,10 @@ def _try_to_name(folder: Folder, target: str) -> bool | None:
         if not is_refusal("O_TMPFILE", error):
             raise
         return None
-    name = _temporary_name(target)
+    name = temporary_name(target)
     try:
         return attempt("link", folder.name_unnamed, fd, name)
     finally:
         os.close(fd)
         with suppress(OSError):  # it was not made
             folder.unlink(name)
-
-
-def _temporary_name(target: str) -> str:
-    start = os.fsencode(target)[:_MOST_NAME].decode("utf-8", "ignore")
-    return f".{start}.{secrets.token_hex(4)}.bpk-tmp"

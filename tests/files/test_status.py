@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs the users and 
 root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be other users")
 linux = pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs the attributes of Linux")
 
-ACL, DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
+ACL, DEFAULT_ACL, NFS_ACL = "system.posix_acl_access", "system.posix_acl_default", "system.nfs4_acl"
 ALICE, BOB, TEAM, OTHERS = 1500, 1501, 2000, 3000
 NOBODY = 0xFFFFFFFF
 TAGS = {"user": 0x01, "a user": 0x02, "group": 0x04, "a group": 0x08, "mask": 0x10, "other": 0x20}
@@ -173,6 +174,70 @@ def test_attributes_of_the_user(path: Path) -> None:
     replace(path)
     kept = {name: os.getxattr(path, name) for name in os.listxattr(path) if name.startswith("user.")}
     assert kept == {"user.origin": b"here", "user.empty": b""}
+
+
+class Nfs:
+    """Stands in for the list that each file has on NFS 4, which no test can mount.
+
+    Args:
+        patch: where to put it.
+        refuses: whether no list can be set.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, refuses: bool = False):
+        self.given: list[bytes] = []
+        self._refuses = refuses
+        patch.setattr(os, "listxattr", lambda path: [NFS_ACL])
+        patch.setattr(os, "getxattr", self._get)
+        patch.setattr(os, "setxattr", self._set)
+
+    def _get(self, path: Any, name: str) -> bytes:
+        if name != NFS_ACL:
+            raise OSError(errno.ENOTSUP, "of NFS 4 only")
+        return b"a list"
+
+    def _set(self, fd: int, name: str, value: bytes) -> None:
+        if self._refuses:
+            raise OSError(errno.EPERM, "not allowed")
+        assert name == NFS_ACL
+        self.given.append(value)
+
+
+@linux
+def test_acl_of_nfs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of NFS 4 keeps its list, which sets its mode: a change of the mode would change the list."""
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    server = Nfs(monkeypatch)
+    replace(path)
+    monkeypatch.undo()
+    assert server.given == [b"a list"]
+    assert mode(path) == 0o600  # as the server would not show it
+
+
+@linux
+def test_acl_of_nfs_that_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of NFS 4 whose list cannot be kept is open to its owner alone."""
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    Nfs(monkeypatch, refuses=True)
+    replace(path)
+    monkeypatch.undo()
+    assert mode(path) == 0o600
+
+
+@linux
+@root
+def test_acl_of_nfs_without_its_group(path: Path) -> None:
+    """A file of NFS 4 whose group cannot be kept is open to its owner alone: its list names the group by its place."""
+    path.write_bytes(b"old")
+    os.chown(path, ALICE, TEAM)
+    path.chmod(0o664)
+    with pytest.MonkeyPatch.context() as patch:
+        server = Nfs(patch)
+        assert as_user(BOB, OTHERS, [], lambda: replace(path))
+    assert not server.given
+    assert (path.stat().st_uid, mode(path)) == (BOB, 0o600)
 
 
 @linux

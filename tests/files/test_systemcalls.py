@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -33,7 +34,7 @@ class Call(NamedTuple):
 
     Attributes:
         passed: the errors that mean that the call is refused, and without which the dump goes on.
-        function: name of the function of `os`, or of the C library, that makes the call.
+        function: name of the function of `os`, `fcntl` or the C library that makes the call.
         when: whether a call with some first argument, and the others, is meant; by default each.
         old: whether a file is replaced.
         durable: see `dump`.
@@ -89,6 +90,7 @@ CALLS = {
     "fsync of a file": Call(UNKNOWN, "fsync"),
     "fsync of a file, durable": Call(NONE, "fsync", durable=True),
     "fsync of a folder": Call(REFUSED, "fsync", is_folder, durable=True, late=True),
+    "flock": Call(ALL, "flock", named=True),
     "listxattr": Call(REFUSED, "listxattr"),
     "getxattr": Call(REFUSED, "getxattr"),
     "setxattr": Call(REFUSED, "setxattr"),
@@ -109,8 +111,9 @@ class Failing:
     def __init__(self, patch: pytest.MonkeyPatch, name: str, code: int, when: Callable[..., bool]):
         self.calls = 0
         self._code, self._when = code, when
-        if hasattr(os, name):
-            patch.setattr(os, name, self._stand_in(getattr(os, name)))
+        module: Any = fcntl if name == "flock" else os
+        if hasattr(module, name):
+            patch.setattr(module, name, self._stand_in(getattr(module, name)))
         else:
             real = linux_module.c_function
             patch.setattr(linux_module, "c_function", lambda *args: self._fail_in_c if args[0] == name else real(*args))
