@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import FormatError
 from .shapes import element_count
 
-__all__ = ["MAX_EMPTY_ITEMS", "check_text"]
+__all__ = ["MAX_EMPTY_ITEMS", "check_text", "text_of"]
 
 MAX_EMPTY_ITEMS = 1 << 20
 """The most items of no bytes in an array. They take no room in a file, but time and memory whenever they are used."""
@@ -54,6 +54,16 @@ def check_text(array: np.ndarray) -> None:
     for codes in survey.text_in(np.asarray(array)):
         if int(codes.max()) > _LAST_CODE_POINT:
             raise FormatError(f"text of an array holds code point {int(codes.max()):#x}, beyond Unicode")
+
+
+def text_of(dtype: np.dtype) -> tuple[int, int]:
+    """Return what `check_text` looks at: the fields with text and those that hold these, and their bytes in one item.
+
+    Raises:
+        FormatError: structures are nested very deeply.
+    """
+    found = _Survey().of(dtype)
+    return found.fields, found.nbytes
 
 
 class _Found(NamedTuple):

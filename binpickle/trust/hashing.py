@@ -8,19 +8,19 @@ them is compared with all before it. A string is compared with one that is equal
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 from sys import getsizeof
 from time import thread_time
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from ..errors import LimitError
 from .budget import Budget
 
-__all__ = ["FEW", "Hashing", "are_short"]
+__all__ = ["Hashing"]
 
 _STRINGS = frozenset({str, bytes})
-FEW = 1 << 12
-"""Containers of fewer items cannot take long."""
-
+# Containers of fewer items cannot take long, and neither can strings of fewer characters.
+_FEW = 1 << 12
 _PART = 1 << 10
 # What a key takes that is put into a container, and what it takes to move the others to a larger table, at most.
 _SECONDS_A_KEY = 5e-6
@@ -31,11 +31,6 @@ _FREE = frozenset({type(None), bool})
 _PRIME = (1 << 61) - 1
 # A tuple that holds another one twice, and so on, has few bytes and more elements than can be hashed in a lifetime.
 _MAX_KEY_ELEMENTS = 1 << 16
-
-
-def are_short(keys: Sequence[Any]) -> bool:
-    """Whether keys are strings that cost nothing, as most are."""
-    return _STRINGS.issuperset(map(type, keys)) and sum(map(len, keys)) < 1 << 12
 
 
 class Hashing:
@@ -56,6 +51,8 @@ class Hashing:
             LimitError: they take too long to be hashed or compared.
             TypeError: a key cannot be hashed.
         """
+        if _STRINGS.issuperset(map(type, keys)) and sum(map(len, keys)) < _FEW:
+            return
         place = id(target)
         for key in keys:
             kind = type(key)
@@ -64,7 +61,7 @@ class Hashing:
             elif kind not in _FREE and (kind is not int or not -_PRIME < key < _PRIME):
                 self._pay(place, key)
 
-    def fill(self, update: Callable[[Sequence[Any]], Any], items: Sequence[Any], size: int) -> None:
+    def fill(self, update: Callable[[Iterable[Any]], Any], items: Iterable[Any], count: int, size: int) -> None:
         """Put items into a dict or set, some at a time.
 
         Integers can be chosen so that looking for a free place takes as many steps as there are items. No look at the
@@ -73,17 +70,19 @@ class Hashing:
         Args:
             update: puts items into the container.
             items: elements, or pairs of keys and values.
+            count: how many these are.
             size: how many items the container has.
 
         Raises:
             LimitError: it takes too long.
         """
-        if size + len(items) <= FEW:
+        if size + count <= _FEW:
             update(items)
             return
-        for start in range(0, len(items), _PART):
+        left = iter(items)
+        for start in range(0, count, _PART):
             begin = thread_time()
-            update(items[start : start + _PART])
+            update(islice(left, _PART))
             honest = _PART * _SECONDS_A_KEY + (size + start) * _SECONDS_A_MOVE
             self._budget.pay(max(0, int((thread_time() - begin - honest) * _UNITS_A_SECOND)))
 

@@ -92,11 +92,11 @@ class Instances:
         """
         guards = self._guards(type(self.own(target))) or ()
         self._budget.pay(_size(state))
-        refuse_memory(state if type(state) is dict else _names(state))
-        if guards:
-            self._budget.pay_arrays(
-                (state.values() if type(state) is dict else state) if type(state) in (dict, tuple) else ()
-            )
+        for part in state if type(state) is tuple else (state,):
+            if isinstance(part, dict):
+                refuse_memory(part)
+        if guards and type(state) in (dict, tuple):
+            self._budget.pay_arrays(state.values() if type(state) is dict else state)
         for guard in guards:
             if guard.before is not None:
                 instead = guard.before(self._budget, target, state)
@@ -130,13 +130,6 @@ class Instances:
         guard.check(self._budget, made)
         if guard.again:
             self._again.append((guard, made))
-
-
-def _names(state: Any) -> Iterator[Any]:
-    """Yield the names of the attributes that a state gives."""
-    for part in state if type(state) is tuple else (state,):
-        if isinstance(part, dict):
-            yield from part
 
 
 def _size(state: Any) -> int:

@@ -11,9 +11,9 @@ from typing import Any, Callable, Iterable
 from ..errors import BinPickleError, FormatError, UntrustedError
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..pickling.renames import canonical
+from . import sets
 from .inert import Inert
 from .machine import Machine
-from .sets import pandas, scipy, sklearn
 from .tokens import GlobalUse
 from .trusted import Trusted
 from .values import Values
@@ -101,9 +101,9 @@ def _advice(refused: list[GlobalUse], known: Trusted) -> str:
 
 def _example(names: list[str]) -> str:
     """Return what the caller can pass as `trusted`."""
-    for library in (scipy, sklearn, pandas):
-        if library().issuperset(names):
-            return f"binpickle.trust.{library.__name__}()"
+    for library in sets.LIBRARIES:
+        if getattr(sets, library)().issuperset(names):
+            return f"binpickle.trust.{library}()"
     return json.dumps(names)
 
 

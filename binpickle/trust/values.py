@@ -1,15 +1,13 @@
 """Makes the objects of a stream for the strict machine, each after checking what it is made of.
 
 Rule: a stream calls globals of the safe set, each by its rule; names of the curated sets, by what their guards allow;
-and other globals that the caller named, by their own code. A stream fills dicts, lists and sets that it made itself, by
-the methods of these types and no others. No token (see `tokens`) gets into a container: a token stands on the stack for
-a global, or for an object that still lacks its state.
+and other globals that the caller named, by their own code. No token (see `tokens`) gets into a container: a token
+stands on the stack for a global, or for an object that still lacks its state.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict, defaultdict, deque
 from typing import Any, Iterable, Iterator
 
 import numpy as np
@@ -17,11 +15,11 @@ import numpy as np
 from ..errors import FormatError, LimitError, UntrustedError
 from ..limits import Limits
 from .budget import Budget
+from .containers import Containers
 from .guards import ARGUMENTS
-from .hashing import FEW, Hashing, are_short
 from .instances import Instances, string_keyed
 from .memory import Addresses, refuse_memory
-from .nesting import ATOMS, Nesting
+from .nesting import Nesting
 from .rules.array import array_over
 from .rules.checks import expect
 from .rules.safe import CALLS, INSTANCES, RECONSTRUCTOR, SAFE, VALUES
@@ -30,8 +28,6 @@ from .trusted import Trusted
 
 __all__ = ["Values"]
 
-_DICTS = frozenset({dict, OrderedDict, defaultdict})
-_LISTS = (list, deque)
 # What it costs at least to call something, or to give it its state, in units of work.
 _CALL = 8
 _STATE = 6
@@ -52,10 +48,10 @@ class Values:
         self._buffers: Iterator[Any] = iter(buffers)
         self._budget = Budget(limits.work)
         self._nesting = Nesting(limits.nesting)
-        self._hashing = Hashing(self._budget)
         self._largest = limits.decoded_bytes
         self._instances = Instances(self._budget)
-        self._addresses = Addresses() if trusted else None  # built-in types have no attributes
+        addresses = Addresses() if trusted else None  # built-in types have no attributes
+        self._containers = Containers(self._budget, self._nesting, self._instances, addresses)
 
     def admit(self, found: Global) -> None:
         """Take a global that the stream looked up.
@@ -77,66 +73,19 @@ class Values:
 
     def frozenset_of(self, items: list[Any]) -> Any:
         """Make a frozenset."""
-        elements = self._real(items)
-        hashing = Hashing(self._budget)
-        kept: set[Any] = set()
-        hashing.pay(elements, elements)
-        hashing.fill(kept.update, elements, 0)
-        made = frozenset(kept)
-        self._nesting.note(made, elements)
-        return made
+        return self._containers.frozenset_of(self._real(items))
 
     def extend(self, target: Any, items: list[Any]) -> None:
         """Append to a list or deque."""
-        kind = type(target)
-        if kind is list and ATOMS.issuperset(map(type, items)):
-            target += items
-            return
-        items = self._real(items)
-        if kind is list:
-            target += items
-        elif kind is deque:
-            target.extend(items)
-        else:
-            base = next((base for base in _LISTS if isinstance(self._own(target), base)), None)
-            if base is None or kind.append is not base.append or kind.extend is not base.extend:
-                raise FormatError(f"a {kind.__name__} is filled, which has no append and extend of list or deque")
-            base.extend(target, items)
-        self._nesting.note(target, items)
+        self._containers.extend(target, self._real(items))
 
     def set_items(self, target: Any, items: list[Any]) -> None:
-        """Set items of a dict.
-
-        Args:
-            target: the dict.
-            items: keys and values by turns.
-        """
-        plain = ATOMS.issuperset(map(type, items))
-        if not plain:
-            items = self._real(items)
-        keys = items[::2]
-        if self._addresses is not None:
-            self._addresses.note(target, keys)
-        if not are_short(keys):
-            self._hashing.pay(target, keys)
-        pairs = zip(keys, items[1::2])
-        if type(target) not in _DICTS:
-            self._set_own(target, keys, pairs)
-        elif len(target) + len(keys) < FEW:
-            target.update(pairs)
-        else:
-            self._hashing.fill(target.update, list(pairs), len(target))
-        if not plain:
-            self._nesting.note(target, items)
+        """Set items of a dict, from keys and values by turns."""
+        self._containers.set_items(target, self._real(items))
 
     def add_items(self, target: Any, items: list[Any]) -> None:
         """Add to a set."""
-        elements = self._real(items)
-        if type(target) is not set:
-            raise FormatError(f"a {type(target).__name__} is filled as a set is")
-        self._hashing.pay(target, elements)
-        self._hashing.fill(target.update, elements, len(target))
-        self._nesting.note(target, elements)
+        self._containers.add_items(target, self._real(items))
 
     def call(self, function: Any, arguments: Any) -> Any:
         """Call what the stream names, with a tuple of arguments."""
@@ -146,8 +95,7 @@ class Values:
         if function.load is None:
             return self._by_rule(function, arguments)
         if function.allowed is not None:
-            self._budget.pay_arrays(arguments)
-            ARGUMENTS[function.name](self._budget, *arguments)
+            self._check_by_guard(function, arguments)
         made = self._make(self._load(function), self.result(arguments))
         self._nesting.note_wrapped(made, arguments)
         return made
@@ -162,7 +110,9 @@ class Values:
                 raise FormatError(f"{cls} is instantiated with keywords")
             return _rule(INSTANCES, cls)(*arguments)
         if cls.allowed is not None and (arguments or keywords):
-            self._check_new(cls, arguments, keywords)
+            if keywords or cls.name not in ARGUMENTS:
+                raise FormatError(f"{cls} is instantiated with arguments")
+            self._check_by_guard(cls, arguments)
         made = self._new(self._load(cls), self.result(arguments), string_keyed(keywords, "the arguments of a class"))
         if arguments or keywords:
             self._nesting.note_wrapped(made, [*arguments, *keywords.values()])
@@ -226,8 +176,7 @@ class Values:
         """
         loaded = self.result(value)
         self._instances.finish()
-        if self._addresses is not None:
-            self._addresses.finish()
+        self._containers.finish()
         return loaded
 
     def _real(self, items: list[Any]) -> list[Any]:
@@ -244,12 +193,10 @@ class Values:
         self._nesting.note_wrapped(made, arguments)
         return made
 
-    def _check_new(self, cls: Global, arguments: tuple[Any, ...], keywords: Any) -> None:
-        """Check the arguments with which a class of a curated set is instantiated."""
-        if keywords or cls.name not in ARGUMENTS:
-            raise FormatError(f"{cls} is instantiated with arguments")
+    def _check_by_guard(self, function: Global, arguments: tuple[Any, ...]) -> None:
+        """Check the arguments that a name of a curated set is called or instantiated with."""
         self._budget.pay_arrays(arguments)
-        ARGUMENTS[cls.name](self._budget, *arguments)
+        ARGUMENTS[function.name](self._budget, *arguments)
 
     def _load(self, found: Global) -> Any:
         """Import a global that the caller named."""
@@ -291,36 +238,10 @@ class Values:
         self._nesting.note_wrapped(instance, (state,))
         return instance
 
-    def _set_own(self, target: Any, keys: list[Any], pairs: Iterable[tuple[Any, Any]]) -> None:
-        """Set items of a dict of a class that the caller named."""
-        setter = _setter(type(self._own(target)))
-        refuse_memory(keys)  # dicts of many classes show their items as attributes
-
-        def update(items: Iterable[tuple[Any, Any]]) -> None:
-            for key, value in items:
-                setter(target, key, value)
-
-        self._hashing.fill(update, list(pairs), len(target))
-
-    def _own(self, target: Any) -> Any:
-        return self._instances.own(target)
-
 
 def _is_of_bytes(buffer: Any) -> bool:
     """Whether a buffer has bytes: an array of objects is one of pointers."""
     return type(buffer) is not np.ndarray or (buffer.dtype.char == "B" and buffer.ndim == 1)
-
-
-def _setter(cls: type) -> Any:
-    """Return how items of a class of dicts are set.
-
-    Raises:
-        FormatError: the class sets them by code of its own.
-    """
-    setter = getattr(cls, "__setitem__", None)
-    if not issubclass(cls, dict) or setter not in (dict.__setitem__, OrderedDict.__setitem__):
-        raise FormatError(f"a {cls.__name__} is filled, which has no __setitem__ of dict")
-    return setter
 
 
 def _check_use(function: Any, use: str) -> None:

@@ -623,12 +623,16 @@ def test_names_for_values_have_no_other_use():
     assert load(np.sum) is np.sum
 
 
+BOUNDARY = "sklearn._loss.glm_distribution:DistributionBoundary"  # of releases before 1.1
 KERNEL = "sklearn.gaussian_process.kernels:Hyperparameter"
 
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 TUPLES = [
     ("sklearn.impute._iterative:_ImputerTriplet", [number(0)], "_ImputerTriplet is called with 1 arguments, not 3"),
+    (BOUNDARY, [number(0)], "DistributionBoundary is called with 1 arguments, not 2"),
+    (BOUNDARY, [text("0"), TRUE], "the number of DistributionBoundary is"),
+    (BOUNDARY, [number(0), NONE], "DistributionBoundary is called with a flag that is none"),
     (KERNEL, [number(0)], "Hyperparameter is called with 1 arguments, not 5"),
     (KERNEL, [NONE, text("numeric"), text("fixed"), number(1), TRUE], "a name, a type or a flag that is none"),
     (KERNEL, [text("a"), text("numeric"), text("fixed"), number(1 << 40), TRUE], "n_elements of Hyperparameter is not"),

@@ -14,11 +14,11 @@ import numpy as np
 
 from ...errors import FormatError
 from ...format.shapes import element_count
-from ...format.text import check_text
+from ...format.text import check_text, text_of
 from ...pickling.renames import resolve
 from ..budget import Budget
 from ..tokens import Global, Pending
-from .checks import expect, expect_dtype, expect_int, expect_ints, expect_one_of, field_count, text_of
+from .checks import expect, expect_dtype, expect_int, expect_ints, expect_one_of, field_count
 from .items import check_item
 
 __all__ = ["CALLS", "MENTIONED", "array_from_state", "array_over", "expect_begun"]
@@ -69,8 +69,11 @@ def array_over(
 
 
 def _locked(buffer: Any) -> Any:
-    """Return what an array may lie over: nobody can shrink a bytearray while an array of its bytes is in use."""
-    return np.frombuffer(buffer, np.uint8) if type(buffer) is bytearray and buffer else buffer
+    """Return what an array may lie over: nobody can shrink a bytearray while an array of its bytes is in use.
+
+    `numpy.ndarray` does not lock its buffer, and in older NumPy `frombuffer` does not; a memoryview does.
+    """
+    return np.frombuffer(memoryview(buffer), np.uint8) if type(buffer) is bytearray and buffer else buffer
 
 
 def _checked(budget: Budget, array: np.ndarray) -> np.ndarray:

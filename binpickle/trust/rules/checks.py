@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import FormatError
 
-__all__ = ["expect", "expect_dtype", "expect_int", "expect_ints", "expect_one_of", "field_count", "shown", "text_of"]
+__all__ = ["expect", "expect_dtype", "expect_int", "expect_ints", "expect_one_of", "field_count", "shown"]
 
 # More than any NumPy allows an array.
 _MAX_DIMENSIONS = 64
@@ -58,17 +58,6 @@ def field_count(dtype: np.dtype[Any]) -> int:
     for name in dtype.names or ():
         count += field_count(dtype.fields[name][0])  # type: ignore[index]
     return count
-
-
-def text_of(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """Return how many fields of a dtype are text, those within fields included, and their size in bytes."""
-    if dtype.subdtype is not None:
-        fields, _ = text_of(dtype.subdtype[0])
-        return fields, dtype.itemsize if fields else 0
-    if not dtype.names:
-        return (1, dtype.itemsize) if dtype.kind == "U" else (0, 0)
-    found = [text_of(dtype.fields[name][0]) for name in dtype.names]  # type: ignore[index]
-    return sum(fields for fields, _ in found), sum(nbytes for _, nbytes in found)
 
 
 def expect_int(value: Any, what: str, low: int, high: int) -> int:

@@ -15,8 +15,8 @@ from ...pickling.renames import Name, canonical
 
 __all__ = ["LIBRARIES", "pandas", "pyarrow", "scipy", "sklearn", "uses"]
 
-LIBRARIES = ("pandas", "pyarrow", "scipy", "sklearn")
-"""The curated sets, each a function here and a data file beside this module."""
+LIBRARIES = ("pyarrow", "pandas", "scipy", "sklearn")
+"""The curated sets, each a function here and a data file beside this module: a set before those that include it."""
 
 _PLAIN = frozenset({"argument", "value"})
 # What a word in a data file allows besides, in the words of `GlobalUse.uses`.

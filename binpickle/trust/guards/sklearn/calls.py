@@ -113,6 +113,14 @@ def _triplet(budget: Budget, *arguments: Any) -> None:
     _exactly(3, "_ImputerTriplet", arguments)
 
 
+def _boundary(budget: Budget, *arguments: Any) -> None:
+    """Check `DistributionBoundary(value, inclusive)`, of scikit-learn before 1.1."""
+    value, inclusive = _exactly(2, "DistributionBoundary", arguments)
+    _numbers("DistributionBoundary", (value,))
+    if type(inclusive) is not bool:
+        raise FormatError("DistributionBoundary is called with a flag that is none")
+
+
 def _hyperparameter(budget: Budget, *arguments: Any) -> None:
     """Check `Hyperparameter(name, value_type, bounds, n_elements, fixed)`, which repeats bounds for each element."""
     name, value_type, bounds, n_elements, fixed = _exactly(5, "Hyperparameter", arguments)
@@ -142,6 +150,7 @@ def _arguments() -> dict[tuple[str, str], Callable[..., None]]:
 
 ARGUMENTS = {
     **_arguments(),
+    ("sklearn._loss.glm_distribution", "DistributionBoundary"): _boundary,
     ("sklearn.impute._iterative", "_ImputerTriplet"): _triplet,
     ("sklearn.gaussian_process.kernels", "Hyperparameter"): _hyperparameter,
 }
