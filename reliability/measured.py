@@ -38,7 +38,8 @@ MEMORY = 256 << 20
 _MAY_TAKE_LONG = 256 << 20
 # What `_tick` takes on the machine of the figures when nothing else runs there: 1.65 ms on Python 3.11, 2.45 on 3.13.
 _TICK = 0.002
-_HANG = 10  # seconds of processor time of one step
+_HANG = 10  # seconds of processor time of one step, and for each so many bytes that the file decodes to, one more
+_BYTES_A_SECOND = 128 << 20
 _STUCK = 300  # seconds by the clock, of which other processes may have most
 _ROOM = 1 << 30  # above what is allowed: who takes more meets a MemoryError
 _GROWN = 96 << 20  # a child that has grown by so much is replaced, since what it keeps hides what it takes
@@ -275,7 +276,7 @@ def _measured(way: str, file: bytes, decoded: int, say: Callable[..., None], out
     resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = _status("VmRSS")
-    _alarm()
+    _alarm(_HANG + decoded / _BYTES_A_SECOND)
     start = time.process_time()
     loaded, outcome = None, "loaded"
     try:
@@ -320,8 +321,8 @@ def _tick() -> float:
     return time.process_time() - start
 
 
-def _alarm() -> None:
-    signal.setitimer(signal.ITIMER_PROF, _HANG)
+def _alarm(seconds: float = _HANG) -> None:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, _STUCK)
 
 

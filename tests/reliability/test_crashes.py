@@ -14,7 +14,7 @@ from reliability.kills import kill_writers, race_readers
 
 def test_kills(size: Callable[[int], int]) -> None:
     """Whenever writers are killed, the path holds one whole version; some of them are killed while they write."""
-    killed = kill_writers(size(500), seed=0)
+    killed = kill_writers(size(300), seed=0)
     assert killed.unreadable == 0
     assert killed.amid > 0
 
