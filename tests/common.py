@@ -12,7 +12,7 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from golden_contents import same
-from internals import plan_module, stream_module
+from internals import Folder, plan_module, stream_module, temporary_module
 
 import binpickle
 
@@ -71,6 +71,14 @@ def python(code: str, *args: Any, check: bool = True, **more: Any) -> subprocess
     if check and done.returncode:
         raise AssertionError(f"exit status {done.returncode}: {done.stderr.decode()}")
     return done
+
+
+def choose_temporary(patch: pytest.MonkeyPatch, named: bool) -> None:
+    """Make dumps write to temporary files that have a name, or to such without one even where the old file is small."""
+    if named:
+        patch.setattr(Folder, "takes_unnamed", False)
+    else:
+        patch.setattr(temporary_module, "SMALL", 0)
 
 
 def leftovers(folder: Path) -> list[str]:

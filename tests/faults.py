@@ -13,8 +13,8 @@ from typing import Any, Callable
 
 import numpy as np
 import pytest
-from common import assert_same, leftovers, small_chunks
-from internals import Folder, linux_module
+from common import assert_same, choose_temporary, leftovers, small_chunks
+from internals import linux_module
 
 import binpickle
 
@@ -112,8 +112,7 @@ def faulty_dump(
     dump(None, folder / "first")  # what a process, or a loop, finds out or opens once for all
     (folder / "first").unlink()
     with pytest.MonkeyPatch.context() as patch, small_chunks(1 << 18):
-        if "named" in kind:
-            patch.setattr(Folder, "takes_unnamed", False)
+        choose_temporary(patch, "named" in kind)
         faults = Faults(patch, name, number, code)
         try:
             dump(PIECES, path, mappable=True, **way)

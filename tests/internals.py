@@ -19,6 +19,7 @@ from binpickle.codecs.chain import (
 )
 from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import linux as linux_module
+from binpickle.files import temporary as temporary_module
 from binpickle.files.folder import Folder
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
@@ -145,6 +146,7 @@ __all__ = [
     "shuffle",
     "stream_chain",
     "stream_module",
+    "temporary_module",
     "text",
     "unpack_column",
     "unshuffle",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .folder import Folder
 from .linux import IMMUTABLE, MOUNTED
-from .status import Status, read_status
+from .status import Status, status_of
 from .systemcalls import advise
 
 __all__ = ["OPEN_IT", "Place", "find_place"]
@@ -102,7 +102,7 @@ def _place(folder: Folder, name: str, found: os.stat_result | None) -> Place:
     if not stat.S_ISREG(found.st_mode):
         return Place(folder, name, special=True)
     _check_replaceable(folder, name, found)
-    return Place(folder, name, read_status(folder, name))
+    return Place(folder, name, status_of(folder, name, found))
 
 
 def _check_replaceable(folder: Folder, name: str, found: os.stat_result) -> None:

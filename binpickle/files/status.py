@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .folder import Folder
 from .systemcalls import attempt
 
-__all__ = ["PRIVATE", "Status", "keep", "read_status"]
+__all__ = ["PRIVATE", "Status", "keep", "read_status", "status_of"]
 
 PRIVATE = 0o600
 """The mode of a temporary file that will replace another file."""
@@ -26,6 +26,8 @@ _ACL = "system.posix_acl_access"
 _NFS_ACL = "system.nfs4_acl"
 _ACLS = (_ACL, _NFS_ACL)
 _USER = "user."
+# A change of the mode, the owner, a list or an attribute changes the last of these, if not another.
+_SAME = ("st_dev", "st_ino", "st_mode", "st_uid", "st_gid", "st_ctime_ns")
 # An access control list in an attribute: a version, and entries of a tag, permissions and an id.
 _ACL_HEADER, _ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 _OWNING_GROUP = 0x04
@@ -35,33 +37,44 @@ class Status(NamedTuple):
     """What is kept of a file that is replaced.
 
     Attributes:
-        mode: its permissions.
-        uid: its owner.
-        gid: its group.
+        found: what `os.stat` says of it.
+        mode: its permissions, as far as they can be kept.
         acl: its access control list of POSIX, or `None`.
         nfs_acl: its access control list of NFS 4, which says all that the mode says, or `None`.
         attributes: the attributes of the user by name.
     """
 
+    found: os.stat_result
     mode: int
-    uid: int
-    gid: int
     acl: bytes | None = None
     nfs_acl: bytes | None = None
     attributes: tuple[tuple[str, bytes], ...] = ()
 
 
-def read_status(folder: Folder, name: str) -> Status | None:
-    """Return the status of a regular file; `None` if there is none of this name."""
+def read_status(folder: Folder, name: str, before: Status | None = None) -> Status | None:
+    """Return the status of a regular file; `None` if there is none of this name.
+
+    Args:
+        folder: where the file is.
+        name: its name.
+        before: the status that it had, whose lists and attributes are not read again if nothing was changed since.
+    """
     found = folder.status(name)
     if found is None or not stat.S_ISREG(found.st_mode):
         return None
+    if before is not None and all(getattr(found, part) == getattr(before.found, part) for part in _SAME):
+        return before
+    return status_of(folder, name, found)
+
+
+def status_of(folder: Folder, name: str, found: os.stat_result) -> Status:
+    """Return the status of a regular file of which `os.stat` is known."""
     mode, path, attributes = found.st_mode & _PERMISSIONS, folder.path_of(name), {}
     for attribute in _names_of_attributes(path):
         if not attempt("getxattr", lambda key=attribute: attributes.update({key: os.getxattr(path, key)})):
             mode &= stat.S_IRWXU if attribute in _ACLS else mode
     acl, nfs_acl = (attributes.pop(name, None) for name in _ACLS)
-    return Status(mode, found.st_uid, found.st_gid, acl, nfs_acl, tuple(attributes.items()))
+    return Status(found, mode, acl, nfs_acl, tuple(attributes.items()))
 
 
 def keep(fd: int, old: Status) -> None:
@@ -90,10 +103,10 @@ def _keep_owner(fd: int, old: Status) -> bool:
     """Give a file its owner and its group; return whether it has the group then."""
     if not hasattr(os, "fchown"):
         return True
-    new = os.fstat(fd)
-    if (new.st_uid, new.st_gid) == (old.uid, old.gid) or attempt("fchown", os.fchown, fd, old.uid, old.gid):
+    new, uid, gid = os.fstat(fd), old.found.st_uid, old.found.st_gid
+    if (new.st_uid, new.st_gid) == (uid, gid) or attempt("fchown", os.fchown, fd, uid, gid):
         return True
-    return new.st_gid == old.gid or attempt("fchown", os.fchown, fd, -1, old.gid)
+    return new.st_gid == gid or attempt("fchown", os.fchown, fd, -1, gid)
 
 
 def _set_acl(fd: int, acl: bytes | None) -> bool:

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from common import each, leftovers
-from internals import Folder, linux_module, open_sink
+from common import choose_temporary, each, leftovers
+from internals import linux_module, open_sink
 
 from binpickle.files import write_atomically
 
@@ -55,8 +55,7 @@ def test_no_hard_links(renameat2: bool, unnamed: bool, tmp_path: Path, monkeypat
     refuse_links(monkeypatch)
     if not renameat2:
         monkeypatch.setattr(linux_module, "c_function", lambda *_: None)
-    if not unnamed:
-        monkeypatch.setattr(Folder, "takes_unnamed", False)
+    choose_temporary(monkeypatch, not unnamed)
     path = tmp_path / "a"
     write_atomically(str(path), b"first", exclusive=True)
     with pytest.raises(FileExistsError, match=path.name):

@@ -11,6 +11,7 @@ from typing import Iterator
 
 import pytest
 from common import leftovers
+from internals import open_sink, temporary_module
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks that end with their process are those of POSIX")
 
@@ -115,6 +116,21 @@ def test_once_a_folder(tmp_path: Path) -> None:
         left(path.parent)
     dump(*paths)
     assert [leftovers(path.parent) for path in paths] == [[], []]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="elsewhere all temporary files have names")
+def test_which_have_names(tmp_path: Path) -> None:
+    """The temporary file has a name if it replaces a small file, and none if it replaces a large one or is new."""
+    seen = []
+    for size in (None, temporary_module.SMALL - 1, temporary_module.SMALL):
+        path = tmp_path / "a"
+        if size is not None:
+            path.write_bytes(b"")
+            os.truncate(path, size)
+        with open_sink(str(path)) as sink:
+            sink.write(b"new")
+            seen.append(len(leftovers(tmp_path)))
+    assert seen == [0, 1, 0]
 
 
 def test_folder_that_cannot_be_listed(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from common import INSTALLED, each, leftovers
-from internals import Folder, linux_module, open_sink
+from common import INSTALLED, choose_temporary, each, leftovers
+from internals import linux_module, open_sink
 
 import binpickle
 from binpickle.files import write_atomically
@@ -190,8 +190,7 @@ def test_paths_that_are_refused(row: tuple[str, int], tmp_path: Path, monkeypatc
 @each({"ASCII": "n" * 255, "two bytes": "\u00e9" * 127, "four bytes": "\U0001f600" * 63})
 def test_long_names(row: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name may be as long as the file system allows: the temporary name is no longer."""
-    if named:
-        monkeypatch.setattr(Folder, "takes_unnamed", False)
+    choose_temporary(monkeypatch, named)
     for value in (1, 2):
         binpickle.dump(value, tmp_path / row)
         assert binpickle.load(tmp_path / row) == value
@@ -211,8 +210,7 @@ def test_file_system_of_short_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("old", [False, True])
 def test_deep_paths(old: bool, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path of the greatest length is written, and a short path in a folder that is deeper still."""
-    if named:
-        monkeypatch.setattr(Folder, "takes_unnamed", False)
+    choose_temporary(monkeypatch, named)
     deep = str(tmp_path)
     while len(deep) + 201 < 4080:
         deep += "/" + "d" * 200

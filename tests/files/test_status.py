@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from common import each
-from internals import Folder
+from common import choose_temporary, each
 
 from binpickle.files import write_atomically
 
@@ -29,8 +28,7 @@ TAGS = {"user": 0x01, "a user": 0x02, "group": 0x04, "a group": 0x08, "mask": 0x
 @pytest.fixture(params=[True, False], ids=["unnamed", "named"], autouse=True)
 def temporary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test runs with temporary files that have no name, and with named ones."""
-    if not request.param:
-        monkeypatch.setattr(Folder, "takes_unnamed", False)
+    choose_temporary(monkeypatch, not request.param)
 
 
 @pytest.fixture

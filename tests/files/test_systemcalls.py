@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import pytest
-from common import leftovers
-from internals import REFUSALS, Folder, linux_module, open_sink
+from common import choose_temporary, leftovers
+from internals import REFUSALS, linux_module, open_sink
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="the calls are those of Linux")
 
@@ -149,8 +149,7 @@ def test_outcome(name: str, code: str, tmp_path: Path) -> None:
         make_old(path)
     error: Any = None
     with pytest.MonkeyPatch.context() as patch:
-        if call.named:
-            patch.setattr(Folder, "takes_unnamed", False)
+        choose_temporary(patch, call.named)
         for refused in call.without:
             Failing(patch, refused, errno.EINVAL, lambda *_: True)
         failing = Failing(patch, call.function, number, call.when)
