@@ -12,7 +12,7 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from golden_contents import same
-from internals import Folder, plan_module, stream_module, temporary_module
+from internals import Folder, atomic_module, plan_module, stream_module
 
 import binpickle
 
@@ -74,11 +74,10 @@ def python(code: str, *args: Any, check: bool = True, **more: Any) -> subprocess
 
 
 def choose_temporary(patch: pytest.MonkeyPatch, named: bool) -> None:
-    """Make dumps write to temporary files that have a name, or to such without one even where the old file is small."""
+    """Make dumps write to temporary files from the start, with a name, or without one where the system has those."""
+    patch.setattr(atomic_module, "HELD", -1)
     if named:
         patch.setattr(Folder, "takes_unnamed", False)
-    else:
-        patch.setattr(temporary_module, "SMALL", 0)
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -18,8 +18,8 @@ from binpickle.codecs.chain import (
     stream_chain,
 )
 from binpickle.codecs.table import CODECS, NEVER
+from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
-from binpickle.files import temporary as temporary_module
 from binpickle.files.folder import Folder
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
@@ -70,6 +70,7 @@ from binpickle.writing.options import DumpOptions
 from binpickle.writing.plan import Plan, plan_buffers
 
 __all__ = [
+    "atomic_module",
     "checksums",
     "header",
     "limiting",
@@ -146,7 +147,6 @@ __all__ = [
     "shuffle",
     "stream_chain",
     "stream_module",
-    "temporary_module",
     "text",
     "unpack_column",
     "unshuffle",

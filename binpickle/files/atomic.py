@@ -3,6 +3,9 @@
 Rule: a path shows the old file or the whole new one, never anything between, whatever fails or interrupts. `place`
 finds where the file goes and refuses what cannot work, `temporary` holds the new bytes and gives them the target's
 name, and `status` keeps who may use a file that is replaced. `systemcalls` says which of their calls may be refused.
+
+A small file is kept in memory until it is complete, so that it takes few system calls, and there is hardly a moment in
+which a killed process could leave something behind.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ from .sink import Sink
 from .systemcalls import advise, attempt, is_refusal
 from .temporary import Temporary
 
-__all__ = ["AtomicFile", "naming"]
+__all__ = ["HELD", "AtomicFile", "naming"]
+
+HELD = 1 << 16
+"""Files of at most so many bytes are kept in memory until they are complete."""
 
 # Smaller files are not worth a system call that allocates room in advance.
 _ALLOCATE_FROM = 1 << 20
@@ -53,20 +59,21 @@ class AtomicFile(Sink):
 
     def __init__(self, path: str, place: Place, durable: bool | None = None, exclusive: bool = False):
         self.path = path
+        self._place = place
         self._folder = place.folder
         self._durable = durable
         self._exclusive = exclusive
+        self._held = bytearray()
+        self._temporary: Temporary | None = None
         self._size = 0
         self._allocated = False
-        try:
-            with naming(path):
-                self._file = Temporary(place)
-        except BaseException:
-            self._folder.close()
-            raise
+        if not self._folder.takes_files:  # making one tells why
+            self._begin()
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
+        if self._hold([view]):
+            return
         with naming(self.path):
             while view:
                 written = os.write(self._file.fd, view)
@@ -74,6 +81,8 @@ class AtomicFile(Sink):
                 view = view[written:]
 
     def write_all(self, pieces: Sequence[Any]) -> None:
+        if self._hold(pieces):
+            return
         if len(pieces) == 1 or not hasattr(os, "writev"):
             super().write_all(pieces)
             return
@@ -88,11 +97,13 @@ class AtomicFile(Sink):
     def expect(self, nbytes: int) -> None:
         """Allocate the room at once, which is faster than growing block by block and finds a full disk early."""
         if nbytes >= _ALLOCATE_FROM:
+            self._begin()
             with naming(self.path):
                 done = attempt("fallocate", fallocate, self._file.fd, self._size, nbytes)
                 self._allocated = self._allocated or done
 
     def commit(self) -> None:
+        self._begin(named=self._place.old is not None)  # for a small file, nothing is quicker
         with naming(self.path):
             if self._allocated:
                 os.ftruncate(self._file.fd, self._size)
@@ -106,10 +117,43 @@ class AtomicFile(Sink):
 
     def abort(self) -> None:
         try:
-            self._file.discard()
+            if self._temporary is not None:
+                self._temporary.discard()
         finally:
             with naming(self.path):
                 self._folder.close()
+
+    @property
+    def _file(self) -> Temporary:
+        """The temporary file; it is made now if the file was small until now."""
+        self._begin()
+        assert self._temporary is not None
+        return self._temporary
+
+    def _begin(self, named: bool = False) -> None:
+        """Make the temporary file, if there is none yet, and write to it what was held."""
+        if self._temporary is not None:
+            return
+        try:
+            with naming(self.path):
+                self._temporary = Temporary(self._place, named)
+        except BaseException:
+            self._folder.close()
+            raise
+        held, self._held = self._held, bytearray()
+        if held:
+            self.write(held)
+
+    def _hold(self, pieces: Sequence[Any]) -> bool:
+        """Keep bytes in memory, if the file is still small with them; return whether it is."""
+        if self._temporary is not None:
+            return False
+        views = [memoryview(piece).cast("B") for piece in pieces]
+        if len(self._held) + sum(map(len, views)) > HELD:
+            return False
+        for view in views:
+            self._held += view
+        return True
 
     def _replace(self) -> None:
         replaces = self._file.old() is not None

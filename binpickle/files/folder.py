@@ -100,6 +100,13 @@ class Folder:
             return f"/proc/self/fd/{self._fd}/{name}"
         return os.path.join(self.path, name)
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether the system says that this process may make files in the folder; `False` if it does not tell."""
+        if self._fd is None or os.access not in os.supports_effective_ids:
+            return False
+        return os.access(os.curdir, os.W_OK | os.X_OK, dir_fd=self._fd, effective_ids=True)
+
     def make(self, name: str, mode: int) -> int:
         """Make a new file, and return its descriptor for writing."""
         return os.open(self._name(name), os.O_WRONLY | _NEW, mode, **self._at("dir_fd"))

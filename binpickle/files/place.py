@@ -96,6 +96,8 @@ def _place(folder: Folder, name: str, found: os.stat_result | None) -> Place:
     if found is None:
         if len(name) > folder.longest_name:
             raise _error(errno.ENAMETOOLONG)
+        if _descriptor(folder, name) is not None:
+            raise _error(errno.ENOENT)
         return Place(folder, name)
     if stat.S_ISDIR(found.st_mode):
         raise _error(errno.EISDIR)
@@ -142,8 +144,10 @@ def _user() -> int:
 
 def _descriptor(folder: Folder, name: str) -> int | None:
     """Return the descriptor of this process that a link stands for; -1 if it is of another process; `None` if none."""
+    if not name.isdigit():
+        return None
     found = _DESCRIPTORS.fullmatch(os.path.realpath(folder.path or os.curdir))
-    if found is None or not name.isdigit():
+    if found is None:
         return None
     return int(name) if found["process"] in (None, str(os.getpid())) else -1
 

@@ -1,9 +1,9 @@
 """The temporary file that becomes the target: how it is made, and how it gets the target's name.
 
 Rule: a temporary file has no name while it is written, so that nothing is left of a writer that is killed, and it gets
-its name in one step. Where the file system has no such files, and where the file replaces a small one, which is quicker
-so, it has a name of its own from the start, `.NAME.XXXXXXXX.bpk-tmp`, and a writer that is killed leaves it behind,
-until `leftovers` sweeps the folder. No such name is longer than about a hundred bytes, which every file system takes.
+its name in one step. Where the file system has no such files, it has a name of its own from the start,
+`.NAME.XXXXXXXX.bpk-tmp`, and a writer that is killed leaves it behind, until `leftovers` sweeps the folder. No name of
+either kind is longer than about a hundred bytes, which every file system takes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from .place import OPEN_IT, Place
 from .status import PRIVATE, Status, keep, read_status
 from .systemcalls import advise, attempt, is_refusal
 
-__all__ = ["SMALL", "Temporary"]
+__all__ = ["Temporary"]
 
 _NEW_MODE = 0o666
 _COPIED_AT_ONCE = 1 << 20
-# A file that replaces a smaller one is small, too, as a rule.
-SMALL = 1 << 20
 
 # Whether files without a name may get one, by the number of the device: found out once by each process.
 _NAMEABLE: dict[int, bool] = {}
@@ -34,6 +32,7 @@ class Temporary:
 
     Args:
         place: where the file goes.
+        named: give it a name from the start, which is quicker for a file that will replace another.
 
     Attributes:
         fd: the descriptor to write to; -1 once the file is in place or discarded.
@@ -42,14 +41,14 @@ class Temporary:
         OSError: no file can be made there.
     """
 
-    def __init__(self, place: Place):
+    def __init__(self, place: Place, named: bool = False):
         self.fd = -1
         self._folder, self._target, self._old = place.folder, place.name, place.old
         self._mode = _NEW_MODE if place.old is None else PRIVATE
         self._name = ""
         self._owner = os.getpid()
         try:
-            if self._old is None or self._old.found.st_size >= SMALL:
+            if not named:
                 self.fd = _make_unnamed(self._folder, self._target, self._mode)
             if self.fd < 0:
                 self._make_named()

@@ -11,7 +11,7 @@ from typing import Iterator
 
 import pytest
 from common import leftovers
-from internals import open_sink, temporary_module
+from internals import atomic_module, open_sink
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks that end with their process are those of POSIX")
 
@@ -25,7 +25,7 @@ HANG = (
 import sys, time
 from internals import open_sink
 with open_sink(sys.argv[1]) as sink:
-    sink.write(b"some")
+    sink.write(bytes(1 << 20))
     print("written", flush=True)
     time.sleep(600)
 """
@@ -119,18 +119,17 @@ def test_once_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="elsewhere all temporary files have names")
-def test_which_have_names(tmp_path: Path) -> None:
-    """The temporary file has a name if it replaces a small file, and none if it replaces a large one or is new."""
-    seen = []
-    for size in (None, temporary_module.SMALL - 1, temporary_module.SMALL):
-        path = tmp_path / "a"
-        if size is not None:
-            path.write_bytes(b"")
-            os.truncate(path, size)
-        with open_sink(str(path)) as sink:
-            sink.write(b"new")
-            seen.append(len(leftovers(tmp_path)))
-    assert seen == [0, 1, 0]
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("nbytes", [atomic_module.HELD, atomic_module.HELD + 1])
+def test_nothing_shows(nbytes: int, old: bool, tmp_path: Path) -> None:
+    """On Linux no temporary file shows while a file is written, be it small or large, new or to replace another."""
+    path = tmp_path / "a"
+    if old:
+        path.write_bytes(b"old")
+    with open_sink(str(path)) as sink:
+        sink.write(bytes(nbytes))
+        assert os.listdir(tmp_path) == ["a"] * old
+    assert path.stat().st_size == nbytes
 
 
 def test_folder_that_cannot_be_listed(tmp_path: Path) -> None:
