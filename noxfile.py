@@ -103,6 +103,13 @@ def cross(session: nox.Session) -> None:
         session.run("python", "tests/cross/write.py", f"{folder}/{release}.bpk")
 
 
+@nox.session(default=False)
+def torch(session: nox.Session) -> None:
+    """Test tensors of torch, which is too large to be installed for each change."""
+    install(session, "torch")
+    session.run("pytest", "-n", "0", *(session.posargs or ["tests/pickling/test_torch.py"]))
+
+
 @nox.session(name="oldest-dask")
 def oldest_dask(session: nox.Session) -> None:
     """Test `binpickle_dask` with the oldest release of dask that it supports."""

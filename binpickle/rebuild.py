@@ -5,12 +5,13 @@ Rule: a function stands here only if no public function of NumPy or of the objec
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-__all__ = ["torch_bytes", "torch_storage", "torch_typed_storage"]
+__all__ = ["torch_bytes", "torch_storage", "torch_tensor_v3", "torch_typed_storage"]
 
 
 def torch_bytes(storage: Any) -> np.ndarray:
@@ -26,10 +27,33 @@ def torch_storage(data: np.ndarray) -> Any:
     torch has no read-only tensors, and writing to a read-only mapping would end the process.
 
     Args:
-        data: uint8, 1-d.
+        data: C-contiguous, of any dtype and shape; files of before 1.0 have uint8, 1-d.
+
+    Warns:
+        UserWarning: the array is read-only, as those of `load(mmap_mode="r")` are.
     """
     torch = import_module("torch")
-    return torch.from_numpy(data if data.flags.writeable else data.copy()).untyped_storage()
+    flat = data.reshape(-1).view(np.uint8)
+    if not flat.flags.writeable:
+        text = 'torch has no read-only tensors, so they are copied: mmap_mode="c" maps them, and so uses no more memory'
+        warnings.warn(text, stacklevel=2)
+        flat = flat.copy()
+    return torch.from_numpy(flat).untyped_storage()
+
+
+def torch_tensor_v3(storage: Any, *arguments: Any) -> Any:
+    """Return a tensor of one of torch's newer dtypes: what `torch._utils._rebuild_tensor_v3` does.
+
+    That function takes a storage in the form that `torch.load` gives it, and not the one that torch pickles.
+
+    Args:
+        storage: in either form.
+        *arguments: those of the function.
+    """
+    torch = import_module("torch")
+    if not hasattr(storage, "_untyped_storage"):
+        storage = torch_typed_storage(storage, torch.uint8)
+    return import_module("torch._utils")._rebuild_tensor_v3(storage, *arguments)
 
 
 def torch_typed_storage(storage: Any, dtype: Any) -> Any:

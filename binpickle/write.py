@@ -117,6 +117,8 @@ def dumps(
 class BinPickler:
     """Writes one object to one file, as `dump` does: the interface of earlier releases.
 
+    A subclass may not have `reducer_override`, `persistent_id` or `dispatch_table`: `pickler` takes what has these.
+
     Args:
         file: see `dump`.
         align: align every raw buffer, and each large buffer at a page, even if some buffers have codecs.
@@ -152,6 +154,12 @@ class BinPickler:
         progress: Progress | None = None,
         codec: Any = ...,
     ):
+        ignored = [name for name in ("reducer_override", "persistent_id", "dispatch_table") if hasattr(self, name)]
+        if ignored:
+            raise TypeError(
+                f"{type(self).__name__} has {ignored[0]}, which BinPickler does not use: "
+                "give pickler= a subclass of pickle.Pickler that has it"
+            )
         if codec is not ...:
             codecs = _codecs_from(codec)
         self._file, self._durable, self._exclusive, self._progress = file, durable, exclusive, progress

@@ -23,6 +23,7 @@ __all__ = [
     "HEADER",
     "HEADER_FORMAT",
     "LARGE",
+    "LEAST_ALIGNMENT",
     "MAGIC",
     "MAX_CODECS",
     "MAX_ENCODED_CHUNK",
@@ -82,6 +83,7 @@ MAX_ENCODED_CHUNK = 64 << 20
 
 # AVX-512 loads and cache lines have 64 bytes. Aligning buffers smaller than ALIGN_FROM would waste too much room.
 ALIGNMENT = 64
+LEAST_ALIGNMENT = 16  # no element type needs more, and the vector loads of compilers want it
 ALIGN_FROM = 4 << 10
 # Large mappable buffers start at a page, so that advice to the kernel and huge pages fit them. A constant, not the
 # machine's page size, so that all machines write the same bytes.

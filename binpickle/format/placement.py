@@ -25,7 +25,7 @@ class Placement(NamedTuple):
         roots: int64, m: for each buffer the number of the root that holds it; a root holds itself.
         first: int64, m: for each buffer the first chunk that holds some of it.
         last: int64, m: for each buffer the last chunk that holds some of it.
-        mappable: bool, m: whether the buffer's bytes lie in the file as they are, in one piece.
+        mappable: bool, m: whether the buffer's bytes lie in the file as they are, in one piece, and aligned.
         offsets: int64, m: where in the file a mappable buffer begins.
         gap_starts: int64: logical starts of the ranges that no buffer holds, ascending.
         gap_stops: int64: logical ends of these ranges.
@@ -121,4 +121,12 @@ def _in_place(contents: Contents, first: np.ndarray, last: np.ndarray) -> tuple[
     broken_before = np.concatenate(([0], broken.cumsum()))
     in_place = encoded_before[last + 1] == encoded_before[first]
     in_place &= broken_before[last + 1] == broken_before[np.minimum(first + 1, len(offsets))]
-    return in_place, offsets[first] + contents.buffer_starts - contents.chunk_starts[first]
+    begins = offsets[first] + contents.buffer_starts - contents.chunk_starts[first]
+    return in_place & (begins % _alignments(contents) == 0), begins
+
+
+def _alignments(contents: Contents) -> np.ndarray:
+    """Return where in memory each buffer may begin: at multiples of what its element type needs, if that is known."""
+    needed = [1 if kind.dtype is None else max(kind.dtype.alignment, 1) for kind in contents.kinds]
+    alignments: np.ndarray = np.array(needed, np.int64)[contents.buffer_kinds]
+    return alignments

@@ -2,8 +2,8 @@
 
 Rule: the stream names public constructors that every NumPy and every Python has (`numpy.ndarray`, `numpy.recarray`,
 `numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle. Only the storages of
-torch, which NumPy cannot make, need `binpickle.rebuild`. No reducer may return a bound method: pickle writes it as a
-call of `getattr`, which scanners and restricted loading refuse.
+torch (see `storages`), which NumPy cannot make, need `binpickle.rebuild`. No reducer may return a bound method: pickle
+writes it as a call of `getattr`, which scanners and restricted loading refuse.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Callable, Sequence, Tuple, Union
 
 import numpy as np
 
-from .. import rebuild
 from ..format.contents import Kind
 from ..format.shapes import element_count
 from .out_of_band import OutOfBand, find_shared
 from .protocol import PickleBuffer, Reduced
+from .storages import Storages
 
 __all__ = ["ArrayReducer", "IN_BAND_BELOW"]
 
@@ -44,7 +44,7 @@ class ArrayReducer:
         self._kind_ids: list[int] = []
         self._kinds: dict[tuple[np.dtype, tuple[int, ...], Order], int] = {}
         self._views = False  # whether an array was a view, so that buffers may share memory
-        self._storages: dict[tuple[int, int], Any] = {}
+        self._storages = Storages()
 
     def reducer_for(self, cls: type) -> Callable[[Any], Reduced] | None:
         """Return the function that reduces the instances of exactly `cls`; `None` if pickle reduces them itself."""
@@ -52,9 +52,7 @@ class ArrayReducer:
             return self._ndarray
         if issubclass(cls, np.dtype):
             return _aligned_dtype
-        if str(cls.__module__).startswith("torch"):
-            return {"UntypedStorage": self._untyped_storage, "TypedStorage": self._typed_storage}.get(cls.__name__)
-        if cls.__module__ == "zoneinfo" and cls.__name__ == "ZoneInfo":
+        if vars(cls).get("__module__") == "zoneinfo" and cls.__name__ == "ZoneInfo":
             return _zone_info
         reducers: dict[type, Callable[[Any], Reduced]] = {
             np.memmap: self._memmap,
@@ -62,7 +60,7 @@ class ArrayReducer:
             np.recarray: self._recarray,
             np.ma.MaskedArray: self._masked,
         }
-        return reducers.get(cls)
+        return reducers.get(cls) or self._storages.reducer_for(cls)
 
     def out_of_band(self, found: Sequence[Any]) -> OutOfBand:
         """Describe the buffers that the pickler found, including buffers that other classes made.
@@ -94,7 +92,7 @@ class ArrayReducer:
             try:
                 buffer = PickleBuffer(array)
             except ValueError:  # a structure that holds dates
-                return np.ndarray, self._arguments(array)
+                return array.__reduce_ex__(5) if dtype.hasobject else (np.ndarray, self._arguments(array))
             key = dtype, array.shape, "C"
             kind_id = self._kinds.get(key)
             if kind_id is None:
@@ -173,19 +171,6 @@ class ArrayReducer:
         if bool(np.all(fill == np.ma.default_fill_value(array))):
             fill = None
         return np.ma.MaskedArray, (data, mask, None, False, True, 0, fill, True, bool(array.hardmask))
-
-    def _untyped_storage(self, storage: Any) -> Reduced:
-        if storage.device.type != "cpu":
-            return NotImplemented
-        return rebuild.torch_storage, (rebuild.torch_bytes(storage),)
-
-    def _typed_storage(self, storage: Any) -> Reduced:
-        untyped = storage._untyped_storage  # the public method warns; torch.save uses this attribute, too
-        if untyped.device.type != "cpu":
-            return NotImplemented
-        # Each tensor makes new Python objects for its storage. One object for each memory shows pickle which share it.
-        untyped = self._storages.setdefault((untyped.data_ptr(), untyped.nbytes()), untyped)
-        return rebuild.torch_typed_storage, (untyped, storage.dtype)
 
 
 def _aligned_dtype(dtype: np.dtype) -> Reduced:

@@ -6,11 +6,12 @@ class, for the record of library versions. Loading needs only `pickle.Unpickler`
 
 from __future__ import annotations
 
+import copyreg
 import platform
 import sys
 from functools import lru_cache, partial
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Container, Dict, Iterable, Mapping, Optional
 
 from .arrays import IN_BAND_BELOW, ArrayReducer
 from .out_of_band import OutOfBand
@@ -35,7 +36,9 @@ class Pickling:
         self._pickler: Any = _pickler_class(base)(
             SimpleNamespace(write=write), protocol=5, buffer_callback=self._found.append
         )
-        self._pickler.binpickle_reducers = _Reducers(self._arrays)
+        table = getattr(base, "dispatch_table", None)
+        own = table if isinstance(table, Mapping) else copyreg.dispatch_table
+        self._pickler.binpickle_reducers = _Reducers(self._arrays, own)
 
     def dump(self, obj: Any) -> None:
         """Pickle `obj`. Raises whatever its classes raise."""
@@ -53,10 +56,18 @@ class Pickling:
 
 def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
     """Return the versions of those libraries that are imported and have a version; `python` stands for Python."""
-    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in libraries}
+    found = {name: _own_version(sys.modules.get(name)) for name in libraries}
     if "python" in found:
         found["python"] = platform.python_version()
     return {name: version for name, version in found.items() if isinstance(version, str)}
+
+
+def _own_version(module: Any) -> Any:
+    """Return the version that a module holds. It is not asked for one: it may warn, raise, or import others."""
+    try:
+        return vars(module).get("__version__")
+    except TypeError:
+        return None
 
 
 def check_pickler(base: Any) -> None:
@@ -86,43 +97,63 @@ class _Unpickler(pickle.Unpickler):
 class _Reducers(Dict[type, Optional[Callable[[Any], Reduced]]]):
     """The function that reduces the instances of each class of one run; `None` if pickle reduces them itself.
 
+    Args:
+        arrays: reduces arrays.
+        table: the classes for which the pickler has functions of its own, which come first.
+
     Attributes:
         modules: the modules of the classes and functions that the stream names.
     """
 
-    def __init__(self, arrays: ArrayReducer):
+    def __init__(self, arrays: ArrayReducer, table: Container[type]):
         super().__init__()
         self.modules: set[str] = set()
         self._arrays = arrays
+        self._table = table
 
     def __missing__(self, cls: type) -> Any:
-        if isinstance(cls.__module__, str):
-            self.modules.add(cls.__module__)
-        names_itself = issubclass(cls, type) or hasattr(cls, "__qualname__") and hasattr(cls, "__globals__")
+        _note_module(self.modules, cls)
+        names_itself = issubclass(cls, type) or _has(cls, "__qualname__") and _has(cls, "__globals__")
         # Not a method of this object: that cycle would keep all arrays until the garbage collector comes.
-        self[cls] = reduce = partial(_note_module, self.modules) if names_itself else self._arrays.reducer_for(cls)
+        reduce = partial(_note_module, self.modules) if names_itself else self._arrays.reducer_for(cls)
+        self[cls] = reduce = None if cls in self._table else reduce
         return reduce
 
 
 def _note_module(modules: set[str], obj: Any) -> Any:
     """Note the module of a class or function that the stream names; leave the object to pickle."""
-    module = getattr(obj, "__module__", None)
+    try:
+        module = obj.__module__
+    except Exception:  # the code of a foreign class, which pickle may not run
+        return NotImplemented
     if isinstance(module, str):
         modules.add(module)
     return NotImplemented
 
 
+def _has(cls: type, name: str) -> bool:
+    """Whether a class or one of its bases defines a name; no code of the class is run."""
+    return any(name in vars(base) for base in cls.__mro__)
+
+
 @lru_cache(maxsize=32)
 def _pickler_class(base: Any) -> Any:
-    """Return a subclass of a pickler class that asks `binpickle_reducers` first, and `base` for all it leaves."""
-    inherited = getattr(base, "reducer_override", None)
+    """Return a subclass of a pickler class that reduces arrays as `binpickle_reducers` has it.
+
+    What `base` reduces by a `reducer_override` of its own comes first. That of cloudpickle has only functions and
+    classes, and comes last: it takes longer than most arrays.
+    """
+    own: Any = getattr(base, "reducer_override", None)
+    first = own is not None and own.__module__.partition(".")[0] != "cloudpickle"
 
     class Pickler(base):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Reduced:
-            reduce = self.binpickle_reducers[type(obj)]
-            reduced = NotImplemented if reduce is None else reduce(obj)
-            if reduced is NotImplemented and inherited is not None:
-                return inherited(self, obj)
+            reduced = own(self, obj) if first else NotImplemented
+            if reduced is NotImplemented:
+                reduce = self.binpickle_reducers[type(obj)]
+                reduced = NotImplemented if reduce is None else reduce(obj)
+            if reduced is NotImplemented and own is not None and not first:
+                return own(self, obj)
             return reduced
 
     return Pickler

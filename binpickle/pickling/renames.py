@@ -1,4 +1,4 @@
-"""NumPy's renamed modules and classes, and one of scikit-learn: an explicit table, used by every loader.
+"""NumPy's renamed modules and classes, and a few of others: an explicit table, used by every loader.
 
 Rule: a global that a pickle stream names goes through `resolve` before it is looked up, so that streams written under
 NumPy 1 load under NumPy 2 and the reverse. Nothing is imported here and nothing is guessed: a name that the table does
@@ -90,6 +90,7 @@ _RENAMED: dict[Name, Name] = {
     **{("numpy", name): ("numpy.exceptions", name) for name in _EXCEPTIONS},
     **{(f"binpickle.{module}", name): ("binpickle", name) for module, names in _OURS.items() for name in names},
     ("binpickle.trust.tokens", "GlobalUse"): ("binpickle.trust", "GlobalUse"),
+    ("torch._utils", "_rebuild_tensor_v3"): ("binpickle.rebuild", "torch_tensor_v3"),
     **{("_loss", name): ("sklearn._loss._loss", name) for loss in _LOSSES for name in (loss, f"__pyx_unpickle_{loss}")},
 }
 

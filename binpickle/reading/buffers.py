@@ -12,6 +12,7 @@ import numpy as np
 
 from ..format.contents import Kind
 from ..format.dtypes import copied
+from ..format.header import LEAST_ALIGNMENT
 from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
 from .filereader import Advance, FileReader, allocate, read_job
@@ -83,7 +84,7 @@ class _Memory:
             yield chunk, targets[chunk]
 
     def slices(self, which: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the memory of each buffer; of a buffer that lies within another one, a copy."""
+        """Yield the memory of each buffer; a copy if it lies within another one, or is not aligned in its chunk."""
         contents, placement = self._reader.contents, self._reader.placement
         empty = np.empty(0, np.uint8)
         for part in _parts(which):
@@ -96,7 +97,8 @@ class _Memory:
                 memory = self._own.get(root)
                 if memory is None:
                     memory = self._shared.get(chunk, empty)
-                yield memory[begin:end] if i == root else memory[begin:end].copy()
+                stays = i == root and begin % LEAST_ALIGNMENT == 0
+                yield memory[begin:end] if stays else memory[begin:end].copy()
 
 
 def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:

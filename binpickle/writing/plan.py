@@ -13,14 +13,11 @@ import numpy as np
 
 from ..codecs.chain import Chain
 from ..format.contents import Kind
-from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, PAGE, SHARE_BELOW
+from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, LEAST_ALIGNMENT, PAGE, SHARE_BELOW
 from ..pickling.out_of_band import OutOfBand
 from .chunk import AUTO, BYTES, ChunkPlan
 
 __all__ = ["Plan", "buffer_array", "is_large", "plan_buffers"]
-
-# Plain bytes are mostly buffers of Arrow, which asks for 8; the vector loads of compilers want 16.
-_BYTES_ALIGNMENT = 16
 
 
 class Plan(NamedTuple):
@@ -99,7 +96,7 @@ class _Cut:
         """Put the buffers of a group end to end, into as few chunks as they fit in."""
         sizes = self._nbytes[group]
         kind, chain = self._kind_and_chain(int(group[0]))
-        step = 1 if chain else _alignment(kind, int(sizes[0]), self._mappable)
+        step = LEAST_ALIGNMENT if chain else _alignment(int(sizes[0]), self._mappable)
         padded = -(-sizes // step) * step
         begins = padded.cumsum() - padded
         ends = begins + sizes
@@ -128,7 +125,7 @@ class _Cut:
         step = CHUNK_BYTES // dtype.itemsize * dtype.itemsize
         for start in range(0, kind.nbytes, step):
             piece = data[start : start + step]
-            alignment = 1 if start else _alignment(kind, kind.nbytes, self._mappable)
+            alignment = 1 if start else _alignment(kind.nbytes, self._mappable)
             self._chunks.append(ChunkPlan([piece], len(piece), chain, dtype, alignment, fetch=self._found.fetch))
         self._starts[i] = self._position
         self._position += kind.nbytes
@@ -141,12 +138,12 @@ def _may_share(chain: Chain | None) -> bool:
     return chain is AUTO or all(step.takes_bytes for step in chain)
 
 
-def _alignment(kind: Kind, nbytes: int, mappable: bool) -> int:
+def _alignment(nbytes: int, mappable: bool) -> int:
     if mappable and nbytes >= LARGE:
         return PAGE
     if mappable or nbytes >= ALIGN_FROM:
         return ALIGNMENT
-    return kind.dtype.alignment if kind.dtype is not None else _BYTES_ALIGNMENT
+    return LEAST_ALIGNMENT
 
 
 def _element_type(dtype: np.dtype | None) -> np.dtype:
