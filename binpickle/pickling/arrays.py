@@ -15,7 +15,7 @@ import numpy as np
 from ..format.contents import Kind
 from ..format.shapes import element_count
 from .out_of_band import OutOfBand, find_shared
-from .protocol import PickleBuffer, Reduced
+from .protocol import PickleBuffer, Reduced, module_of
 from .storages import Storages
 
 __all__ = ["ArrayReducer", "IN_BAND_BELOW"]
@@ -52,7 +52,7 @@ class ArrayReducer:
             return self._ndarray
         if issubclass(cls, np.dtype):
             return _aligned_dtype
-        if vars(cls).get("__module__") == "zoneinfo" and cls.__name__ == "ZoneInfo":
+        if module_of(cls) == "zoneinfo" and cls.__name__ == "ZoneInfo":
             return _zone_info
         reducers: dict[type, Callable[[Any], Reduced]] = {
             np.memmap: self._memmap,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import rebuild
 from ..format.shapes import element_count
-from .protocol import Reduced
+from .protocol import Reduced, module_of
 
 __all__ = ["Storages"]
 
@@ -37,7 +37,7 @@ class Storages:
 
     def reducer_for(self, cls: type) -> Callable[[Any], Reduced] | None:
         """Return the function that reduces the instances of exactly `cls`; `None` if that is no class of torch."""
-        names = {(vars(base).get("__module__"), base.__name__) for base in cls.__mro__}
+        names = {(module_of(base), base.__name__) for base in cls.__mro__}
         if ("torch", "Tensor") in names:
             return self._note
         if ("torch.storage", "UntypedStorage") in names:
