@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import BinPickleError
 from .file import BinPickleFile
-from .files.origin import open_source
+from .files.origin import is_path, open_source
 from .files.source import BytesSource
 from .limits import Limits
 from .reading.environment import trusted_here
@@ -61,7 +61,7 @@ def file_info(file: PathOrReadable, *, limits: Limits | None = None) -> BPKInfo:
         LimitError: a file object that cannot seek has more than `limits.stored_bytes` bytes.
         OSError: the file exists, but cannot be read.
     """
-    if isinstance(file, (str, os.PathLike)) and not os.path.exists(file):
+    if is_path(file) and not os.path.exists(file):
         return BPKInfo(FileStatus.MISSING, 0)
     require_limits(limits)
     limits = limits or UNKNOWN_ORIGIN

@@ -28,11 +28,11 @@ import numpy as np
 if TYPE_CHECKING or sys.version_info >= (3, 9):
     from typing import Literal, Protocol
 
-    _Path = Union[str, os.PathLike[str]]
+    _Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
     _MappingMode = Literal["r", "c"]
 else:
     Protocol = object
-    _Path = Union[str, os.PathLike]
+    _Path = Union[str, bytes, os.PathLike]
     _MappingMode = str
 
 if TYPE_CHECKING:

@@ -152,7 +152,7 @@ def found_wrong(obj: object, path: Path, text: TextIO, stream: BinaryIO) -> None
     binpickle.dump(obj, path, progress=print_done)  # type: ignore[arg-type]
     binpickle.dumps(obj, exclusive=True)  # type: ignore[call-arg]
     binpickle.load(text)  # type: ignore[arg-type]
-    binpickle.load(b"bytes of a file")  # type: ignore[arg-type]
+    binpickle.load(bytearray(b"bytes of a file"))  # type: ignore[arg-type]
     binpickle.load(path, mmap_mode="w")  # type: ignore[arg-type]
     binpickle.load(path, trusted=Ridge)  # type: ignore[arg-type]
     binpickle.load(path, trusted=[7])  # type: ignore[list-item]

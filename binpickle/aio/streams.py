@@ -7,7 +7,6 @@ Received bytes are kept in a spool until the stream ends.
 from __future__ import annotations
 
 import inspect
-import os
 from collections import deque
 from functools import partial
 from typing import Any, Awaitable, Callable
@@ -16,6 +15,7 @@ import anyio
 from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
+from ..files.origin import is_path
 from ..files.reader import Reader, as_piece
 from ..files.sink import Sink, taken
 from ..files.source import Source
@@ -195,11 +195,11 @@ def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:
     """Return a file object whose reading ends once the crew is cancelled; return a path as it is."""
-    return file if isinstance(file, (str, os.PathLike)) else Reader(file, crew.check)
+    return file if is_path(file) else Reader(file, crew.check)
 
 
 def _is_plain(file: Any) -> bool:
-    return isinstance(file, (str, os.PathLike, anyio.AsyncFile))
+    return is_path(file) or isinstance(file, anyio.AsyncFile)
 
 
 def _is_async(function: Any) -> bool:

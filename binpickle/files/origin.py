@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .reader import Reader
 from .seeking import NOT_BELOW, decodes, find_end, position, source_below
@@ -18,7 +18,10 @@ from .source import BytesSource, DescriptorSource, FileSource, Source, name_of
 from .spool import spool_file
 from .systemcalls import advise
 
-__all__ = ["makefile_hint", "open_source"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
+__all__ = ["is_path", "makefile_hint", "open_source"]
 
 # Enough bytes to tell whether two ways of reading show the same file.
 _START = 64
@@ -38,7 +41,7 @@ def open_source(file: Any, limit: int) -> Source:
         OSError: the path cannot be opened.
         Exception: what `read` raises.
     """
-    if isinstance(file, (str, os.PathLike)):
+    if is_path(file):
         return _open_path(os.fsdecode(file), limit)
     reader = file if isinstance(file, Reader) else Reader(file)
     file = reader.file
@@ -48,6 +51,11 @@ def open_source(file: Any, limit: int) -> Source:
     if _is_memory(file):
         return _open_memory(file)
     return _open_plain(file) if _is_plain(file) else _open_object(reader, limit)
+
+
+def is_path(file: Any) -> TypeGuard[str | bytes | os.PathLike[str] | os.PathLike[bytes]]:
+    """Whether the file that a caller gave is the path of one. The bytes of a file are none: they have NULs."""
+    return isinstance(file, (str, os.PathLike)) or isinstance(file, bytes) and b"\0" not in file
 
 
 def makefile_hint(file: Any, mode: str) -> str:

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from .atomic import AtomicFile, naming
-from .origin import makefile_hint
+from .origin import is_path, makefile_hint
 from .place import Place, find_place
 from .sink import FileSink, Sink
 from .systemcalls import attempt
@@ -55,7 +55,7 @@ def open_sink(file: Any, durable: bool | None = None, exclusive: bool = False) -
     """
     if durable not in (None, False, True):
         raise TypeError(f"durable must be None, True or False, not {durable!r:.80}")
-    if isinstance(file, (str, os.PathLike)):
+    if is_path(file):
         return _open_path(os.fsdecode(file), durable, exclusive)
     if not callable(getattr(file, "write", None)) or isinstance(file, io.TextIOBase):
         hint = makefile_hint(file, "wb")

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, Container, Dict, Iterable, Mapping, Optional
 
 from .arrays import IN_BAND_BELOW, ArrayReducer
+from .culprit import name_culprit
 from .out_of_band import OutOfBand
 from .protocol import Reduced, pickle
 from .renames import resolve
@@ -41,8 +42,12 @@ class Pickling:
         self._pickler.binpickle_reducers = _Reducers(self._arrays, own)
 
     def dump(self, obj: Any) -> None:
-        """Pickle `obj`. Raises whatever its classes raise."""
-        self._pickler.dump(obj)
+        """Pickle `obj`. Raises whatever its classes raise; the error says where in `obj` it comes from."""
+        try:
+            self._pickler.dump(obj)
+        except Exception as error:
+            name_culprit(error, obj, self._pickler.reducer_override)
+            raise
 
     def out_of_band(self) -> OutOfBand:
         """Return the buffers that the stream refers to."""

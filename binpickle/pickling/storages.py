@@ -70,8 +70,8 @@ class Storages:
         return rebuild.torch_typed_storage, (self._untyped[self._key(untyped)], storage.dtype)
 
     def _key(self, untyped: Any) -> tuple[int, int]:
-        """Return what tells a memory from others. The storage is kept, so that no other one comes to its place."""
-        key = untyped.data_ptr(), untyped.nbytes()
+        """Return what tells a storage from others. The storage is kept, so that no other one comes to its place."""
+        key = untyped.data_ptr() or -id(untyped), untyped.nbytes()  # those without bytes are at no address
         self._untyped.setdefault(key, untyped)
         return key
 

@@ -172,8 +172,8 @@ class Loading:
             yield data.data if is_plain else data
 
     def _warn_unmapped(self) -> None:
-        """Warn if the caller asks to map a file with buffers, and none of them can be mapped."""
-        if len(self._reader.contents.buffer_starts) and not self._in_place.any():
+        """Warn if the caller asks to map a file with buffers, and none that has bytes can be mapped."""
+        if self._reader.contents.buffer_nbytes.any() and not self._in_place.any():
             if self._mapped is None:
                 why = "its source is not a regular file, or the file system maps no files"
             else:

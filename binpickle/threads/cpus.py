@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from functools import lru_cache
+from operator import index
 
 from .cgroups import cpu_quota
 
@@ -30,11 +31,11 @@ def check_threads(threads: int | None) -> int:
     """
     if threads is None:
         return usable_cpus()
-    if isinstance(threads, bool) or not isinstance(threads, int):
+    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
         raise TypeError(f"threads must be an integer or None, not {threads!r}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    return threads
+    return index(threads)
 
 
 @lru_cache(maxsize=None)

@@ -125,6 +125,15 @@ def test_bare_storages(weights):
     assert torch.equal(tensor, weights)
 
 
+def test_empty_tensors_stay_apart():
+    """Tensors without elements do not come to share a storage."""
+    empty = torch.empty(0, 3)
+    one, other, view = binpickle.loads(binpickle.dumps([torch.empty(0), empty, empty.T]))
+    one.resize_(5)
+    assert other.untyped_storage().nbytes() == 0
+    assert other.untyped_storage() is view.untyped_storage()
+
+
 def test_module_and_state_dict():
     """A module and its state dict come back with the same answers, and share memory as before."""
     module = torch.nn.Linear(64, 64)

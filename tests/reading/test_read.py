@@ -60,6 +60,12 @@ def as_text_path(data: bytes, folder: Path) -> Iterator[Any]:
 
 
 @contextmanager
+def as_bytes_path(data: bytes, folder: Path) -> Iterator[Any]:
+    with as_path(data, folder) as path:
+        yield os.fsencode(path)
+
+
+@contextmanager
 def as_file(data: bytes, folder: Path, **how: Any) -> Iterator[Any]:
     with as_path(data, folder) as path, open(path, "rb", **how) as file:
         yield file
@@ -172,7 +178,8 @@ def as_fsspec(data: bytes, folder: Path) -> Iterator[Any]:
         yield file
 
 
-MAPPED = {f.__name__[3:]: f for f in (as_path, as_text_path, as_file, as_unbuffered_file, as_written_file)}
+PATHS = (as_path, as_text_path, as_bytes_path)
+MAPPED = {f.__name__[3:]: f for f in (*PATHS, as_file, as_unbuffered_file, as_written_file)}
 MAPPED.update({f.__name__[3:]: f for f in (as_temporary_file, as_offset_file, as_spooled_file)})
 UNMAPPED = {f.__name__[3:]: f for f in (as_bytes_io, as_gzip, as_stored_gzip, as_reader, as_fsspec)}
 if os.name == "posix":
@@ -253,7 +260,7 @@ def test_loads_nothing_else() -> None:
             binpickle.loads(data)
 
 
-@each({"None": None, "text": io.StringIO(), "number": 3, "bytes": b"a.bpk"}, "file")
+@each({"None": None, "text": io.StringIO(), "number": 3, "bytes": b"a\0"}, "file")
 def test_no_file(file: Any) -> None:
     """A file that is neither a path nor a binary file object raises `TypeError`."""
     for read in (binpickle.load, BinPickleFile, binpickle.file_info):
@@ -312,6 +319,13 @@ def test_direct(path: Path) -> None:
         assert_same(opened.load(), OBJECT, writeable=False)
     with BinPickleFile(path, direct=True) as opened, pytest.warns(FormatWarning, match="stored encoded"):
         opened.load()
+
+
+@pytest.mark.parametrize("mappable", [False, True])
+def test_mapping_nothing(mappable: bool, tmp_path: Path) -> None:
+    """A file that has only empty arrays is mapped without a warning: there is nothing to map."""
+    binpickle.dump([np.zeros((0, 3)), np.zeros(0, "u1")], tmp_path / "a", mappable=mappable)
+    assert [array.shape for array in binpickle.load(tmp_path / "a", mmap_mode="r")] == [(0, 3), (0,)]
 
 
 def test_warning_is_at_the_callers_line(path: Path) -> None:

@@ -201,7 +201,7 @@ class Explosive:
         raise AssertionError("pickled")
 
 
-@each({"None": None, "text": io.StringIO(), "a number": 7, "bytes": b"a.bpk", "a list": []}, "file")
+@each({"None": None, "text": io.StringIO(), "a number": 7, "bytes": b"a\0", "a list": []}, "file")
 def test_no_file(file: Any) -> None:
     """A file that is neither a path nor a binary file object raises `TypeError`."""
     with pytest.raises(TypeError):
@@ -317,6 +317,12 @@ def test_progress() -> None:
     calls.clear()
     binpickle.loads(data, progress=progress)
     assert calls[-1][0] == calls[-1][1] > 0
+
+
+def test_bytes_path(tmp_path: Path) -> None:
+    """A path may be given as bytes; and threads as an integer of NumPy."""
+    binpickle.dump(1, os.fsencode(tmp_path / "a\u00e9"), threads=np.int64(2))
+    assert binpickle.load(tmp_path / "a\u00e9", threads=np.uint8(1)) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 3])
