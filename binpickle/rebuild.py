@@ -17,7 +17,7 @@ __all__ = ["torch_bytes", "torch_storage", "torch_tensor_v3", "torch_typed_stora
 def torch_bytes(storage: Any) -> np.ndarray:
     """Return the memory of a torch CPU storage as a uint8 array, without a copy."""
     torch = import_module("torch")
-    array: np.ndarray = torch.tensor([], dtype=torch.uint8).set_(storage).numpy()
+    array: np.ndarray = torch.tensor([], dtype=torch.uint8, device="cpu").set_(storage).numpy()
     return array
 
 

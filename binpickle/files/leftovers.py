@@ -24,7 +24,7 @@ except ImportError:  # Windows has no such locks: nothing is locked there, and n
 __all__ = ["hold", "sweep", "temporary_name"]
 
 _MOST_NAME = 96
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.bpk-tmp", re.DOTALL)
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.bpk-tmp", re.DOTALL)
 _OLD = 24 * 60 * 60
 # Folders of networks can have millions of names, and take minutes to list.
 _MOST_LISTED = 1 << 14

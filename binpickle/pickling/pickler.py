@@ -37,16 +37,16 @@ class Pickling:
         self._pickler: Any = _pickler_class(base)(
             SimpleNamespace(write=write), protocol=5, buffer_callback=self._found.append
         )
-        table = getattr(base, "dispatch_table", None)
-        own = table if isinstance(table, Mapping) else copyreg.dispatch_table
-        self._pickler.binpickle_reducers = _Reducers(self._arrays, own)
+        table = getattr(self._pickler, "dispatch_table", None)  # of the class, or of this pickler alone
+        self._table: Mapping[type, Any] = table if isinstance(table, Mapping) else copyreg.dispatch_table
+        self._pickler.binpickle_reducers = _Reducers(self._arrays, self._table)
 
     def dump(self, obj: Any) -> None:
         """Pickle `obj`. Raises whatever its classes raise; the error says where in `obj` it comes from."""
         try:
             self._pickler.dump(obj)
         except Exception as error:
-            name_culprit(error, obj, self._pickler.reducer_override)
+            name_culprit(error, obj, self._pickler.reducer_override, self._table)
             raise
 
     def out_of_band(self) -> OutOfBand:

@@ -69,6 +69,7 @@ def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_old_ones_are_removed(tmp_path: Path) -> None:
     """A dump removes the old temporary files of its folder, whatever file they were for."""
     left(tmp_path)
+    left(tmp_path, "..fedcba98.bpk-tmp")  # of a name that is not UTF-8
     left(tmp_path, ".another\nname.bpk.89abcdef.bpk-tmp")
     dump(tmp_path / "new")
     assert leftovers(tmp_path) == []

@@ -33,11 +33,17 @@ class Tabled(pickle.Pickler):
     dispatch_table = {np.ndarray: zeros}
 
 
+class TabledByItself(pickle.Pickler):
+    def __init__(self, *args: Any, **more: Any):
+        super().__init__(*args, **more)
+        self.dispatch_table = {**copyreg.dispatch_table, np.ndarray: zeros}
+
+
 class Registered(pickle.Pickler):
     dispatch_table = {**copyreg.dispatch_table, complex: lambda number: (complex, (number.imag, number.real))}
 
 
-@each({"reducer_override": Overrides, "dispatch_table": Tabled})
+@each({"reducer_override": Overrides, "dispatch_table": Tabled, "of the instance": TabledByItself})
 def test_own_reducers_come_first(row: Any) -> None:
     """What a pickler says of arrays holds; the functions of BinPickle are for what it leaves."""
     assert binpickle.loads(binpickle.dumps(ARRAY, pickler=row)).sum() == 0

@@ -133,6 +133,12 @@ def test_empty_tensors_stay_apart():
     assert other.untyped_storage() is view.untyped_storage()
 
 
+def test_another_default_device(weights):
+    """Tensors on the CPU are dumped and loaded while another device is the default."""
+    with torch.device("meta"):
+        assert torch.equal(binpickle.loads(binpickle.dumps(weights)), weights)
+
+
 def test_module_and_state_dict():
     """A module and its state dict come back with the same answers, and share memory as before."""
     module = torch.nn.Linear(64, 64)
