@@ -32,7 +32,7 @@ class Temporary:
 
     Args:
         place: where the file goes.
-        named: give it a name from the start, which is quicker for a file that will replace another.
+        named: give it a name from the start, which is quicker for a file that will replace another at once.
 
     Attributes:
         fd: the descriptor to write to; -1 once the file is in place or discarded.
@@ -52,6 +52,9 @@ class Temporary:
                 self.fd = _make_unnamed(self._folder, self._target, self._mode)
             if self.fd < 0:
                 self._make_named()
+                if not named:  # else it is in place in a moment
+                    hold(self.fd)
+                sweep(self._folder, self.fd)
         except BaseException:
             self.discard()
             raise
@@ -128,8 +131,6 @@ class Temporary:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 advise(error, f"writing needs to make a file in the folder: use another folder, or {OPEN_IT}")
             raise
-        hold(self.fd)
-        sweep(self._folder, self.fd)
 
     def _link_to_target(self) -> bool:
         """Give a file without a name the target's name; return whether the file system did.
