@@ -198,6 +198,9 @@ SPLINES = [
 def test_forged_splines_are_refused(name, value, message):
     """A spline is refused whose knots are not sorted, or do not fit its degree and coefficients."""
     spline = splines()
+    state = spline.__reduce_ex__(4)[2]
+    if isinstance(state, tuple):  # from SciPy 1.18 on, a spline hands on to another one
+        spline = state[0]
     place = name if name in vars(spline) else f"_{name}"
     assert message in refused(with_state(spline, put(**{place: value})))
 
