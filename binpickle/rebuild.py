@@ -35,7 +35,7 @@ def torch_storage(data: np.ndarray) -> Any:
     torch = import_module("torch")
     flat = data.reshape(-1).view(np.uint8)
     if not flat.flags.writeable:
-        text = 'torch has no read-only tensors, so they are copied: mmap_mode="c" maps them, and so uses no more memory'
+        text = 'torch has no read-only tensors, so they are copied; mmap_mode="c" maps them, if they come from a file'
         warnings.warn(text, stacklevel=2)
         flat = flat.copy()
     return torch.from_numpy(flat).untyped_storage()

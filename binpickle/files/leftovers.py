@@ -1,8 +1,8 @@
 """Temporary files that have a name: what they are called, how their writers hold them, and what goes of killed ones.
 
-Rule: a writer locks its temporary file, and the system gives the lock back when the process ends, however that ends. A
-temporary file of this user is removed if nobody has written to it for a day and its lock is free: systems that share a
-folder may not share locks. Sweeping never makes a dump fail.
+Rule: a writer locks its temporary file, unless that is in place in a moment, and the system gives the lock back when
+the process ends, however that ends. A temporary file of this user is removed if nobody has written to it for a day and
+its lock is free: systems that share a folder may not share locks. Sweeping never makes a dump fail.
 """
 
 from __future__ import annotations

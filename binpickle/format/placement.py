@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .contents import Contents
+from .header import LEAST_ALIGNMENT
 
 __all__ = ["Placement", "find_placement"]
 
@@ -122,7 +123,9 @@ def _in_place(contents: Contents, first: np.ndarray, last: np.ndarray) -> tuple[
     in_place = encoded_before[last + 1] == encoded_before[first]
     in_place &= broken_before[last + 1] == broken_before[np.minimum(first + 1, len(offsets))]
     begins = offsets[first] + contents.buffer_starts - contents.chunk_starts[first]
-    return in_place & (begins % _alignments(contents) == 0), begins
+    if (begins % LEAST_ALIGNMENT).any():  # else no element type needs more, and their table need not be gone through
+        in_place &= begins % _alignments(contents) == 0
+    return in_place, begins
 
 
 def _alignments(contents: Contents) -> np.ndarray:

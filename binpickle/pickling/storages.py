@@ -6,6 +6,7 @@ not answer is left to its own pickling, and its storage, if it has one, goes out
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Callable
 
 import numpy as np
@@ -46,15 +47,13 @@ class Storages:
 
     def _note(self, tensor: Any) -> Reduced:
         """Note what the storage of a tensor holds; leave the tensor to torch's own pickling."""
-        try:
+        with suppress(Exception):  # torch has tensors without a storage, and releases that call these otherwise
             untyped = tensor.untyped_storage()
             dtype, shape = _dtype_of(tensor), tuple(tensor.shape)
             fills = tensor.is_contiguous() and element_count(shape) * dtype.itemsize == untyped.nbytes()
             if untyped.device.type == "cpu" and untyped.nbytes() % dtype.itemsize == 0:
                 key = self._key(untyped)
                 self._seen.setdefault(key, (dtype, shape if fills else (untyped.nbytes() // dtype.itemsize,)))
-        except Exception:  # torch has tensors without a storage, and releases that call these otherwise
-            return NotImplemented
         return NotImplemented
 
     def _reduce(self, storage: Any) -> Reduced:

@@ -31,11 +31,15 @@ def check_threads(threads: int | None) -> int:
     """
     if threads is None:
         return usable_cpus()
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+    try:
+        count = index(threads)
+    except TypeError:
+        count = None
+    if count is None or isinstance(threads, bool):
         raise TypeError(f"threads must be an integer or None, not {threads!r}")
-    if threads < 1:
+    if count < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    return index(threads)
+    return count
 
 
 @lru_cache(maxsize=None)

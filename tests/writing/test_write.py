@@ -164,6 +164,7 @@ REFUSED = {
     "threads a float": ({"threads": 1.5}, TypeError),
     "threads a flag": ({"threads": True}, TypeError),
     "threads text": ({"threads": "2"}, TypeError),
+    "threads an array": ({"threads": np.array([1, 2])}, TypeError),
     "metadata of numbers": ({"metadata": {"a": 1}}, TypeError),
     "metadata by numbers": ({"metadata": {1: "a"}}, TypeError),
     "metadata no map": ({"metadata": "ab"}, TypeError),
