@@ -57,7 +57,7 @@ from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading import environment, limiting
-from binpickle.reading.filereader import allocate
+from binpickle.reading.allocations import SLAB_BYTES, allocate
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
@@ -112,6 +112,7 @@ __all__ = [
     "RESTRICTED_LIMITS",
     "CODECS",
     "SHARE_BELOW",
+    "SLAB_BYTES",
     "TRAILER",
     "Trailer",
     "VERSION",

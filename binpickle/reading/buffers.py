@@ -1,11 +1,11 @@
 """The buffers of an open file, read into memory or mapped.
 
-Rule: each chunk that is needed is decoded once, straight into its final memory. A large buffer has an allocation of its
-own; small buffers share the allocation of their chunk.
+Rule: each chunk that is needed is decoded once, into its final memory, where that is in one piece.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generator, Iterator
 
 import numpy as np
@@ -15,7 +15,8 @@ from ..format.dtypes import copied
 from ..format.header import LEAST_ALIGNMENT
 from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
-from .filereader import Advance, FileReader, allocate, read_job
+from .allocations import Allocations, Pieces, allocate
+from .filereader import Advance, FileReader, read_job
 
 __all__ = ["as_array", "each", "in_order", "load_buffers", "map_buffers", "read_buffer"]
 
@@ -42,63 +43,25 @@ def load_buffers(
     if not len(which):  # all buffers are mapped: a common way to load, which should cost nothing
         return iter(())
     roots = np.unique(reader.placement.roots[which])
-    memory = _Memory(reader, roots)
-    pipeline: Pipeline[np.ndarray] = Pipeline(crew, lambda data: advance(len(data)))
-    for i, out in memory.targets():
-        pipeline.push(read_job(reader, i, out, check, hostile))
+    allocations = Allocations(reader.contents, reader.placement, roots)
+    pipeline: Pipeline[Pieces] = Pipeline(crew, lambda pieces: advance(sum(map(len, pieces))))
+    for i, pieces in allocations.chunks():
+        pipeline.push(read_job(reader, i, partial(reader.read_pieces, i, pieces, check, hostile)))
         yield
     yield from pipeline.drain()
-    return memory.slices(which)
+    return _slices(reader, allocations, which)
 
 
-class _Memory:
-    """The allocations into which some buffers are read.
-
-    Args:
-        reader: the open file.
-        roots: int64, the numbers of the buffers, all of them roots (see `Placement`).
-    """
-
-    def __init__(self, reader: FileReader, roots: np.ndarray):
-        self._reader = reader
-        placement = reader.placement
-        several = placement.first[roots] != placement.last[roots]
-        self._own = {int(i): allocate(int(self._nbytes(i))) for i in roots[several]}
-        chunks = np.unique(placement.first[roots[~several & (self._nbytes(roots) > 0)]])
-        self._shared = {i: allocate(reader.chunk_nbytes(i)) for i in chunks.tolist()}
-
-    def _nbytes(self, i: Any) -> Any:
-        """Return the length of a buffer, or of each buffer of an array of numbers."""
-        return self._reader.placement.stops[i] - self._reader.contents.buffer_starts[i]
-
-    def targets(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield the number of each chunk to read, ascending, and the memory to decode it into."""
-        targets = dict(self._shared)
-        starts, placement = self._reader.contents.chunk_starts, self._reader.placement
-        for i, memory in self._own.items():
-            first, last = int(placement.first[i]), int(placement.last[i])
-            for chunk in range(first, last + 1):
-                begin = int(starts[chunk] - starts[first])
-                targets[chunk] = memory[begin : begin + self._reader.chunk_nbytes(chunk)]
-        for chunk in sorted(targets):
-            yield chunk, targets[chunk]
-
-    def slices(self, which: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the memory of each buffer; a copy if it lies within another one, or is not aligned in its chunk."""
-        contents, placement = self._reader.contents, self._reader.placement
-        empty = np.empty(0, np.uint8)
-        for part in _parts(which):
-            roots = placement.roots[part]
-            chunks = placement.first[roots]
-            begins, ends = contents.buffer_starts[part], placement.stops[part]
-            in_chunk = contents.chunk_starts[chunks]
-            columns = (part, roots, chunks, begins - in_chunk, ends - in_chunk)
-            for i, root, chunk, begin, end in zip(*(column.tolist() for column in columns)):
-                memory = self._own.get(root)
-                if memory is None:
-                    memory = self._shared.get(chunk, empty)
-                stays = i == root and begin % LEAST_ALIGNMENT == 0
-                yield memory[begin:end] if stays else memory[begin:end].copy()
+def _slices(reader: FileReader, allocations: Allocations, which: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the memory of each buffer; a copy if it lies within another one, or is not aligned where it lies."""
+    contents, placement = reader.contents, reader.placement
+    for part in _parts(which):
+        starts, stops = contents.buffer_starts[part], placement.stops[part]
+        begins, memories = allocations.find(starts, stops)
+        is_root = (placement.roots[part] == part).tolist()
+        for begin, nbytes, memory, stays in zip(begins, (stops - starts).tolist(), memories, is_root):
+            data = memory[begin : begin + nbytes]
+            yield data if stays and begin % LEAST_ALIGNMENT == 0 else data.copy()
 
 
 def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:
