@@ -127,6 +127,7 @@ def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, prog
         roots=placement.roots,
         shifts=contents.buffer_starts - contents.buffer_starts[placement.roots],
         fetch=_Fetcher(reader, 2 * crew.threads),
+        sampled=False,
     )
     plan = writer.plan(found)
     exhaust(writer.write_chunks(plan))

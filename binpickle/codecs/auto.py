@@ -7,6 +7,7 @@ spread over the array, is encoded both ways.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Callable
 
 import numpy as np
 
@@ -36,35 +37,39 @@ _MAX_ITEMSIZE = 64
 _ZSTD: Chain = chain_from_specs([{"id": "zstd", "level": 1}])
 
 
-def choose(chunk: np.ndarray) -> Chain:
+def choose(data: Any, itemsize: int, fetch: Callable[[Any], Any] | None = None) -> Chain:
     """Return the chain that suits an array: `RAW`, zstd, or shuffle and zstd.
 
     Args:
-        chunk: 1-d and contiguous, of any dtype of plain bytes; uint8 for what has no items.
+        data: the bytes of the array: a buffer of bytes, or anything of which `fetch` makes such buffers.
+        itemsize: the length of an item, of which `data` is a multiple; 1 for what has no items.
+        fetch: loads a slice of `data` into memory; `None` if `data` is in memory.
     """
-    itemsize = chunk.dtype.itemsize if chunk.dtype.itemsize <= _MAX_ITEMSIZE else 1
-    items = chunk.view(np.uint8).reshape(-1, itemsize)
+    itemsize = itemsize if itemsize <= _MAX_ITEMSIZE else 1
     for blocks in (_FEW_BLOCKS, _BLOCKS):
-        sample = _sample(items, blocks)
+        sample = _sample(data, itemsize, blocks, fetch)
+        whole = sample.size == len(data)
         plain = _encoded_size(sample)
-        shuffled = plain if itemsize == 1 else _shuffled_size(sample, whole=len(sample) == len(items))
+        shuffled = plain if itemsize == 1 else _shuffled_size(sample, whole)
         share = min(plain, shuffled) / max(sample.size, 1)
         unclear = abs(share - _WORTHWHILE) < _CLEAR or share < _WORTHWHILE and itemsize > 1
-        if not unclear or len(sample) == len(items):
+        if not unclear or whole:
             break
     if share > _WORTHWHILE:
         return RAW
     return _shuffle_zstd(itemsize) if itemsize > 1 and shuffled < _SHUFFLE_BONUS * plain else _ZSTD
 
 
-def _sample(items: np.ndarray, blocks: int) -> np.ndarray:
-    """Return blocks of rows, spread evenly from the first to the last; all rows if they are few."""
-    block = min(max(items.size // _BLOCK_SHARE, _LEAST_BLOCK), _LARGEST_BLOCK) // items.shape[1]
-    if len(items) <= blocks * block:
-        return items
-    room = len(items) - block
-    starts = [room * i // (blocks - 1) for i in range(blocks)]
-    return np.concatenate([items[start : start + block] for start in starts])
+def _sample(data: Any, itemsize: int, blocks: int, fetch: Callable[[Any], Any] | None) -> np.ndarray:
+    """Return blocks of items, spread evenly from the first to the last, as rows of bytes; all items if they are few."""
+    items = len(data) // itemsize
+    block = min(max(len(data) // _BLOCK_SHARE, _LEAST_BLOCK), _LARGEST_BLOCK) // itemsize
+    parts = [data]
+    if items > blocks * block:
+        starts = [(items - block) * i // (blocks - 1) for i in range(blocks)]
+        parts = [data[start * itemsize : (start + block) * itemsize] for start in starts]
+    loaded = [np.frombuffer(part, np.uint8) for part in (parts if fetch is None else map(fetch, parts))]
+    return (loaded[0] if len(loaded) == 1 else np.concatenate(loaded)).reshape(-1, itemsize)
 
 
 def _shuffled_size(sample: np.ndarray, whole: bool) -> int:

@@ -18,12 +18,13 @@ class OutOfBand(NamedTuple):
     """The out-of-band buffers of one object.
 
     Attributes:
-        buffers: C-contiguous `PickleBuffer`s, in the order in which the pickle stream asks for them.
+        buffers: C-contiguous `PickleBuffer`s, or what stands for them, in the order in which the stream asks for them.
         kinds: the distinct kinds of the buffers: length, dtype, shape and order.
         kind_ids: int64, for each buffer an index into `kinds`.
         roots: int64, for each buffer the number of the buffer whose memory holds it, mostly its own number.
         shifts: int64, for each buffer its position in its root, in bytes.
         fetch: loads a buffer, or a slice of its `raw()`, into memory on demand; `None` if the buffers are in memory.
+        sampled: whether `"auto"` may fetch samples of large buffers; if that takes too long, it chooses for each chunk.
     """
 
     buffers: Sequence[Any]
@@ -32,6 +33,7 @@ class OutOfBand(NamedTuple):
     roots: np.ndarray
     shifts: np.ndarray
     fetch: Callable[[Any], Any] | None = None
+    sampled: bool = True
 
     @property
     def nbytes(self) -> np.ndarray:

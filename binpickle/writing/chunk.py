@@ -121,7 +121,7 @@ def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> Encoded
 
 def _encoded(data: np.ndarray, chain: Chain | None, auto: bool) -> tuple[Chain, memoryview]:
     if chain is AUTO:
-        chain = choose(data)
+        chain = choose(data.view(np.uint8), data.dtype.itemsize)
     encoded = encode(chain, data)
     return (RAW, encode(RAW, data)) if auto and encoded.nbytes >= data.nbytes else (chain, encoded)
 

@@ -16,7 +16,6 @@ from ..codecs.auto import choose
 from ..codecs.chain import RAW, Chain, chain_for
 from ..files.sink import Sink
 from ..format.checksums import ALGORITHMS
-from ..format.contents import Kind
 from ..format.header import SEAL_DOMAIN
 from ..format.write_index import IndexBuilder
 from ..pickling.arrays import IN_BAND_BELOW
@@ -27,7 +26,7 @@ from ..threads.meter import Meter
 from ..types import BytesLike, Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
 from .options import DumpOptions
-from .plan import Plan, buffer_array, is_large, plan_buffers
+from .plan import Plan, element_type, is_large, plan_buffers
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["FileWriter", "write_steps"]
@@ -113,13 +112,14 @@ class FileWriter:
     def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
         """Choose one chain for each buffer with chunks of its own, and `AUTO` for buffers that share chunks."""
         ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
-        if found.fetch is not None:  # choosing needs a sample of the whole buffer, which is not in memory
+        if not found.sampled:
             return ids
         large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
         chosen: list[Chain] = []
         choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
         for i in large:
-            choosing.push(Job(partial(_choose_for, found.buffers[i], found.kinds[found.kind_ids[i]])))
+            itemsize = element_type(found.kinds[found.kind_ids[i]].dtype).itemsize
+            choosing.push(Job(partial(choose, found.buffers[i].raw(), itemsize, found.fetch)))
         exhaust(choosing.drain())
         ids[large] = [table.id_of(chain) for chain in chosen]
         return ids
@@ -182,11 +182,6 @@ class _ChainTable:
             self._ids[key] = len(self.chains)
             self.chains.append(chain)
         return self._ids[key]
-
-
-def _choose_for(buffer: Any, kind: Kind) -> Chain:
-    """Choose the chain of one buffer: a function of the module, so that its job refers to no writer."""
-    return choose(buffer_array(buffer, kind))
 
 
 def write_steps(

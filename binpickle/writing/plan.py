@@ -17,7 +17,7 @@ from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, LEAST_ALI
 from ..pickling.out_of_band import OutOfBand
 from .chunk import AUTO, BYTES, ChunkPlan
 
-__all__ = ["Plan", "buffer_array", "is_large", "plan_buffers"]
+__all__ = ["Plan", "element_type", "is_large", "plan_buffers"]
 
 
 class Plan(NamedTuple):
@@ -30,11 +30,6 @@ class Plan(NamedTuple):
 
     chunks: list[ChunkPlan]
     starts: np.ndarray
-
-
-def buffer_array(buffer: Any, kind: Kind) -> np.ndarray:
-    """Return a C-contiguous buffer as a 1-d array of the element type that codecs see, over the same memory."""
-    return np.frombuffer(buffer.raw(), _element_type(kind.dtype))
 
 
 def is_large(nbytes: Any) -> Any:
@@ -114,13 +109,13 @@ class _Cut:
     def _add_shared(self, members: np.ndarray, length: int, kind: Kind, chain: Chain | None, gaps: np.ndarray) -> None:
         pieces = [self._found.buffers[i] for i in members.tolist()]
         between = [*gaps.tolist(), 0] if gaps.any() else None
-        dtype = _element_type(kind.dtype)
+        dtype = element_type(kind.dtype)
         self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
 
     def _own(self, i: int) -> None:
         """Cut one buffer into chunks of its own. Only the first chunk is aligned, and the others follow it."""
         kind, chain = self._kind_and_chain(i)
-        dtype = _element_type(kind.dtype)
+        dtype = element_type(kind.dtype)
         data = self._found.buffers[i].raw()
         step = CHUNK_BYTES // dtype.itemsize * dtype.itemsize
         for start in range(0, kind.nbytes, step):
@@ -146,7 +141,7 @@ def _alignment(nbytes: int, mappable: bool) -> int:
     return LEAST_ALIGNMENT
 
 
-def _element_type(dtype: np.dtype | None) -> np.dtype:
+def element_type(dtype: np.dtype | None) -> np.dtype:
     """Return the element type that codecs see: that of numbers, integers for dates, bytes for everything else."""
     if dtype is None or dtype.kind not in "biufcmM":
         return BYTES
