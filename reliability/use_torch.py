@@ -207,7 +207,7 @@ _STEPS: tuple[Callable[[Any], Any], ...] = (
     lambda x: x.T,
     lambda x: x.T.contiguous(),
     lambda x: x.transpose(0, 1).sum(),
-    lambda x: x @ x.T,
+    lambda x: x @ x.T if x.shape[0] < 1 << 12 else None,
     lambda x: x @ _ones(x.shape[-1]),
     lambda x: x @ _ones(x.shape[-1], 3),
     lambda x: _ones(3, x.shape[0]) @ x,
