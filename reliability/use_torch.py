@@ -81,8 +81,14 @@ def _sparse(torch: Any) -> Iterator[tuple[str, Any]]:
     yield "coo, empty", torch.zeros(3, 4).to_sparse()
     yield "coo, complex", dense.to(torch.complex64).to_sparse()
     yield "csr", dense.to_sparse_csr()
-    yield "csr, 32 bits", torch.sparse_csr_tensor(
-        torch.tensor([0, 1, 3], dtype=torch.int32), torch.tensor([1, 0, 2], dtype=torch.int32), torch.ones(3), (2, 3)
+    yield (
+        "csr, 32 bits",
+        torch.sparse_csr_tensor(
+            torch.tensor([0, 1, 3], dtype=torch.int32),
+            torch.tensor([1, 0, 2], dtype=torch.int32),
+            torch.ones(3),
+            (2, 3),
+        ),
     )
     yield "csr, empty", torch.zeros(3, 4).to_sparse_csr()
     yield "csr, batches", torch.stack([dense, dense]).to_sparse_csr()

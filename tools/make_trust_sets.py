@@ -5,8 +5,8 @@ Run it once in each environment whose releases the sets shall know; names are ad
     python tools/make_trust_sets.py sklearn scipy pandas pyarrow torch
 
 Each name gets its use: `value` (a stream may hold it), `new` (NEWOBJ and BUILD) or `call` (REDUCE, after a guard has
-checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give. For pandas,
-pyarrow and torch the streams of real objects decide, since each release makes its objects in another way.
+checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give. For
+pandas, pyarrow and torch the streams of real objects decide, since each release makes its objects in another way.
 
 Review what it adds before it is committed. A name belongs in a set if a stream that uses it so, and gives its instances
 any state that the guards let pass, runs no code but the library's own: no `exec`, no `eval`, no file, no process.

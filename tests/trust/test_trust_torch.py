@@ -258,6 +258,3 @@ def test_changed_states_do_no_damage():
     assert report.finds == []
     assert report.outcomes["refused"]
     assert report.outcomes["used"]
-
-
-

@@ -9,7 +9,7 @@ only if what the method believes was checked, and raises `FormatError`. It pays 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable
 
 from ...pickling.renames import Name
 from . import pandas, pyarrow, scipy, sklearn, torch
@@ -18,7 +18,7 @@ from .parts import lineage
 
 __all__ = ["ARGUMENTS", "STATES", "Guard", "guards_of"]
 
-ARGUMENTS: dict[Name, Callable[..., Optional[Tuple[Any, ...]]]] = {
+ARGUMENTS: dict[Name, Callable[..., Any]] = {
     **scipy.ARGUMENTS,
     **sklearn.ARGUMENTS,
     **pandas.ARGUMENTS,
@@ -26,7 +26,7 @@ ARGUMENTS: dict[Name, Callable[..., Optional[Tuple[Any, ...]]]] = {
     **torch.ARGUMENTS,
 }
 """By canonical name: a check of the arguments of a call, or of NEWOBJ. It takes the budget and then the arguments, in
-which globals are still tokens (`tokens.Global`), and returns the arguments to call with instead, or `None` for these."""
+which globals are still tokens (`tokens.Global`). It returns a tuple of other arguments for the call, or `None`."""
 
 STATES: dict[Name, Guard] = {
     **scipy.STATES,

@@ -52,7 +52,8 @@ QUANTIZED = {"qint8": 1, "quint8": 1, "qint32": 4}
 
 def is_a(value: Any, module: str, name: str) -> bool:
     """Whether the class of an object is exactly this one of torch."""
-    return lineage(type(value))[0] == (module, name)
+    cls: Any = type(value)
+    return lineage(cls)[0] == (module, name)
 
 
 def expect_dtype(value: Any) -> str:
