@@ -239,17 +239,17 @@ _STEPS: tuple[Callable[[Any], Any], ...] = (
     lambda x: x.unfold(0, 2, 1).sum(),
     lambda x: x.permute(*range(x.dim())[::-1]).sum(),
     lambda x: x.coalesce(),
-    lambda x: x.coalesce().to_dense().sum(),
+    lambda x: _small(x).coalesce().to_dense().sum(),
     lambda x: x.indices().sum(),
     lambda x: x.values().sum(),
     lambda x: x.crow_indices().sum(),
     lambda x: x.ccol_indices().sum(),
-    lambda x: x.to_dense().sum(),
-    lambda x: x.to_sparse().to_dense(),
-    lambda x: x.to_sparse_csr().to_dense(),
-    lambda x: x.to_sparse_csc().to_dense(),
-    lambda x: x.to_sparse_bsr((2, 2)).to_dense(),
-    lambda x: x.to_sparse_coo().to_dense(),
+    lambda x: _small(x).to_dense().sum(),
+    lambda x: _small(x).to_sparse().to_dense(),
+    lambda x: _small(x).to_sparse_csr().to_dense(),
+    lambda x: _small(x).to_sparse_csc().to_dense(),
+    lambda x: _small(x).to_sparse_bsr((2, 2)).to_dense(),
+    lambda x: _small(x).to_sparse_coo().to_dense(),
     lambda x: x.sparse_mask(x.coalesce()),
     _functional("add", 1),
     _functional("neg"),
@@ -285,9 +285,16 @@ _STEPS: tuple[Callable[[Any], Any], ...] = (
     _backward,
     _changed,
     repr,
-    lambda x: x.to_dense().sum(),
+    lambda x: _small(x).to_dense().sum(),
     lambda x: x.clone(),
 )
+
+
+def _small(tensor: Any) -> Any:
+    """Return a tensor that is not too large to be dense: a sparse one may be larger than any memory."""
+    if tensor.numel() > 1 << 22:
+        raise ValueError("too large")
+    return tensor
 
 
 def _ones(*shape: int) -> Any:

@@ -60,6 +60,7 @@ class Tensor:
         self.array, self.shape = array, array.shape
         self.dim, self.numel = (lambda: array.ndim), (lambda: array.size)
         self.numpy, self.is_contiguous = (lambda: array), (lambda: array.flags.c_contiguous)
+        self.is_floating_point = lambda: array.dtype.kind == "f"
         self.detach = self.clone = lambda: Tensor(array.copy())
         self.dtype = type("dtype", (), {"itemsize": array.itemsize, "__str__": lambda _: f"torch.{array.dtype}"})()
 
@@ -303,6 +304,11 @@ OTHERS: list[tuple[str, bytes, str]] = [
     ("blocks", csr(name="sparse_bsr", values=tensor_of(np.ones((2, 2, 2)), "f4")), "blocks of .2, 2. in a matrix of"),
     ("empty blocks", csr(name="sparse_bsr", values=tensor_of(np.ones((2, 0, 1)), "f4")), "blocks of .0, 1. in"),
     ("batches", csr(([0, 1, 2],), ([0, 2],)), "do not fit it"),
+    (
+        "empty batches",
+        csr(np.zeros((0, 3)), np.zeros((0, 2)), tensor_of(np.zeros((0, 2)), "f4"), ints(0, 2, 3)),
+        "a sparse tensor of torch has no batches",
+    ),
     ("a number", csr(0, 0), "do not fit it"),
     ("nested size", nested(([2], [4])), "do not follow each other in its 5 values"),
     ("nested negative", nested(([-2], [7])), "do not lie within its 5 values"),
@@ -312,6 +318,7 @@ OTHERS: list[tuple[str, bytes, str]] = [
     ("nested counts", nested(offsets=(0,)), "do not fit each other"),
     ("nested shape", nested(strides=([1, 1], [1, 1])), "do not fit each other"),
     ("nested numbers", nested(sizes=(1, 2)), "has 1 dimensions, not 2"),
+    ("nothing nested", nested(np.zeros((0, 1)), np.zeros((0, 1)), (), 0), "has no tensors in it"),
     ("nested table", nested(offsets=([0], [2])), "has 2 dimensions, not 1"),
     ("parameter", call(UTILS + "_rebuild_parameter", NONE, TRUE, HOOKS), "the data of a parameter of torch is None"),
     ("hooks of it", call(UTILS + "_rebuild_parameter", FLOATS, TRUE, NONE), "the hooks of a tensor of torch"),
@@ -375,6 +382,12 @@ def test_room_of_quantised_tensors():
         load(expanded, "qint8")
     with pytest.raises(FormatError, match="reaches to byte 421 of a storage of 400"):
         load(quantized(AFFINE, floating(1.0), number(0), size=ints(2, 4), strides=ints(417, 1)), "qint8")
+
+
+def test_floats_as_zero_points():
+    """Zero points that are floats stand only with integers of 8 bits: torch has no code for others."""
+    with pytest.raises(FormatError, match="has 32 bits and zero points that are floats"):
+        load(quantized(BY_CHANNEL, SCALES, tensor_of([0.0] * 4, "f4"), number(0)), "qint32")
 
 
 def test_metadata_of_state_dicts():

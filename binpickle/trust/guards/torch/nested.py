@@ -29,6 +29,8 @@ def _tensor(budget: Budget, values: Any, sizes: Any, strides: Any, offsets: Any)
     offsets, begins = owned_numbers(budget, offsets, "offsets of a nested tensor of torch", ("int64",), 1)
     if values.dim() != 1 or not values.is_contiguous():
         raise FormatError("values of a nested tensor of torch are not one row of numbers")
+    if not len(lengths):
+        raise FormatError("a nested tensor of torch has no tensors in it")  # torch follows a pointer to the first one
     room = len(values)
     if lengths.shape != steps.shape or len(lengths) != len(begins) or lengths.shape[1] > _MOST_DIMENSIONS:
         raise FormatError("sizes, strides and offsets of a nested tensor of torch do not fit each other")

@@ -84,6 +84,8 @@ def _compressed(budget: Budget, layout: str, pointers: Any, indices: Any, values
     if layout not in _BY_ROWS:
         lines, width = width, lines
     batch = lengths[:batches]
+    if not all(batch):
+        raise FormatError("a sparse tensor of torch has no batches")  # torch divides by their number in conversions
     if ends.shape != (*batch, lines + 1) or places.shape[:-1] != batch or shape[:batches] != batch:
         raise _unlike(values, lengths)
     if ends.dtype == np.int32 and max(*matrix, stored) > _MOST_INT32:
