@@ -97,9 +97,8 @@ class Values:
             return self._by_rule(function, arguments)
         if function.allowed is not None:
             arguments = self._check_by_guard(function, arguments)
-        found, arguments = self._load(function), self.result(arguments)
         try:
-            made = self._make(found, arguments)
+            made = self._make(self._load(function), self.result(arguments))
         except ImportError as error:  # what rebuilds tensors of torch is a function of BinPickle
             raise FormatError(f"{function} is trusted and cannot be used: {error}") from error
         self._nesting.note_wrapped(made, arguments)

@@ -29,10 +29,8 @@ def _tensor(
     untyped, name = expect_storage(storage, typed=True)
     if name not in QUANTIZED:
         raise FormatError(f"a quantised tensor of torch has the dtype {shown(name)}")
-    if name == "qint32" and parameters[0].name[1] == "per_channel_affine" and parameters[2].is_floating_point():
-        raise FormatError(
-            "a quantised tensor of torch has 32 bits and zero points that are floats"
-        )  # no code is for it
+    if name == "qint32" and len(parameters) == 4 and parameters[2].is_floating_point():  # torch has no code for it
+        raise FormatError("a quantised tensor of torch has 32 bits and zero points that are floats")
     room, nbytes = untyped.nbytes(), QUANTIZED[name] * element_count(size)
     if nbytes > room:  # torch makes one of this size before it takes the storage
         raise FormatError(f"a quantised tensor of torch has {nbytes} bytes and a storage of {room}")
