@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assembler import FALSE, array_state, call, dtype, get, glob, keep, lst, number, raw, stream, tup
+from assembler import FALSE, array_state, call, dtype, get, glob, keep, lst, number, raw, stream, text, tup
 
 import binpickle
-from binpickle import BinPickleError, UntrustedError, trust
+from binpickle import BinPickleError, Limits, UntrustedError, trust
 from binpickle.errors import FormatError
 
 torch = pytest.importorskip("torch")
@@ -226,6 +226,22 @@ def test_repeated_memory_is_paid_for():
         reload(torch.zeros(1).expand(1 << 20, 1 << 20))
     with pytest.raises(BinPickleError, match="units of work"):
         reload(torch.zeros(0, 1).expand(0, 1 << 40))
+
+
+REPEATED = {
+    "torch:Size": tup(tup(number(1))),
+    "torch:device": tup(text("cpu")),
+    "torch._utils:_rebuild_meta_tensor_no_storage": tup(glob("torch:int8"), tup(), tup(), FALSE),
+    V2: tup(storage("int8", b"1"), number(0), tup(), tup(), FALSE, HOOKS),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_repeated_calls_are_paid_for(name):
+    """A few bytes that repeat a call of torch are refused before they take seconds: a call costs more than opcodes."""
+    pushed = stream(keep(glob(name), REPEATED[name]), b"](" + (get(0) + get(1) + b"R") * 100_000 + b"e")
+    with pytest.raises(BinPickleError, match="units of work"):
+        trust.load(io.BytesIO(pushed).read, (), 0, trust.torch(), Limits(work=2_100_000))
 
 
 def test_sparse_tensors_are_not_kept():

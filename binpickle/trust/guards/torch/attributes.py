@@ -26,10 +26,13 @@ _TENSORS = {
     **nested.ARGUMENTS,
 }
 _MOST_ATTRIBUTES = 1000
+# What it takes at least to make a parameter, and to give a tensor attributes, in units of work.
+_PARAMETER, _STATE = 45, 150
 
 
 def _parameter(budget: Budget, data: Any, requires_grad: Any, hooks: Any) -> tuple[Any, ...]:
     """Check the arguments of `_rebuild_parameter`."""
+    budget.pay(_PARAMETER)
     if not is_kind(data, "torch", "Tensor"):
         raise FormatError(f"the data of a parameter of torch is {shown(data)}")
     expect(requires_grad, "whether a parameter of torch requires a gradient", bool)
@@ -63,6 +66,7 @@ def _check_state(budget: Budget, cls: Any, state: Any) -> None:
     Raises:
         FormatError: torch has an attribute of this name itself.
     """
+    budget.pay(_STATE)
     parts = state if type(state) is tuple and len(state) == 2 else (state,)
     known = [vars(base) for base in cls.__mro__ if base.__module__.partition(".")[0] in ("torch", "builtins")]
     for part in parts:

@@ -17,12 +17,15 @@ from .parts import expect_plain, owned_numbers
 __all__ = ["ARGUMENTS"]
 
 _MOST_DIMENSIONS = 63
+# What the call takes at least, in units of work.
+_CALL = 300
 # What a tensor without elements may seem to have along its other dimensions.
 _MOST_EMPTY = 1 << 24
 
 
 def _tensor(budget: Budget, values: Any, sizes: Any, strides: Any, offsets: Any) -> tuple[Any, ...]:
     """Check the arguments of `_rebuild_nested_tensor`."""
+    budget.pay(_CALL)
     expect_plain(values, "values of a nested tensor of torch")
     sizes, lengths = owned_numbers(budget, sizes, "sizes of a nested tensor of torch", ("int64",), 2)
     strides, steps = owned_numbers(budget, strides, "strides of a nested tensor of torch", ("int64",), 2)

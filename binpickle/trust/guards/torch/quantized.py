@@ -15,6 +15,8 @@ from .tensors import check_shape
 
 __all__ = ["ARGUMENTS"]
 
+# What the call takes at least, in units of work, and what the numbers of each channel take.
+_CALL, _CHANNELS = 110, 140
 _SCALES = ("float32", "float64")
 _ZEROS = ("int32", "int64", "float32", "float64")
 
@@ -23,6 +25,7 @@ def _tensor(
     budget: Budget, storage: Any, offset: Any, size: Any, strides: Any, parameters: Any, requires_grad: Any, hooks: Any
 ) -> tuple[Any, ...]:
     """Check the arguments of `_rebuild_qtensor`."""
+    budget.pay(_CALL)
     size, strides = check_shape(offset, size, strides, requires_grad)
     hooks = expect_hooks(hooks)
     parameters = _parameters(budget, parameters, size)
@@ -49,6 +52,7 @@ def _parameters(budget: Budget, parameters: Any, size: tuple[int, ...]) -> Args:
         return parameters  # type: ignore[no-any-return]
     if name != ("torch", "per_channel_affine") or len(rest) != 3:
         raise FormatError("a quantised tensor of torch has neither a scale and zero point, nor some for each channel")
+    budget.pay(_CHANNELS)
     axis = expect_int(rest[2], "the axis of the channels of a quantised tensor of torch", 0, len(size) - 1)
     scales, _ = owned_numbers(budget, rest[0], "scales of a quantised tensor of torch", _SCALES, 1)
     zeros, _ = owned_numbers(budget, rest[1], "zero points of a quantised tensor of torch", _ZEROS, 1)

@@ -22,12 +22,13 @@ _BY_ROWS = ("sparse_csr", "sparse_bsr")
 _BLOCKS = ("sparse_bsr", "sparse_bsc")
 _COMPRESSED = ("sparse_csr", "sparse_csc", *_BLOCKS)
 _MOST_INT32 = (1 << 31) - 1
-# What it takes to begin with one more batch, in units of work.
-_BATCH = 64
+# What the call takes at least, in units of work, and what it takes to begin with one more batch.
+_CALL, _BATCH = 200, 64
 
 
 def _tensor(budget: Budget, layout: Any, data: Any) -> tuple[Any, ...]:
     """Check the arguments of `_rebuild_sparse_tensor`."""
+    budget.pay(_CALL)
     name = str(layout).rpartition(".")[2] if is_a(layout, "torch", "layout") else ""
     expect(data, "the parts of a sparse tensor of torch", tuple)
     if name == "sparse_coo" and len(data) in (3, 4):

@@ -21,10 +21,13 @@ _ALIGNMENT = 16
 _LAYOUTS = ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 _METADATA = {"conj": ("complex",), "neg": ("complex", "float", "bfloat")}
 _DEVICES = ("cpu", "meta")
+# What each call takes at least, in units of work.
+_TENSOR, _STORAGE, _META, _TYPED, _SMALL = 100, 40, 25, 24, 16
 
 
 def _storage(budget: Budget, array: Any) -> tuple[Any, ...] | None:
     """Check the argument of `torch_storage`: an array of numbers, which the storage will lie over."""
+    budget.pay(_STORAGE)
     expect(array, "the memory of a storage of torch", *ARRAYS)
     if array.dtype.kind not in _KINDS or not array.flags.c_contiguous:
         raise FormatError("the memory of a storage of torch is not a contiguous array of numbers")
@@ -36,6 +39,7 @@ def _storage(budget: Budget, array: Any) -> tuple[Any, ...] | None:
 
 def _typed_storage(budget: Budget, storage: Any, dtype: Any) -> None:
     """Check the arguments of `torch_typed_storage`."""
+    budget.pay(_TYPED)
     expect_dtype(dtype)
     expect_storage(storage, typed=False)
 
@@ -93,6 +97,7 @@ def _check_tensor(
     budget: Budget, untyped: Any, offset: int, size: tuple[int, ...], strides: tuple[int, ...], name: str, metadata: Any
 ) -> None:
     """Check where an ordinary tensor lies, and what its dtype allows."""
+    budget.pay(_TENSOR)
     check_extent(budget, offset, size, strides, plain_itemsize(name), untyped.nbytes())
     for key, value in (expect(metadata, "the metadata of a tensor of torch", dict, type(None)) or {}).items():
         kinds = _METADATA[expect_one_of(key, "a key in the metadata of a tensor of torch", *_METADATA)]
@@ -107,23 +112,27 @@ def _check_tensor(
 
 def _meta(budget: Budget, dtype: Any, size: Any, strides: Any, requires_grad: Any) -> None:
     """Check the arguments of what makes a tensor that has no memory."""
+    budget.pay(_META)
     size, strides = check_shape(0, size, strides, requires_grad)
     check_extent(budget, 0, size, strides, plain_itemsize(expect_dtype(dtype)), None)
 
 
 def _size(budget: Budget, numbers: Any = ()) -> None:
     """Check the argument of `torch.Size`."""
+    budget.pay(_SMALL)
     expect_size(numbers, "torch.Size")
 
 
 def _device(budget: Budget, kind: Any, index: Any = 0) -> None:
     """Check the arguments of `torch.device`: other devices than these two have code of their own to start."""
+    budget.pay(_SMALL)
     expect_one_of(kind, "the kind of a device of torch", *_DEVICES)
     expect_int(index, "the number of a device of torch", 0, 127)
 
 
 def _layout(budget: Budget, name: Any) -> None:
     """Check the argument of `_get_layout`."""
+    budget.pay(_SMALL)
     expect_one_of(name, "a layout of torch", *(f"torch.{layout}" for layout in _LAYOUTS))
 
 
