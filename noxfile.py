@@ -107,7 +107,8 @@ def cross(session: nox.Session) -> None:
 def torch(session: nox.Session) -> None:
     """Test tensors of torch, which is too large to be installed for each change."""
     install(session, "torch")
-    session.run("pytest", "-n", "0", *(session.posargs or ["tests/pickling/test_torch.py"]))
+    own = ["tests/pickling/test_torch.py", "tests/trust/test_guards_torch.py", "tests/trust/test_trust_torch.py"]
+    session.run("pytest", "-n", "0", *(session.posargs or own))
 
 
 @nox.session(name="oldest-dask")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["torch_bytes", "torch_storage", "torch_tensor_v3", "torch_typed_storage"]
+__all__ = ["torch_bytes", "torch_sparse_tensor", "torch_storage", "torch_tensor_v3", "torch_typed_storage"]
 
 
 def torch_bytes(storage: Any) -> np.ndarray:
@@ -19,6 +19,22 @@ def torch_bytes(storage: Any) -> np.ndarray:
     torch = import_module("torch")
     array: np.ndarray = torch.tensor([], dtype=torch.uint8, device="cpu").set_(storage).numpy()
     return array
+
+
+def torch_sparse_tensor(layout: Any, data: Any) -> Any:
+    """Return a sparse tensor: what `torch._utils._rebuild_sparse_tensor` does.
+
+    That function also keeps each tensor until the next call of `torch.load`, which would check it.
+
+    Args:
+        layout: a layout of torch.
+        data: indices, values and size, in the order of the layout.
+    """
+    utils = import_module("torch._utils")
+    made = utils._rebuild_sparse_tensor(layout, data)
+    waiting = getattr(utils, "_sparse_tensors_to_validate", [])
+    waiting[:] = [tensor for tensor in waiting if tensor is not made]
+    return made
 
 
 def torch_storage(data: np.ndarray) -> Any:

@@ -6,6 +6,7 @@ numbers, shapes, types and attributes changed, so that the changed state meets a
 
 from __future__ import annotations
 
+import copyreg
 import io
 import random
 import sys
@@ -13,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from binpickle.pickling.storages import Storages
+
 if sys.version_info >= (3, 8):
     import pickle
 else:
     import pickle5 as pickle
 
-__all__ = ["changed_stream"]
+__all__ = ["changed_stream", "reduce"]
 
 _NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 1 << 15, 1 << 20, 1 << 28, 1 << 31, 1 << 32, (1 << 63) - 1, -(1 << 31), -2)
 _FLOATS = (0.0, -1.0, 1.5, float("nan"), float("inf"), -float("inf"), 1e300, 1e-300, 1e9)
@@ -39,6 +42,16 @@ def changed_stream(made: Any, dice: random.Random) -> bytes:
     stream = io.BytesIO()
     _Changing(stream, spots).dump(made)
     return stream.getvalue()
+
+
+def reduce(storages: Storages, obj: Any) -> Any:
+    """Return how an object would be rebuilt: a storage of torch as BinPickle rebuilds it, all others as pickle does."""
+    own = storages.reducer_for(type(obj))
+    reduced = NotImplemented if own is None else own(obj)
+    if reduced is not NotImplemented:
+        return reduced
+    registered = copyreg.dispatch_table.get(type(obj))
+    return obj.__reduce_ex__(5) if registered is None else registered(obj)
 
 
 class _Spots:
@@ -99,6 +112,7 @@ class _Changing(pickle.Pickler):
     def __init__(self, stream: Any, spots: _Spots):
         super().__init__(stream, 5)
         self._spots = spots
+        self._storages = Storages()
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (*_KEPT, np.dtype)):
@@ -110,7 +124,7 @@ class _Changing(pickle.Pickler):
             if type(changed) is np.ndarray:
                 return changed.__reduce_ex__(5)
             return _identity_of(changed)
-        reduced = obj.__reduce_ex__(5)
+        reduced = reduce(self._storages, obj)
         if not isinstance(reduced, tuple):
             return NotImplemented
         function, arguments, *rest = reduced

@@ -21,7 +21,11 @@ import numpy as np
 
 from binpickle import BinPickleError, trust
 from binpickle.limits import RESTRICTED_LIMITS
+from binpickle.pickling.renames import canonical
+from binpickle.pickling.storages import Storages
 from binpickle.trust.sets import uses
+
+from .changed import reduce
 
 if sys.version_info >= (3, 8):
     import pickle
@@ -45,7 +49,7 @@ class _Forged:
 def callable_names(trusted: Collection[str]) -> list[str]:
     """Return those names of a curated set that a stream may call and that the installed release has."""
     table = uses()
-    return sorted(name for name in trusted if "called" in table[_pair(name)] and _found(name) is not None)
+    return sorted(name for name in trusted if "called" in table[canonical(*_pair(name))] and _found(name) is not None)
 
 
 def _pair(name: str) -> tuple[str, str]:
@@ -114,9 +118,27 @@ def _run(
         os._exit(code)
 
 
+class _Pickler(pickle.Pickler):
+    """A pickler that writes the storages of torch as BinPickle does."""
+
+    def __init__(self, stream: Any):
+        super().__init__(stream, 5)
+        self._storages = Storages()
+
+    def reducer_override(self, obj: Any) -> Any:
+        own = self._storages.reducer_for(type(obj))
+        return NotImplemented if own is None else own(obj)
+
+
+def _dumps(obj: Any) -> bytes:
+    stream = io.BytesIO()
+    _Pickler(stream).dump(obj)
+    return stream.getvalue()
+
+
 def _call(function: Any, arguments: tuple[Any, ...], trusted: Collection[str]) -> None:
     try:
-        stream = pickle.dumps(_Forged(function, arguments), 5)
+        stream = _dumps(_Forged(function, arguments))
     except Exception:  # a view that pickle cannot write
         return
     limits = RESTRICTED_LIMITS.of_file(len(stream), 0)
@@ -124,7 +146,8 @@ def _call(function: Any, arguments: tuple[Any, ...], trusted: Collection[str]) -
         loaded = trust.load(io.BytesIO(stream).read, (), 0, trusted, limits)
     except BinPickleError:
         return
-    if getattr(loaded, "size", 0) > _LARGE:  # a range may stand for many rows
+    size = loaded.numel() if hasattr(loaded, "numel") else getattr(loaded, "size", 0)
+    if isinstance(size, int) and size > _LARGE:  # a range may stand for many rows
         return
     for use in (repr, hash, len, lambda x: x == x, lambda x: x + x):
         try:
@@ -166,15 +189,17 @@ def _arguments(honest: Collection[Any]) -> tuple[dict[Any, list[tuple[Any, ...]]
     pool = list(_values())
 
     class Watching(pickle.Pickler):
+        storages = Storages()
+
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, (type, np.ndarray, np.dtype)) or callable(obj):
                 return NotImplemented
-            reduced = obj.__reduce_ex__(5)
+            reduced = reduce(self.storages, obj)
             if isinstance(reduced, tuple) and reduced[0] is not copyreg.__dict__["__newobj__"]:
                 known.setdefault(reduced[0], []).append(reduced[1])
                 if len(pool) < 2000:
                     pool.extend([obj, *reduced[1]])
-            return NotImplemented
+            return reduced if isinstance(reduced, tuple) else NotImplemented
 
     for obj in honest:
         Watching(io.BytesIO(), 5).dump(obj)

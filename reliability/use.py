@@ -46,12 +46,14 @@ class Case(NamedTuple):
         make: returns an object to dump. It is called once, in the parent.
         use: uses the loaded object as people use such objects. What it raises does not count.
         trusted: the names under which the object is loaded.
+        forge: makes a stream itself, instead of changes to that of the object.
     """
 
     name: str
     make: Callable[[], Any]
     use: Callable[[Any], Any]
     trusted: Collection[str]
+    forge: Callable[[random.Random], bytes] | None = None
 
 
 @dataclass
@@ -130,7 +132,7 @@ def use_once(case: Case, made: Any, seed: int, number: int) -> str:
         `refused`, `used`, `error` or `slow`.
     """
     dice = random.Random(f"{case.name}/{seed}/{number}")
-    stream = changed_stream(made, dice)
+    stream = changed_stream(made, dice) if case.forge is None else case.forge(dice)
     random.seed(dice.random())  # a use may ask a few of its questions only
     signal.signal(signal.SIGALRM, _interrupt)
     signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.1)

@@ -2,11 +2,11 @@
 
 Run it once in each environment whose releases the sets shall know; names are added, none is dropped::
 
-    python tools/make_trust_sets.py sklearn scipy pandas pyarrow
+    python tools/make_trust_sets.py sklearn scipy pandas pyarrow torch
 
 Each name gets its use: `value` (a stream may hold it), `new` (NEWOBJ and BUILD) or `call` (REDUCE, after a guard has
-checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give. For pandas
-and pyarrow the streams of real objects decide, since each release makes its objects in another way.
+checked the arguments). Functions are values. The script prints uses that it saw in streams and did not give. For
+pandas, pyarrow and torch the streams of real objects decide, since each release makes its objects in another way.
 
 Review what it adds before it is committed. A name belongs in a set if a stream that uses it so, and gives its instances
 any state that the guards let pass, runs no code but the library's own: no `exec`, no `eval`, no file, no process.
@@ -34,6 +34,7 @@ from trust_corpus import fitted_estimators, frames  # noqa: E402
 from binpickle.pickling.pickler import Pickling  # noqa: E402
 from binpickle.trust import scan, untrusted  # noqa: E402
 from reliability.use_arrow import arrow_objects  # noqa: E402
+from reliability.use_torch import torch_objects  # noqa: E402
 
 DENIED = (
     "scipy.stats",  # its distributions pass a string of their state to exec
@@ -161,6 +162,15 @@ def pyarrow() -> set[str]:
     return names
 
 
+def torch() -> set[str]:
+    """Return the names for torch: what tensors of each kind and state dicts hold, and all dtypes."""
+    found = importlib.import_module("torch")
+    names = {f"torch:{str(dtype)[6:]}" for dtype in vars(found).values() if isinstance(dtype, found.dtype)}
+    for _, obj in torch_objects():
+        names |= _used(obj)
+    return names
+
+
 def _found(names: str) -> Iterator[Any]:
     """Yield those of these objects that the installed release has."""
     for name in names.split():
@@ -249,7 +259,7 @@ def _write(library: str, names: set[str]) -> None:
     target = SETS / f"{library}.txt"
     lines = target.read_text(encoding="ascii").splitlines() if target.exists() else []
     known = {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
-    if library in ("pandas", "pyarrow"):
+    if library in ("pandas", "pyarrow", "torch"):
         uses = {name: _by_streams(name, known.get(name, "")) for name in names | set(known)}
     else:
         uses = {name: _use(name) for name in names | set(known)}
@@ -259,7 +269,7 @@ def _write(library: str, names: set[str]) -> None:
     target.write_text("".join(f"{name} {use}\n" for name, use in sorted(uses.items())), encoding="ascii")
 
 
-MAKERS = {"sklearn": sklearn, "scipy": scipy, "pandas": pandas, "pyarrow": pyarrow}
+MAKERS = {"sklearn": sklearn, "scipy": scipy, "pandas": pandas, "pyarrow": pyarrow, "torch": torch}
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")

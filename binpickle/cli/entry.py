@@ -145,7 +145,7 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--trust",
         metavar="NAME",
         action="append",
-        help="trust module:qualname, or the names that BinPickle lists for sklearn, scipy or pandas; may be repeated",
+        help="trust module:qualname, or a set: sklearn, scipy, pandas, pyarrow or torch; may be repeated",
     )
     parser.add_argument("--json", dest="in_json", action="store_true", help="print JSON for programs, with all names")
     parser.add_argument("--all", dest="every", action="store_true", help="show all trusted names, not only the first")

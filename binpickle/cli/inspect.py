@@ -22,7 +22,7 @@ from .screen import open_screen
 
 __all__ = ["inspect", "trusted_names"]
 
-_SETS = ("pandas", "scipy", "sklearn")
+_SETS = ("pandas", "pyarrow", "scipy", "sklearn", "torch")
 _REFUSED, _NAMED, _BUILT_IN = "not trusted", "trusted", "built in"
 
 
@@ -38,7 +38,7 @@ def inspect(
 
     Args:
         file: path of the file.
-        trust: names to trust, as `module:qualname`, or curated sets of names: `sklearn`, `scipy`, `pandas`.
+        trust: names to trust, as `module:qualname`, or curated sets of `binpickle.trust`, as `sklearn`.
         in_json: print JSON for programs.
         every: show all trusted names, however many there are; names that are not trusted are always shown.
         key_files: paths of keys; the file must be sealed with one of them.

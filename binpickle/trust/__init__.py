@@ -7,10 +7,10 @@ Users need the curated sets only: `load(file, trusted=binpickle.trust.sklearn() 
 from __future__ import annotations
 
 from .loading import load, scan, untrusted
-from .sets import pandas, pyarrow, scipy, sklearn
+from .sets import pandas, pyarrow, scipy, sklearn, torch
 from .tokens import GlobalUse
 
-__all__ = ["GlobalUse", "load", "pandas", "pyarrow", "scan", "scipy", "sklearn", "untrusted"]
+__all__ = ["GlobalUse", "load", "pandas", "pyarrow", "scan", "scipy", "sklearn", "torch", "untrusted"]
 
-for _public in (GlobalUse, load, pandas, pyarrow, scan, scipy, sklearn, untrusted):
+for _public in (GlobalUse, load, pandas, pyarrow, scan, scipy, sklearn, torch, untrusted):
     _public.__module__ = __name__  # where users find them, whatever the layout inside

@@ -74,6 +74,10 @@ class Instances:
                 self._guard(guard, made)
         return made
 
+    def keep(self, made: Any) -> None:
+        """Remember an object that a rule made, and that nothing else holds."""
+        self._new[id(made)] = made
+
     def own(self, target: Any) -> Any:
         """Return `target`, if it was made for this stream and nothing else holds it.
 

@@ -8,6 +8,7 @@ stands on the stack for a global, or for an object that still lacks its state.
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from typing import Any, Iterable, Iterator
 
 import numpy as np
@@ -95,8 +96,11 @@ class Values:
         if function.load is None:
             return self._by_rule(function, arguments)
         if function.allowed is not None:
-            self._check_by_guard(function, arguments)
-        made = self._make(self._load(function), self.result(arguments))
+            arguments = self._check_by_guard(function, arguments)
+        try:
+            made = self._make(self._load(function), self.result(arguments))
+        except ImportError as error:  # what rebuilds tensors of torch is a function of BinPickle
+            raise FormatError(f"{function} is trusted and cannot be used: {error}") from error
         self._nesting.note_wrapped(made, arguments)
         return made
 
@@ -112,7 +116,7 @@ class Values:
         if cls.allowed is not None and (arguments or keywords):
             if keywords or cls.name not in ARGUMENTS:
                 raise FormatError(f"{cls} is instantiated with arguments")
-            self._check_by_guard(cls, arguments)
+            arguments = self._check_by_guard(cls, arguments)
         made = self._new(self._load(cls), self.result(arguments), string_keyed(keywords, "the arguments of a class"))
         if arguments or keywords:
             self._nesting.note_wrapped(made, [*arguments, *keywords.values()])
@@ -190,13 +194,16 @@ class Values:
         made = _rule(CALLS, function)(self._budget, *arguments)
         if isinstance(made, np.ndarray) and made.nbytes > self._largest:  # by strides of 0
             raise LimitError(f"pickle stream: an array has more than {self._largest} bytes", "decoded_bytes")
+        if type(made) is OrderedDict:  # it may get a state
+            self._instances.keep(made)
         self._nesting.note_wrapped(made, arguments)
         return made
 
-    def _check_by_guard(self, function: Global, arguments: tuple[Any, ...]) -> None:
-        """Check the arguments that a name of a curated set is called or instantiated with."""
+    def _check_by_guard(self, function: Global, arguments: tuple[Any, ...]) -> Any:
+        """Return the arguments to call or instantiate a name of a curated set with, checked: these or others."""
         self._budget.pay_arrays(arguments)
-        ARGUMENTS[function.name](self._budget, *arguments)
+        instead = ARGUMENTS[function.name](self._budget, *arguments)
+        return arguments if instead is None else self.tuple_of(list(instead))
 
     def _load(self, found: Global) -> Any:
         """Import a global that the caller named."""

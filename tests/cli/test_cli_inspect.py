@@ -51,7 +51,7 @@ def test_trusted(run: Run, mixed: str) -> None:
     assert binpickle.load(mixed, trusted=[LIMITS])["a"] == Limits()
 
 
-@pytest.mark.parametrize("name", ["sklearn", "scipy", "pandas"])
+@pytest.mark.parametrize("name", ["sklearn", "scipy", "pandas", "pyarrow", "torch"])
 def test_curated_sets(run: Run, name: str) -> None:
     """`--trust` with the name of a curated set trusts every name in the set."""
     known = sorted(getattr(binpickle.trust, name)())[0]
@@ -100,7 +100,7 @@ def test_json(run: Run, mixed: str) -> None:
     assert run("inspect", mixed, "--json").code == 1
 
 
-@pytest.mark.parametrize("name", ["os", "os.system", ":system", "os:", "", "torch"])
+@pytest.mark.parametrize("name", ["os", "os.system", ":system", "os:", "", "polars"])
 def test_trust_names(run: Run, mixed: str, name: str) -> None:
     """`--trust` refuses a word that is neither a name nor a set, before the file is read."""
     result = run("inspect", "nowhere.bpk", "--trust", name)

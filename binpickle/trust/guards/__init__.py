@@ -9,25 +9,32 @@ only if what the method believes was checked, and raises `FormatError`. It pays 
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
 from ...pickling.renames import Name
-from . import pandas, pyarrow, scipy, sklearn
+from . import pandas, pyarrow, scipy, sklearn, torch
 from .guard import Guard
 from .parts import lineage
 
 __all__ = ["ARGUMENTS", "STATES", "Guard", "guards_of"]
 
-ARGUMENTS: dict[Name, Callable[..., None]] = {
+ARGUMENTS: dict[Name, Callable[..., Any]] = {
     **scipy.ARGUMENTS,
     **sklearn.ARGUMENTS,
     **pandas.ARGUMENTS,
     **pyarrow.ARGUMENTS,
+    **torch.ARGUMENTS,
 }
 """By canonical name: a check of the arguments of a call, or of NEWOBJ. It takes the budget and then the arguments, in
-which globals are still tokens (`tokens.Global`)."""
+which globals are still tokens (`tokens.Global`). It returns a tuple of other arguments for the call, or `None`."""
 
-STATES: dict[Name, Guard] = {**scipy.STATES, **sklearn.STATES, **pandas.STATES, **pyarrow.STATES}
+STATES: dict[Name, Guard] = {
+    **scipy.STATES,
+    **sklearn.STATES,
+    **pandas.STATES,
+    **pyarrow.STATES,
+    **torch.STATES,
+}
 """By canonical name of a class: the guard of its instances, and of those of its subclasses."""
 
 

@@ -13,9 +13,9 @@ from pkgutil import get_data
 
 from ...pickling.renames import Name, canonical
 
-__all__ = ["LIBRARIES", "pandas", "pyarrow", "scipy", "sklearn", "uses"]
+__all__ = ["LIBRARIES", "pandas", "pyarrow", "scipy", "sklearn", "torch", "uses"]
 
-LIBRARIES = ("pyarrow", "pandas", "scipy", "sklearn")
+LIBRARIES = ("pyarrow", "pandas", "scipy", "sklearn", "torch")
 """The curated sets, each a function here and a data file beside this module: a set before those that include it."""
 
 _PLAIN = frozenset({"argument", "value"})
@@ -53,6 +53,16 @@ def pyarrow() -> frozenset[str]:
     arrays, extension types, and all that stands for a file or a memory of another kind.
     """
     return _names("pyarrow")
+
+
+def torch() -> frozenset[str]:
+    """Return the names that tensors, parameters, and state dicts of modules, optimizers and schedulers of torch need.
+
+    Tensors may be strided, sparse, quantised, nested (not jagged) or on the device `meta`; all others are on the CPU.
+    Not among the names are modules and optimizers themselves, whose states hold hooks: functions that run when they
+    are used. Name their classes besides, if you trust these with whatever state the file has.
+    """
+    return _names("torch")
 
 
 @lru_cache(maxsize=None)
