@@ -110,6 +110,13 @@ def torch(session: nox.Session) -> None:
     session.run("pytest", "-n", "0", *(session.posargs or ["tests/pickling/test_torch.py"]))
 
 
+@nox.session(default=False)
+def foreign(session: nox.Session) -> None:
+    """Run the pickle tests of NumPy, pandas and others with BinPickle in pickle's place, in ten minutes or more."""
+    install(session, "foreign")
+    session.run("python", "-m", "foreign", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(name="oldest-dask")
 def oldest_dask(session: nox.Session) -> None:
     """Test `binpickle_dask` with the oldest release of dask that it supports."""
