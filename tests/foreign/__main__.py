@@ -18,7 +18,7 @@ from typing import Any
 
 from .accepted import ACCEPTED
 from .compare import Comparison, compare
-from .selection import LIBRARIES, folder_of, modules_of
+from .selection import LIBRARIES, folder_of
 
 WAYS = ("pickle", "binpickle")
 TITLES = ["library", "version", "run", "pickled", "pickle", "BinPickle", "accepted", "dumps", "loads", "to pickle"]
@@ -51,15 +51,17 @@ def run(library: str, way: str, folder: Path) -> dict[str, dict[str, Any]]:
     here.mkdir()
     settings, outcomes = here / "pytest.ini", here / "outcomes.json"
     settings.write_text("[pytest]\n")  # else pytest looks for settings in the folders above
-    where = ["-c", str(settings), f"--rootdir={folder_of(library).parent}"]
-    env = {**os.environ, **_WITHOUT_NETWORK, "FOREIGN_WITH": way, "FOREIGN_OUTCOMES": str(outcomes)}
-    env["PYTHONPATH"] = str(Path(__file__).parents[1])
-    command = [sys.executable, "-m", "pytest", *_OPTIONS, *_COLLECTED, *where, *map(str, modules_of(library))]
-    done = subprocess.run(
-        command, cwd=here, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_SECONDS
-    )
-    if done.returncode not in (0, 1) or not outcomes.exists():
-        raise RuntimeError(f"{library} with {way}: {done.stdout.decode(errors='replace')[-4000:]}")
+    tests = folder_of(library)
+    where = ["-c", str(settings), f"--rootdir={tests.parent}", str(tests)]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ours = {"PYTHONPATH": path, "FOREIGN_WITH": way, "FOREIGN_OUTCOMES": str(outcomes)}
+    command = [sys.executable, "-m", "pytest", *_OPTIONS, *_COLLECTED, *where]
+    with open(here / "log", "wb") as log:
+        env = {**os.environ, **_WITHOUT_NETWORK, **ours}
+        code = subprocess.run(command, cwd=here, env=env, stdout=log, stderr=log, timeout=_SECONDS).returncode
+    if code not in (0, 1) or not outcomes.exists():
+        end = (here / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
+        raise RuntimeError(f"pytest ended with {code} for {library} with {way}:\n{end}")
     found: dict[str, dict[str, Any]] = json.loads(outcomes.read_text(encoding="utf-8"))
     return found
 

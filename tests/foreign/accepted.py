@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 __all__ = ["ACCEPTED", "Accepted"]
 
-_BYTES = "looks at the bytes of the pickle"
-_ORDER = "wants bytes in the order of this machine; BinPickle keeps their order, as pickle does in protocol 5"
-_OWNER = "wants that a bytes object has the memory of the array"
+_BYTES = "looks for text in the bytes of a pickle"
+_LENGTH = "compares how long pickles are"
+_PIECES = "puts a pickle together of pieces"
+_SEVERAL = "writes several pickles to one file, and a file of BinPickle holds one object"
+_ORDER = "wants numbers in the byte order of this machine; BinPickle keeps theirs, as pickle does from protocol 5 on"
+_OWNER = "wants that a bytes object owns the memory of an array"
 
 
 class Accepted(NamedTuple):
@@ -32,4 +35,12 @@ ACCEPTED = [
     Accepted("numpy/_core/tests/test_multiarray.py::TestFlags::test_writeable_pickle", _OWNER),
     Accepted("numpy/_core/tests/test_multiarray.py::TestPickling::test_datetime64_byteorder", _ORDER),
     Accepted("numpy/_core/tests/test_regression.py::TestRegression::test_pickle_module", _BYTES),
+    Accepted("pandas/tests/arrays/arrow/test_pickle.py::test_pickle_roundtrip", _LENGTH),
+    Accepted("pandas/tests/io/test_compression.py::test_compression_size", _LENGTH),
+    Accepted("pandas/tests/io/test_pickle.py::test_read_pickle_legacy_timestamp_keeps_tz", _PIECES),
+    Accepted("pandas/tests/io/test_pickle.py::test_unpickle_legacy_timestamp_aware_input", _PIECES),
+    Accepted("pandas/tests/io/test_pickle.py::test_unpickle_legacy_timestamp_keeps_tz", _PIECES),
+    Accepted("pandas/tests/io/test_pickle.py::test_unpickle_legacy_timestamp_naive", _PIECES),
+    Accepted("pandas/tests/io/test_pickle.py::test_unpickle_timestamp_by_component", _PIECES),
+    Accepted("astropy/io/misc/tests/test_pickle_helpers.py::test_fnpickling_many", _SEVERAL),
 ]

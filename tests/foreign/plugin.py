@@ -11,13 +11,14 @@ import json
 import os
 import pickle
 from collections import Counter
+from pathlib import Path
 from typing import Any, Generator
 
 import cloudpickle
 import pytest
 
 from foreign import stand_in
-from foreign.selection import pickles
+from foreign.selection import pickles, says_pickle
 
 _OUTCOMES: dict[str, dict[str, Any]] = {}
 _LONGEST = 2000  # characters of the report of a failure
@@ -46,9 +47,16 @@ def _put_in_place(with_binpickle: bool) -> None:
 _put_in_place(os.environ["FOREIGN_WITH"] == "binpickle")
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if is_module and not says_pickle(collection_path) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = [item for item in items if pickles(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    chosen, others = [], []
+    for item in items:
+        (chosen if pickles(item) else others).append(item)
+    config.hook.pytest_deselected(items=others)
     items[:] = chosen
 
 

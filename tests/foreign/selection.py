@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Iterator
 
-__all__ = ["LIBRARIES", "folder_of", "modules_of", "pickles"]
+__all__ = ["LIBRARIES", "folder_of", "pickles", "says_pickle"]
 
 LIBRARIES = ("numpy", "pandas", "scipy", "astropy", "pyarrow", "xarray")
 
@@ -29,13 +29,13 @@ def folder_of(library: str) -> Path:
     return Path(found.origin).parent
 
 
-def modules_of(library: str) -> list[Path]:
-    """Return the test modules of a library that say "pickle"."""
-    return [path for path in sorted(folder_of(library).rglob("test_*.py")) if _PICKLE.search(_text(path))]
+def says_pickle(module: Path) -> bool:
+    """Whether the code of a test module says "pickle": no other module needs to be imported."""
+    return bool(_PICKLE.search(_text(module)))
 
 
 def pickles(item: Any) -> bool:
-    """Whether a test runs."""
+    """Whether a test runs, which is in a module that says "pickle"."""
     if _PICKLE.search(item.nodeid):
         return True
     function = inspect.unwrap(getattr(item, "function", None) or len)
