@@ -263,8 +263,9 @@ class BinPickleFile:
 
         Args:
             decode: decode each chunk, too. That finds data that was wrong before it was stored, as in some files of
-                versions 1 and 2. No more than one chunk for each thread is in memory. A chunk of Blosc counts as
-                damaged, unless the file was opened with a key.
+                versions 1 and 2. No more than one chunk for each thread is in memory. Chunks whose codec is not
+                memory-safe on any input, such as Blosc, are not decoded and get a message, unless the file was opened
+                with a key.
             threads: see `load`.
             progress: see `load`; called with numbers of stored bytes.
 

@@ -140,9 +140,7 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
-    text = (
-        "show which names a file would import, importing none; exit 1 if one is not trusted, 3 if a file is damaged"
-    )
+    text = "show which names a file would import, importing none; exit 1 if one is not trusted, 3 if a file is damaged"
     parser = _add(commands, "inspect", inspect, text)
     parser.add_argument("file", metavar="FILE", help="a file; its pickle is read, and no object is made")
     parser.add_argument(

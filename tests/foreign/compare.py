@@ -6,14 +6,14 @@ Rule: values in, values out; it runs and prints nothing.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Dict, NamedTuple, Sequence
 
 from .accepted import Accepted
 from .stand_in import DUMP, FALLBACKS, LOAD
 
 __all__ = ["Comparison", "compare"]
 
-Outcomes = dict[str, dict[str, Any]]
+Outcomes = Dict[str, Dict[str, Any]]
 """For each test its `outcome`, its `calls` as `stand_in.calls` counts them, and the `report` of a failure."""
 
 
