@@ -23,8 +23,8 @@ from .selection import LIBRARIES, folder_of
 WAYS = ("pickle", "binpickle")
 TITLES = ["library", "version", "run", "pickled", "pickle", "BinPickle", "accepted", "dumps", "loads", "to pickle"]
 _SECONDS = 3600  # for the tests of one library; the longest take some minutes
-_OPTIONS = ["-q", "-p", "foreign.plugin", "-p", "no:cacheprovider", "-p", "no:warnings", "--timeout=300"]
-_COLLECTED = ["--continue-on-collection-errors", "--tb=short"]
+_OPTIONS = ["-p", "foreign.plugin", "-p", "no:cacheprovider", "-p", "no:warnings", "--continue-on-collection-errors"]
+_OPTIONS += ["-q", "--tb=short", "--timeout=300"]
 _WITHOUT_NETWORK = {"AWS_EC2_METADATA_DISABLED": "true"}  # else tests of pyarrow wait for a machine that is not there
 
 
@@ -52,10 +52,10 @@ def run(library: str, way: str, folder: Path) -> dict[str, dict[str, Any]]:
     settings, outcomes = here / "pytest.ini", here / "outcomes.json"
     settings.write_text("[pytest]\n")  # else pytest looks for settings in the folders above
     tests = folder_of(library)
-    where = ["-c", str(settings), f"--rootdir={tests.parent}", str(tests)]
+    where = ["-c", str(settings), f"--basetemp={here / 'tmp'}", f"--rootdir={tests.parent}", str(tests)]
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
     ours = {"PYTHONPATH": path, "FOREIGN_WITH": way, "FOREIGN_OUTCOMES": str(outcomes)}
-    command = [sys.executable, "-m", "pytest", *_OPTIONS, *_COLLECTED, *where]
+    command = [sys.executable, "-m", "pytest", *_OPTIONS, *where]
     with open(here / "log", "wb") as log:
         env = {**os.environ, **_WITHOUT_NETWORK, **ours}
         code = subprocess.run(command, cwd=here, env=env, stdout=log, stderr=log, timeout=_SECONDS).returncode

@@ -41,7 +41,7 @@ def _put_in_place(with_binpickle: bool) -> None:
         setattr(pickle, name, getattr(stand_in, name) if with_binpickle else _counting(name))
     cloudpickle.loads = pickle.loads
     if with_binpickle:
-        cloudpickle.dumps = functools.partial(stand_in.dumps, pickler=cloudpickle.Pickler)
+        cloudpickle.dumps = stand_in.dumps_of(cloudpickle)
 
 
 _put_in_place(os.environ["FOREIGN_WITH"] == "binpickle")

@@ -1,7 +1,8 @@
 """The functions `dump`, `dumps`, `load` and `loads` of pickle, by BinPickle.
 
 Rule: calls that ask for what BinPickle does not do go to pickle, and are counted under the reason. The protocol is no
-such reason: BinPickle has a single one, and a test of protocol 2 asks as well whether the object comes back.
+such reason: BinPickle has a single one, and a test of protocol 2 asks as well whether the object comes back. Options
+that concern pickles of Python 2 (`fix_imports`, `encoding`, `errors`) mean nothing to a file of BinPickle.
 """
 
 from __future__ import annotations
@@ -25,13 +26,25 @@ calls: Counter[str] = Counter()
 _MAGIC = binpickle.dumps(None)[:4]
 
 
-def dumps(obj: Any, protocol: Any = None, *, buffer_callback: Any = None, pickler: Any = None, **options: Any) -> bytes:
-    """Return an object as the bytes of a file; `pickler` is the class that stands behind the function."""
+def dumps(obj: Any, protocol: Any = None, *, buffer_callback: Any = None, **options: Any) -> bytes:
+    """Return an object as the bytes of a file."""
     reason = _why_pickle(protocol, buffer_callback)
     calls[reason or DUMP] += 1
     if reason:
         return PICKLE["dumps"](obj, protocol, buffer_callback=buffer_callback, **options)
-    return binpickle.dumps(obj, pickler=pickler)
+    return binpickle.dumps(obj)
+
+
+def dumps_of(library: Any) -> Callable[..., bytes]:
+    """Return `dumps` for a library with a function `dumps` and a class `Pickler` of its own, such as cloudpickle."""
+    own = library.dumps
+
+    def dumps(obj: Any, protocol: Any = None, buffer_callback: Any = None) -> bytes:
+        reason = _why_pickle(protocol, buffer_callback)
+        calls[reason or DUMP] += 1
+        return own(obj, protocol, buffer_callback) if reason else binpickle.dumps(obj, pickler=library.Pickler)
+
+    return dumps
 
 
 def dump(obj: Any, file: Any, protocol: Any = None, **options: Any) -> None:
