@@ -112,7 +112,7 @@ def torch(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def foreign(session: nox.Session) -> None:
-    """Run the pickle tests of NumPy, pandas and others with BinPickle in pickle's place, in ten minutes or more."""
+    """Run the pickle tests of NumPy, pandas and others with BinPickle in pickle's place, in some ten minutes."""
     install(session, "foreign")
     session.run("python", "-m", "foreign", *session.posargs, env={"PYTHONPATH": "tests"})
 
