@@ -111,6 +111,13 @@ def torch(session: nox.Session) -> None:
     session.run("pytest", "-n", "0", *(session.posargs or own))
 
 
+@nox.session(default=False)
+def foreign(session: nox.Session) -> None:
+    """Run the pickle tests of NumPy, pandas and others with BinPickle in pickle's place, in some ten minutes."""
+    install(session, "foreign")
+    session.run("python", "-m", "foreign", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(name="oldest-dask")
 def oldest_dask(session: nox.Session) -> None:
     """Test `binpickle_dask` with the oldest release of dask that it supports."""

@@ -254,12 +254,23 @@ class BinPickleFile:
             stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(stream.read())
 
-    def find_errors(self, *, threads: int | None = None, progress: Progress | None = None) -> list[str]:
-        """Compare all stored bytes with their checksums, decoding nothing; return a message for each damaged chunk.
+    def find_errors(
+        self, *, decode: bool = False, threads: int | None = None, progress: Progress | None = None
+    ) -> list[str]:
+        """Compare all stored bytes with their checksums; return a message for each damaged chunk.
+
+        Safe on files of unknown origin: see `array`.
 
         Args:
+            decode: decode each chunk, too. That finds data that was wrong before it was stored, as in some files of
+                versions 1 and 2. No more than one chunk for each thread is in memory. Chunks whose codec is not
+                memory-safe on any input, such as Blosc, are not decoded and get a message, unless the file was opened
+                with a key.
             threads: see `load`.
             progress: see `load`; called with numbers of stored bytes.
+
+        Raises:
+            LimitError: `decode` is given, and a few bytes of the file would take very much decoding (see `array`).
         """
         errors: list[str] = []
         stored = self._reader.contents.chunk_stored.tolist()
@@ -271,7 +282,9 @@ class BinPickleFile:
             meter.advance(stored[i])
 
         with self._naming(), Crew(check_threads(threads)) as crew:
-            exhaust(check_chunks(self._reader, range(len(stored)), crew, report, brief=True))
+            if decode:
+                self._limit_decoding(slice(None))
+            exhaust(check_chunks(self._reader, range(len(stored)), crew, report, brief=True, decode=decode))
         meter.finish()
         return errors
 

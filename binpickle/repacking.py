@@ -26,7 +26,7 @@ from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecsLike, KeyLike, PathOrReadable, PathOrWritable, Progress
 from .writing.filewriter import FileWriter
-from .writing.options import DumpOptions
+from .writing.options import DumpOptions, explaining
 
 __all__ = ["SAME", "repack"]
 
@@ -42,6 +42,7 @@ SAME: Any = _Same()
 """Given to `repack` as new key or new context: keep the key or the context of the source."""
 
 
+@explaining
 def repack(
     source: PathOrReadable,
     target: PathOrWritable,

@@ -11,11 +11,12 @@ from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecLike, CodecsLike, KeyLike, PathOrWritable, PicklerClass, Progress
 from .writing.filewriter import write_steps
-from .writing.options import DumpOptions
+from .writing.options import DumpOptions, explaining
 
 __all__ = ["BinPickler", "dump", "dumps"]
 
 
+@explaining
 def dump(
     obj: Any,
     file: PathOrWritable,
@@ -77,6 +78,7 @@ def dump(
         exhaust(write_steps(obj, sink, crew, options, progress))
 
 
+@explaining
 def dumps(
     obj: Any,
     *,
@@ -136,6 +138,7 @@ class BinPickler:
         codec: see `dump`.
     """
 
+    @explaining
     def __init__(
         self,
         file: PathOrWritable,
@@ -216,7 +219,7 @@ class BinPickler:
 
 def _codecs_from(codec: Any) -> CodecsLike:
     """Return the `codecs` argument that means the same as the `codec` argument of releases before 0.4."""
-    warnings.warn("codec= is deprecated: use codecs=[...]", DeprecationWarning, stacklevel=3)
+    warnings.warn("codec= is deprecated: use codecs=[...]", DeprecationWarning, stacklevel=4)
     names: dict[str | None, CodecsLike] = {None: [], "null": [], "gz": ["zlib"]}
     if codec is None or isinstance(codec, str):
         return names.get(codec, [codec])

@@ -227,18 +227,19 @@ class Store:
         """Return the structure with a `Slot` in the place of each item. Unpickles, unless it is one collection."""
         return self._meta["structure"] if self.manifest.structured else Slot(0)
 
-    def verify(self, *, progress: Progress | None = None) -> list[str]:
+    def verify(self, *, decode: bool = False, progress: Progress | None = None) -> list[str]:
         """Compare all stored bytes with their checksums, and with a key check all seals; return messages of damage.
 
         Unpickles nothing.
 
         Args:
+            decode: decode all data, too; see `BinPickleFile.find_errors`.
             progress: called with the bytes of the parts done and in total.
 
         Raises:
             OSError: a key cannot be read.
         """
-        return find_errors(self.folder, self.manifest, progress)
+        return find_errors(self.folder, self.manifest, decode, progress)
 
     def vacuum(self, *, abandoned_after: float = ABANDONED_AFTER) -> int:
         """Remove all snapshots but the current one, and runs that were given up; return how many bytes that freed.

@@ -33,7 +33,7 @@ from ..types import (
     Trusted,
 )
 from ..writing.filewriter import write_steps
-from ..writing.options import DumpOptions
+from ..writing.options import DumpOptions, explaining
 from .crew import AsyncCrew
 from .hops import Steps, run
 from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
@@ -41,6 +41,7 @@ from .streams import Received, SendSink, Stream, interruptible, receiver, sender
 __all__ = ["adump", "aload"]
 
 
+@explaining
 async def adump(
     obj: Any,
     file: PathOrAsyncWritable,

@@ -16,8 +16,9 @@ from binpickle import BinPickleError, BinPickleFile
 from ..keys import read_key
 from ..show.facts import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
 from ..show.text import LONGEST_FACT, count_text, json_pieces, json_text, nbytes_text, share_text, shorten
+from .codecs import codec
 from .failures import error_text, print_error
-from .folders import find_errors, folder_facts, folder_json
+from .folders import contents, find_errors, folder_facts, folder_json
 from .keys import folder_arguments, key_arguments, key_context
 from .plain_screen import ROWS, Screen
 from .screen import open_screen, progress_bar
@@ -81,11 +82,17 @@ def _show(path: str, opened: BinPickleFile, every: bool, authenticated: bool) ->
             screen.more(len(rows) - len(shown))
 
 
-def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context: str | None = None) -> int:
-    """Compare the stored bytes of files with their checksums, decoding nothing.
+def verify(
+    files: Sequence[str],
+    decode: bool = False,
+    key_files: Sequence[str] | None = None,
+    context: str | None = None,
+) -> int:
+    """Compare the stored bytes of files with their checksums.
 
     Args:
-        files: paths of files, or of folders that `binpickle_dask` wrote.
+        files: paths of files, of folders that `binpickle_dask` wrote, or of folders that hold these.
+        decode: decode what is stored, too.
         key_files: paths of keys; each file must be sealed with one of them.
         context: the context that the files were sealed in.
 
@@ -95,18 +102,21 @@ def verify(files: Sequence[str], key_files: Sequence[str] | None = None, context
     sealing = key_arguments(key_files, context)
     for_folders = folder_arguments(key_files, context)
     screen = open_screen(sys.stdout)
-    bad = [file for file in files if not _verify_one(screen, file, for_folders if os.path.isdir(file) else sealing)]
+    paths = [path for file in files for path in (contents(file) if os.path.isdir(file) else [file])]
+    bad = [
+        path for path in paths if not _verify_one(screen, path, decode, for_folders if os.path.isdir(path) else sealing)
+    ]
     if bad:
         verb = "is" if len(bad) == 1 else "are"
         names = shorten(", ".join(bad), _MOST_NAMED)
-        print_error(f"{len(bad)} of {count_text(len(files), 'file')} {verb} damaged or cannot be read: {names}")
+        print_error(f"{len(bad)} of {count_text(len(paths), 'file')} {verb} damaged or cannot be read: {names}")
     return 1 if bad else 0
 
 
-def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
+def _verify_one(screen: Screen, file: str, decode: bool, sealing: Mapping[str, Any]) -> bool:
     """Check one file or folder, show the result, and return whether all is well."""
     try:
-        errors, sealed = _find_errors(file, sealing)
+        errors, sealed = _find_errors(file, decode, sealing)
     except (BinPickleError, OSError, ImportError) as error:
         text = error_text(error)
         screen.line(text if text.startswith(file) else f"{file}: {text}")
@@ -120,13 +130,13 @@ def _verify_one(screen: Screen, file: str, sealing: Mapping[str, Any]) -> bool:
     return not errors
 
 
-def _find_errors(file: str, sealing: Mapping[str, Any]) -> tuple[list[str], bool]:
+def _find_errors(file: str, decode: bool, sealing: Mapping[str, Any]) -> tuple[list[str], bool]:
     """Return the errors of a file or folder, in words, and whether it is a file with a seal."""
     with progress_bar(sys.stderr, file) as progress:
         if os.path.isdir(file):
-            return find_errors(file, sealing, progress), False
+            return find_errors(file, sealing, decode, progress), False
         with BinPickleFile(file, **sealing) as opened:
-            return opened.find_errors(progress=progress), opened.is_sealed
+            return opened.find_errors(decode=decode, progress=progress), opened.is_sealed
 
 
 def repack(
@@ -146,7 +156,8 @@ def repack(
         source: path of the file.
         target: path of the new file; may be that of the source.
         mappable: store all buffers raw and aligned, so that they can be mapped.
-        codecs: ids of a codec chain, in encode order; by default each buffer gets the codecs that suit it.
+        codecs: a codec chain in encode order, each codec as `codecs.codec` takes it; by default each buffer gets the
+            codecs that suit it.
         key_files: paths of keys; the source must be sealed with one of them, and the first seals the target.
         context: the context that the source was sealed in.
         new_key_file: path of another key, which seals the target.
@@ -162,9 +173,10 @@ def repack(
         if sealing.get("new_key", sealing.get("key")) is None:
             raise ValueError("--new-context is the context of a seal, but the target gets no seal")
         sealing["new_context"] = key_context(new_context)
+    chain = [codec(text) for text in codecs or ()]
     before = os.path.getsize(source)
     with progress_bar(sys.stderr, target) as progress:
-        binpickle.repack(source, target, mappable=mappable, codecs=codecs or "auto", progress=progress, **sealing)
+        binpickle.repack(source, target, mappable=mappable, codecs=chain or "auto", progress=progress, **sealing)
     after = os.path.getsize(target)
     share = share_text(after, before)
     open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")

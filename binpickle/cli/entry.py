@@ -1,8 +1,8 @@
 """The command `binpickle`: its arguments, and how every failure ends.
 
 Rule: a failure is one line on stderr and an exit code that is not 0, never a traceback. The code is 1 for a file, 2 for
-the arguments and 130 for Ctrl-C. Two failures print no line: 141 says that nobody reads the output, and 128 + n that
-signal n ended the process.
+the arguments, 3 for a file that `inspect` cannot read, and 130 for Ctrl-C. Two failures print no line: 141 says that
+nobody reads the output, and 128 + n that signal n ended the process.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def _parser() -> _Parser:
     parser = _Parser(
         prog="binpickle",
         description="Look into BinPickle files, check them, store them another way. No command runs code of a file.",
-        epilog="Exit codes: 0 if all is well, 1 if a file is wrong, 2 if the arguments are wrong.",
+        epilog="Exit codes: 0 if all is well, 1 if a file is wrong, 2 if the arguments are wrong, "
+        "3 if inspect cannot read a file.",
     )
     parser.add_argument("--version", action="version", version=binpickle.__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -133,12 +134,13 @@ def _add_info(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(commands, "verify", verify, "compare stored bytes with their checksums; exit 1 if a file is damaged")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders that binpickle_dask wrote")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders of files or of binpickle_dask")
+    parser.add_argument("--decode", action="store_true", help="decode what is stored, too, which takes longer")
     _add_key(parser)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
-    text = "show which names a file would import, importing none; exit 1 if a name is not trusted"
+    text = "show which names a file would import, importing none; exit 1 if one is not trusted, 3 if a file is damaged"
     parser = _add(commands, "inspect", inspect, text)
     parser.add_argument("file", metavar="FILE", help="a file; its pickle is read, and no object is made")
     parser.add_argument(
@@ -161,7 +163,7 @@ def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
     how.add_argument(
         "--codec",
         dest="codecs",
-        metavar="ID",
+        metavar="ID[:LEVEL]",
         action="append",
         help="encode all buffers with this numcodecs codec, several in this order; by default each as suits it",
     )

@@ -1,4 +1,4 @@
-"""Folders on the command line, which `binpickle_dask` reads.
+"""Folders on the command line: those that `binpickle_dask` wrote, which it reads, and others, which hold files.
 
 Rule: `binpickle_dask.store` alone is used, which needs no dask and unpickles nothing here. It is imported by name and
 only for a folder, so that this package works, and its types can be checked, without `binpickle_dask`.
@@ -6,15 +6,39 @@ only for a folder, so that this package works, and its types can be checked, wit
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from itertools import groupby
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NoReturn, Sequence
 
 from ..show.facts import seal_text
 from ..show.text import LONGEST_FACT, count_text, nbytes_text, shape_text, shorten
 from ..types import Progress
 
-__all__ = ["find_errors", "folder_facts", "folder_json"]
+__all__ = ["contents", "find_errors", "folder_facts", "folder_json"]
+
+# Files by which a folder of `binpickle_dask` is known, as `docs/dask.md` draws it: the pointer, and in a subfolder the
+# run file, which is there before the first save has ended.
+_POINTER, _RUN_FILE = "_bpk.json", "RUN.json"
+
+
+def contents(folder: str) -> list[str]:
+    """Return the paths of the files of BinPickle in a folder and below it, and of the folders of `binpickle_dask`.
+
+    A folder in which there are none is returned itself: reading it says what is wrong.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    found: list[str] = []
+    for here, folders, names in os.walk(folder, onerror=_fail):
+        if _POINTER in names or any(os.path.exists(os.path.join(here, name, _RUN_FILE)) for name in folders):
+            found.append(here)
+            folders.clear()
+        else:
+            found += [os.path.join(here, name) for name in sorted(names) if name.endswith(".bpk")]
+            folders.sort()
+    return found or [folder]
 
 
 def folder_json(folder: str, sealing: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,9 +82,9 @@ def folder_facts(folder: str, sealing: Mapping[str, Any]) -> list[tuple[str, str
     return [(name, shorten(text, LONGEST_FACT)) for name, text in facts if text]
 
 
-def find_errors(folder: str, sealing: Mapping[str, Any], progress: Progress | None) -> list[str]:
-    """Compare all stored bytes in a folder with their checksums; return the errors in words."""
-    errors: list[str] = _open(folder, sealing).verify(progress=progress)
+def find_errors(folder: str, sealing: Mapping[str, Any], decode: bool, progress: Progress | None) -> list[str]:
+    """Compare all stored bytes in a folder with their checksums, and decode them on request; return errors in words."""
+    errors: list[str] = _open(folder, sealing).verify(decode=decode, progress=progress)
     return errors
 
 
@@ -70,6 +94,10 @@ def _open(folder: str, sealing: Mapping[str, Any]) -> Any:
     except ImportError as error:
         raise ImportError(f"{folder} is a folder, which binpickle[dask] reads; it is not installed: {error}") from None
     return store.open_bpk(folder, **sealing)
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
 
 
 def _runs(sizes: Sequence[Any]) -> str:

@@ -10,12 +10,12 @@ import sys
 from typing import Any, Iterable, Sequence
 
 import binpickle
-from binpickle import Inspection
+from binpickle import BinPickleError, Inspection
 from binpickle.trust import GlobalUse
 
 from ..show.facts import seal_text
 from ..show.text import count_text, json_text, nbytes_text
-from .failures import print_error
+from .failures import error_text, print_error
 from .keys import key_arguments
 from .plain_screen import ROWS
 from .screen import open_screen
@@ -23,6 +23,7 @@ from .screen import open_screen
 __all__ = ["inspect", "trusted_names"]
 
 _SETS = ("pandas", "pyarrow", "scipy", "sklearn", "torch")
+_UNTRUSTED, _UNREADABLE = 1, 3  # 2 is for wrong arguments, as everywhere
 _REFUSED, _NAMED, _BUILT_IN = "not trusted", "trusted", "built in"
 
 
@@ -45,10 +46,15 @@ def inspect(
         context: the context that the file was sealed in.
 
     Returns:
-        1 if a name is not trusted, else 0.
+        1 if a name is not trusted, 3 if the file is damaged or cannot be read, else 0.
     """
     trusted = trusted_names(trust or ())
-    seen = binpickle.inspect(file, **key_arguments(key_files, context))
+    sealing = key_arguments(key_files, context)
+    try:
+        seen = binpickle.inspect(file, **sealing)
+    except (BinPickleError, OSError) as error:
+        print_error(error_text(error))
+        return _UNREADABLE
     states = _states(seen, trusted)
     if in_json:
         print(json_text(_as_json(file, seen, states)))
@@ -58,7 +64,7 @@ def inspect(
     if refused:
         verb = "is" if refused == 1 else "are"
         print_error(f"{refused} of {count_text(len(states), 'name')} in {file} {verb} not trusted")
-    return 1 if refused else 0
+    return _UNTRUSTED if refused else 0
 
 
 def trusted_names(names: Iterable[str]) -> frozenset[str]:

@@ -126,12 +126,13 @@ class FileReader:
         return chain
 
     def read_chunk(
-        self, i: int, out: np.ndarray | None = None, check: bool = True, hostile: bool = False
+        self, i: int, out: np.ndarray | None = None, check: bool = True, hostile: bool = False, brief: bool = False
     ) -> np.ndarray:
         """Return the decoded bytes of a chunk, uint8, 1-d, in `out` or in fresh memory. See `read_pieces`."""
-        return self.read_pieces(i, [allocate(self.chunk_nbytes(i)) if out is None else out], check, hostile)[0]
+        memory = allocate(self.chunk_nbytes(i)) if out is None else out
+        return self.read_pieces(i, [memory], check, hostile, brief)[0]
 
-    def read_pieces(self, i: int, pieces: Pieces, check: bool, hostile: bool) -> Pieces:
+    def read_pieces(self, i: int, pieces: Pieces, check: bool, hostile: bool, brief: bool = False) -> Pieces:
         """Read, check and decode a chunk.
 
         Args:
@@ -139,6 +140,7 @@ class FileReader:
             pieces: the memory to decode into, of the chunk's decoded length in all.
             check: compare the checksum, and check that the bytes between buffers are zero.
             hostile: allow only codecs that are memory-safe on any input, unless the file is authenticated.
+            brief: see `check_chunk`.
 
         Returns:
             The memory.
@@ -149,7 +151,7 @@ class FileReader:
             FormatError: a byte between buffers is not zero.
         """
         try:
-            self._decode(i, pieces, check, hostile)
+            self._decode(i, pieces, check, hostile, brief)
         except CodecError as error:
             error.chunk = i
             error.args = (f"{self._describe(i)}: {error.args[0]}",)
@@ -158,23 +160,36 @@ class FileReader:
             self._check_gaps(i, pieces)
         return pieces
 
-    def check_chunk(self, i: int, brief: bool = False) -> None:
-        """Compare a chunk's stored bytes with its checksum, decoding nothing.
+    def check_chunk(self, i: int, brief: bool = False, decode: bool = False) -> None:
+        """Compare a chunk's stored bytes with its checksum.
 
         Args:
             i: the number of the chunk.
             brief: do not list the buffers of a damaged chunk in the error: that takes time for each buffer of the file.
+            decode: decode the chunk, too, and drop what comes out; only with codecs that are memory-safe on any input,
+                unless the file is authenticated.
 
         Raises:
             IntegrityError: the stored bytes are damaged.
-            FormatError: the chunk is stored raw, and a byte between buffers is not zero.
+            CodecError: the stored bytes do not decode.
+            FormatError: a byte between buffers is not zero, in a chunk that is stored raw or decoded.
         """
+        if decode:
+            self.read_chunk(i, hostile=True, brief=brief)
+            return
         data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
         self._check_stored(i, [data], brief)
         if not self.contents.chains[int(self.contents.chunk_chains[i])]:
             self._check_gaps(i, [np.frombuffer(data, np.uint8)])
 
-    def _decode(self, i: int, pieces: Pieces, check: bool, hostile: bool) -> None:
+    def needs_helper(self, i: int) -> bool:
+        """Whether a chunk must not be decoded in the main thread; false if its codecs are unknown, as reading says."""
+        try:
+            return any(step.needs_helper for step in self.chain(i))
+        except BinPickleError:
+            return False
+
+    def _decode(self, i: int, pieces: Pieces, check: bool, hostile: bool, brief: bool) -> None:
         offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
         chain = self.chain(i)
         if not chain:
@@ -182,11 +197,11 @@ class FileReader:
                 self.source.read_into(offset, piece)
                 offset += len(piece)
             if check:
-                self._check_stored(i, pieces)
+                self._check_stored(i, pieces, brief)
             return
         data = self.source.read(offset, stored)
         if check or not all(step.hostile_safe for step in chain):  # Blosc is not memory-safe on damaged frames
-            self._check_stored(i, [data])
+            self._check_stored(i, [data], brief)
         hostile = hostile and not self.authenticated
         if len(pieces) == 1:
             decode(chain, memoryview(data), len(pieces[0]), pieces[0], hostile=hostile)
@@ -237,9 +252,9 @@ def read_job(reader: FileReader, i: int, read: Callable[[], T], light: bool = Fa
 
 
 def check_chunks(
-    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report, brief: bool = False
+    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report, brief: bool = False, decode: bool = False
 ) -> Iterator[None]:
-    """Check the stored bytes of chunks; yields after each chunk.
+    """Check chunks; yields after each chunk.
 
     Args:
         reader: the open file.
@@ -247,18 +262,19 @@ def check_chunks(
         crew: does the jobs.
         report: called for each chunk, in their order.
         brief: see `FileReader.check_chunk`.
+        decode: see `FileReader.check_chunk`.
     """
 
     def check(i: int) -> _Checked:
         try:
-            reader.check_chunk(i, brief)
+            reader.check_chunk(i, brief, decode)
         except BinPickleError as error:
             return i, error
         return i, None
 
     pipeline: Pipeline[_Checked] = Pipeline(crew, lambda checked: report(*checked))
     for i in chunks:
-        pipeline.push(Job(partial(check, i)))
+        pipeline.push(Job(partial(check, i), off_main=decode and reader.needs_helper(i)))
         yield
     yield from pipeline.drain()
 

@@ -6,7 +6,9 @@ types and defaults, and passes its arguments to `DumpOptions.of`.
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Callable, Mapping, TypeVar
 
 import numpy as np
 
@@ -19,7 +21,36 @@ from ..pickling.protocol import pickle
 from ..types import CodecsLike, KeyLike, PicklerClass
 from .chunk import AUTO
 
-__all__ = ["DumpOptions"]
+__all__ = ["DumpOptions", "explaining"]
+
+# What other libraries call an option, and what to say instead.
+_CODECS = "codecs=, not {}=: by default each array gets the codecs that suit it, codecs=['zstd'] gives all the same"
+_OTHER_WORDS = {"compress": _CODECS, "compression": _CODECS}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def explaining(function: F) -> F:
+    """Let a function that writes say what it calls an option for which the caller has the word of another library.
+
+    A call takes less than a microsecond longer.
+    """
+    name = function.__qualname__.partition(".")[0]
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except TypeError:
+            for word in _OTHER_WORDS.keys() & options.keys():
+                raise TypeError(f"{name}() takes {_OTHER_WORDS[word].format(word)}") from None
+            raise
+
+    @wraps(function)
+    async def await_call(*args: Any, **options: Any) -> Any:
+        return await call(*args, **options)
+
+    return await_call if iscoroutinefunction(function) else call  # type: ignore[return-value]
 
 
 class DumpOptions:

@@ -1,6 +1,6 @@
 """Whether a snapshot is whole: all its files against their checksums, and in a folder with keys against their seals.
 
-Rule: nothing is unpickled or decoded. A damaged file becomes a message, and does not end the search.
+Rule: nothing is unpickled, and decoded only on request. A damaged file becomes a message, and does not end the search.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ Progress = Callable[[int, int], Any]
 """The `progress` argument: called with how much is done, and how much there is in total."""
 
 
-def find_errors(folder: Folder, manifest: Manifest, progress: Progress | None) -> list[str]:
+def find_errors(folder: Folder, manifest: Manifest, decode: bool, progress: Progress | None) -> list[str]:
     """Return messages about all damaged or missing files of a snapshot.
 
     Args:
         folder: the folder that holds the snapshot.
         manifest: the manifest of the snapshot, checked when it was read.
+        decode: decode the data of the files, too.
         progress: called with the bytes of the parts done and in total.
 
     Raises:
@@ -41,13 +42,13 @@ def find_errors(folder: Folder, manifest: Manifest, progress: Progress | None) -
             file = PartFile(folder, manifest.run, name)
             with _noting(errors, file.path):
                 file.check(item, position)
-                errors += _damages(file)
+                errors += _damages(file, decode)
             done += item.nbytes[position]
             if progress is not None:
                 progress(done, total)
     meta = PartFile(folder, manifest.run, META)
     with _noting(errors, meta.path):
-        errors += _damages(meta)
+        errors += _damages(meta, decode)
     # Only a save that continues the run relies on its run file.
     path = folder.path(manifest.run, RUN_FILE)
     with _noting(errors, path):
@@ -69,6 +70,6 @@ def _noting(errors: list[str], path: str) -> Iterator[None]:
         errors.append(str(error))
 
 
-def _damages(file: PartFile) -> list[str]:
+def _damages(file: PartFile, decode: bool) -> list[str]:
     with binpickle.BinPickleFile(file.path, **file.sealed) as opened:
-        return [f"{file.path}: {error}" for error in opened.find_errors()]
+        return [f"{file.path}: {error}" for error in opened.find_errors(decode=decode)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from commandline import MODEL, Run, python
+from legacy_files import Entry, build_v2
 
 import binpickle
 from binpickle import BinPickleFile
@@ -48,6 +50,7 @@ def test_verify_many_errors(run: Run) -> None:
         (["--mappable"], True, []),
         (["--codec", "gzip"], False, ["gzip"]),
         (["--codec=shuffle", "--codec=zstd"], False, ["shuffle", "zstd"]),
+        (["--codec=zstd:5"], False, ["zstd"]),
     ],
     ids=str,
 )
@@ -61,6 +64,32 @@ def test_repack(run: Run, model: str, options: list[str], mappable: bool, codecs
         assert opened.is_mappable == mappable
         assert [spec["id"] for spec in opened.buffers[1].codecs] == codecs
         assert (opened.load()["counts"] == MODEL["counts"]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ("zstd:19", {"id": "zstd", "level": 19}),
+        ("lzma:2", {"id": "lzma", "preset": 2}),
+        ("lz4:8", {"id": "lz4", "acceleration": 8}),
+        ("blosc:9", {"id": "blosc", "clevel": 9}),
+    ],
+)
+def test_levels(run: Run, model: str, text: str, config: dict[str, Any]) -> None:
+    """A number behind the id of a codec is its level, whatever numcodecs calls it."""
+    assert run("repack", model, "new.bpk", "--codec", text).code == 0
+    with BinPickleFile("new.bpk") as opened:
+        (spec,) = opened.buffers[1].codecs
+    assert {name: spec[name] for name in config} == config
+
+
+def test_verify_decodes(run: Run) -> None:
+    """`verify --decode` finds data that was wrong before its checksum was made."""
+    Path("old.bpk").write_bytes(build_v2(Entry(b"not zstd", 40, [{"id": "zstd", "level": 1}]), Entry(b"\x80\x05N.")))
+    assert run("verify", "old.bpk")[:2] == (0, "old.bpk: ok\n")
+    result = run("verify", "--decode", "old.bpk")
+    assert result.code == 1
+    assert "old.bpk: damaged\n  chunk 0 (buffer 0): " in result.out
 
 
 def test_repack_auto(run: Run, model: str) -> None:

@@ -1,4 +1,4 @@
-"""Folders on the command line, which `binpickle_dask` reads."""
+"""Folders on the command line: those that `binpickle_dask` reads, and folders of files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
@@ -17,8 +18,10 @@ class Store(SimpleNamespace):
     """Stands in for the result of `binpickle_dask.store.open_bpk`, with the names that the command line uses."""
 
     errors: list[str] = []
+    decoded = False
 
-    def verify(self, *, progress: Callable[[int, int], Any] | None = None) -> list[str]:
+    def verify(self, *, decode: bool = False, progress: Callable[[int, int], Any] | None = None) -> list[str]:
+        self.decoded = decode
         if progress is not None:
             progress(1, 2)
         return self.errors
@@ -75,6 +78,39 @@ def test_verify_folder(run: Run, folder: Store, errors: list[str], code: int, ou
     """`verify` of a folder checks its parts."""
     folder.errors = errors
     assert run("verify", "out")[:2] == (code, out)
+    assert not folder.decoded
+    run("verify", "--decode", "out")
+    assert folder.decoded
+
+
+def test_verify_files_in_folder(run: Run, folder: Store, damaged: str) -> None:
+    """`verify` of a folder of files checks all that end in .bpk, in subfolders too, each as if it were named."""
+    for name in ("data/more/b.bpk", "data/a.bpk", "data/c.bpk"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(Path(damaged if "c" in name else "model.bpk").read_bytes())
+    Path("data/notes.txt").write_text("not checked")
+    result = run("verify", "data")
+    assert result.code == 1
+    assert [line for line in result.out.splitlines() if line[0] != " "] == [
+        f"{Path(name)}: {state}"
+        for name, state in [("data/a.bpk", "ok"), ("data/c.bpk", "damaged"), ("data/more/b.bpk", "ok")]
+    ]
+    assert "1 of 3 files is damaged" in result.err
+
+
+@pytest.mark.parametrize("mark", ["_bpk.json", "run/RUN.json"])
+def test_verify_folders_in_folder(run: Run, folder: Store, model: str, monkeypatch: Any, mark: str) -> None:
+    """Below a folder, a folder of `binpickle_dask` counts as one, even if no save into it has ended."""
+    Path("all/out/run").mkdir(parents=True)
+    Path("all/out", mark).touch()
+    Path("all/out/run/c.0.bpk").touch()
+    Path("all/a.bpk").write_bytes(Path(model).read_bytes())
+    stores = {os.path.join("all", "out"): folder}
+    monkeypatch.setitem(sys.modules, "binpickle_dask.store", SimpleNamespace(open_bpk=stores.__getitem__))
+    assert run("verify", "all").out.splitlines() == [
+        f"{os.path.join('all', 'a.bpk')}: ok",
+        f"{os.path.join('all', 'out')}: ok",
+    ]
 
 
 def test_folder_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

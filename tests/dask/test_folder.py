@@ -220,6 +220,7 @@ def test_damage(name: str, mmap_mode: str | None, tmp_path: Path) -> None:
     assert str(caught.value.path).endswith("c.1.bpk")
     assert caught.value.host
     (error,) = bpd.open_bpk(tmp_path).verify()
+    assert bpd.open_bpk(tmp_path).verify(decode=True) == [error]
     assert re.search(rf"c\.1\.bpk: .*{words}", error)
     assert "Errno" not in error
 

@@ -71,6 +71,7 @@ def test_open_file(path: Path, record: dict[str, Any]) -> None:
     with binpickle.BinPickleFile(path) as opened:
         golden_contents.same(opened.load(), want)
         assert opened.find_errors() == []
+        assert all("is not safe on files of unknown origin" in error for error in opened.find_errors(decode=True))
 
 
 @each(OBJECTS)

@@ -82,6 +82,7 @@ WAYS: dict[str, Callable[[bytes], Any]] = {
     "load": lambda data: binpickle.loads(data, trusted=()),
     "load of an open file": lambda data: BinPickleFile(io.BytesIO(data)).load(trusted=()),
     "array": lambda data: BinPickleFile(io.BytesIO(data)).array(0),
+    "find_errors": lambda data: BinPickleFile(io.BytesIO(data)).find_errors(decode=True),
     "inspect": lambda data: binpickle.inspect(io.BytesIO(data)),
     "repack": lambda data: binpickle.repack(io.BytesIO(data), io.BytesIO()),
     "limits": lambda data: BinPickleFile(io.BytesIO(data), limits=Limits(decoded_per_byte=1000)),

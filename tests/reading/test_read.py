@@ -12,14 +12,17 @@ import sys
 import tempfile
 import threading
 import warnings
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
+import numcodecs
 import numpy as np
 import pytest
 from common import assert_same, each, leftovers, python, small_chunks
 from internals import CHUNK_BYTES, TRAILER, pickle
+from legacy_files import Entry, build_v2
 
 import binpickle
 from binpickle import BinPickleFile, FormatWarning, Limits
@@ -545,6 +548,34 @@ def test_find_errors(path: Path) -> None:
     with BinPickleFile(io.BytesIO(both)) as opened:
         assert len(opened.find_errors(progress=lambda *call: calls.append(call))) == 2
     assert calls[-1][0] == calls[-1][1] > 0
+
+
+GOOD = b"any bytes" * 9
+WRONG: dict[str, Entry] = {
+    "frame": Entry(b"not zstd", 81, [{"id": "zstd", "level": 1}]),
+    "shorter": Entry(zlib.compress(GOOD[1:]), 81, [{"id": "zlib", "level": 1}]),
+    "longer": Entry(zlib.compress(GOOD + b"x"), 81, [{"id": "zlib", "level": 1}]),
+    "no bytes": Entry(zlib.compress(GOOD), 0, [{"id": "zlib", "level": 1}]),
+    "unsafe": Entry(numcodecs.Blosc().encode(GOOD), 81, [numcodecs.Blosc().get_config()]),
+}
+
+
+@each(WRONG)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_find_errors_decoded(row: Entry, threads: int) -> None:
+    """`find_errors(decode=True)` finds chunks whose checksums are right and whose data is not, or is not safe."""
+    good = Entry(zlib.compress(GOOD), 81, [{"id": "zlib", "level": 1}])
+    with BinPickleFile(io.BytesIO(build_v2(good, row, good, Entry(b"\x80\x05N.")))) as opened:
+        assert opened.find_errors(threads=threads) == []
+        (error,) = opened.find_errors(decode=True, threads=threads)
+    assert error.startswith("chunk 1 ")
+
+
+def test_find_errors_decoded_sealed() -> None:
+    """With a key that sealed the file, `find_errors(decode=True)` decodes Blosc too."""
+    data = binpickle.dumps(ARRAY, codecs=["blosc"], key=bytes(32))
+    with BinPickleFile(io.BytesIO(data), key=bytes(32)) as opened:
+        assert opened.find_errors(decode=True) == []
 
 
 def test_nonzero_gap() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,28 @@ def test_signatures(row: Any) -> None:
         assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
         default = None if row is binpickle.BinPickler and name == "codecs" else OPTIONS[name].default
         assert parameters[name].default == default
+
+
+@each({**WRITERS, "repack": binpickle.repack})
+@pytest.mark.parametrize("word", ["compress", "compression"])
+def test_words_of_others(row: Any, word: str, tmp_path: Path) -> None:
+    """The word of another library for codecs is refused with BinPickle's word for it, before anything is written."""
+
+    def call() -> None:
+        result = row([1], tmp_path / "a.bpk", **{word: 3})
+        if inspect.isawaitable(result):
+            result.send(None)
+
+    with pytest.raises(TypeError, match=rf"{row.__name__}\(\) takes codecs=, not {word}=: by default each array"):
+        call()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors() -> None:
+    """Any other word that a function does not know is refused as Python refuses it."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'protocol'"):
+        binpickle.dumps(1, protocol=5)
+    assert inspect.iscoroutinefunction(binpickle.adump)
 
 
 def test_from_arguments() -> None:
