@@ -57,7 +57,8 @@ from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading import environment, limiting
-from binpickle.reading.allocations import SLAB_BYTES, allocate
+from binpickle.reading.memory import SLAB_BYTES
+from binpickle.reading.pages import Memory, allocate
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
@@ -98,6 +99,7 @@ __all__ = [
     "Kind",
     "LARGE",
     "Limits",
+    "Memory",
     "MAX_EMPTY_ITEMS",
     "MAX_ENCODED_CHUNK",
     "NATIVE_ORDER",

@@ -1,11 +1,10 @@
 """The buffers of an open file, read into memory or mapped.
 
-Rule: each chunk that is needed is decoded once, into its final memory, where that is in one piece.
+Rule: each chunk that is needed is decoded once, straight into its final memory.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Generator, Iterator
 
 import numpy as np
@@ -15,8 +14,9 @@ from ..format.dtypes import copied
 from ..format.header import LEAST_ALIGNMENT
 from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
-from .allocations import Allocations, Pieces, allocate
 from .filereader import Advance, FileReader, read_job
+from .memory import BufferMemory
+from .pages import allocate
 
 __all__ = ["as_array", "each", "in_order", "load_buffers", "map_buffers", "read_buffer"]
 
@@ -43,24 +43,25 @@ def load_buffers(
     if not len(which):  # all buffers are mapped: a common way to load, which should cost nothing
         return iter(())
     roots = np.unique(reader.placement.roots[which])
-    allocations = Allocations(reader.contents, reader.placement, roots)
-    pipeline: Pipeline[Pieces] = Pipeline(crew, lambda pieces: advance(sum(map(len, pieces))))
-    for i, pieces in allocations.chunks():
-        pipeline.push(read_job(reader, i, partial(reader.read_pieces, i, pieces, check, hostile)))
+    memory = BufferMemory(reader.contents, reader.placement, roots)
+    pipeline: Pipeline[np.ndarray] = Pipeline(crew, lambda data: advance(len(data)))
+    for i, out in memory.chunks():
+        pipeline.push(read_job(reader, i, out, check, hostile))
         yield
     yield from pipeline.drain()
-    return _slices(reader, allocations, which)
+    memory.divide()
+    return _slices(reader, memory, which)
 
 
-def _slices(reader: FileReader, allocations: Allocations, which: np.ndarray) -> Iterator[np.ndarray]:
+def _slices(reader: FileReader, memory: BufferMemory, which: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the memory of each buffer; a copy if it lies within another one, or is not aligned where it lies."""
     contents, placement = reader.contents, reader.placement
-    for part in _parts(which):
-        starts, stops = contents.buffer_starts[part], placement.stops[part]
-        begins, memories = allocations.find(starts, stops)
-        is_root = (placement.roots[part] == part).tolist()
-        for begin, nbytes, memory, stays in zip(begins, (stops - starts).tolist(), memories, is_root):
-            data = memory[begin : begin + nbytes]
+    for some in _parts(which):
+        starts, stops = contents.buffer_starts[some], placement.stops[some]
+        begins, parts = memory.find(starts, stops)
+        is_root = (placement.roots[some] == some).tolist()
+        for begin, nbytes, part, stays in zip(begins, (stops - starts).tolist(), parts, is_root):
+            data = part[begin : begin + nbytes]
             yield data if stays and begin % LEAST_ALIGNMENT == 0 else data.copy()
 
 

@@ -7,21 +7,22 @@ are safe in any thread.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Iterator, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..codecs.chain import Chain, chain_from_specs, decode
 from ..errors import BinPickleError, CodecError, FormatError, IntegrityError
 from ..files.source import Source
-from ..format.checksums import checksum_of
+from ..format.checksums import ALGORITHMS
 from ..format.header import VERSION
 from ..keys import Keys
 from ..limits import Limits
 from ..threads.crew import Crew, Job, Pipeline
-from .allocations import Pieces, allocate
+from ..types import BytesLike
 from .limiting import check_decoding, decoding_nbytes
 from .naming import ChunkNames
+from .pages import allocate
 from .tables import read_tables
 
 __all__ = ["FileReader", "check_chunks", "read_job"]
@@ -32,7 +33,6 @@ Advance = Callable[[int], None]
 Report = Callable[[int, Optional[BinPickleError]], None]
 """Called with the number of a checked chunk and its error, `None` if the chunk is intact."""
 
-T = TypeVar("T")
 _Checked = Tuple[int, Optional[BinPickleError]]
 
 # Gaps for alignment are short. Their bytes are compared through arrays of positions, which take 8 bytes for each byte
@@ -128,37 +128,34 @@ class FileReader:
     def read_chunk(
         self, i: int, out: np.ndarray | None = None, check: bool = True, hostile: bool = False, brief: bool = False
     ) -> np.ndarray:
-        """Return the decoded bytes of a chunk, uint8, 1-d, in `out` or in fresh memory. See `read_pieces`."""
-        memory = allocate(self.chunk_nbytes(i)) if out is None else out
-        return self.read_pieces(i, [memory], check, hostile, brief)[0]
-
-    def read_pieces(self, i: int, pieces: Pieces, check: bool, hostile: bool, brief: bool = False) -> Pieces:
         """Read, check and decode a chunk.
 
         Args:
             i: the number of the chunk.
-            pieces: the memory to decode into, of the chunk's decoded length in all.
+            out: memory to decode into, uint8, 1-d, of the chunk's decoded length; by default fresh memory.
             check: compare the checksum, and check that the bytes between buffers are zero.
             hostile: allow only codecs that are memory-safe on any input, unless the file is authenticated.
             brief: see `check_chunk`.
 
         Returns:
-            The memory.
+            The decoded bytes, uint8, 1-d.
 
         Raises:
             IntegrityError: the stored bytes are damaged.
             CodecError: the stored bytes do not decode.
             FormatError: a byte between buffers is not zero.
         """
+        if out is None:
+            out = allocate(self.chunk_nbytes(i))
         try:
-            self._decode(i, pieces, check, hostile, brief)
+            self._decode(i, out, check, hostile, brief)
         except CodecError as error:
             error.chunk = i
             error.args = (f"{self._describe(i)}: {error.args[0]}",)
             raise
         if check:
-            self._check_gaps(i, pieces)
-        return pieces
+            self._check_gaps(i, out)
+        return out
 
     def check_chunk(self, i: int, brief: bool = False, decode: bool = False) -> None:
         """Compare a chunk's stored bytes with its checksum.
@@ -178,9 +175,9 @@ class FileReader:
             self.read_chunk(i, hostile=True, brief=brief)
             return
         data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
-        self._check_stored(i, [data], brief)
+        self._check_stored(i, data, brief)
         if not self.contents.chains[int(self.contents.chunk_chains[i])]:
-            self._check_gaps(i, [np.frombuffer(data, np.uint8)])
+            self._check_gaps(i, np.frombuffer(data, np.uint8))
 
     def needs_helper(self, i: int) -> bool:
         """Whether a chunk must not be decoded in the main thread; false if its codecs are unknown, as reading says."""
@@ -189,31 +186,22 @@ class FileReader:
         except BinPickleError:
             return False
 
-    def _decode(self, i: int, pieces: Pieces, check: bool, hostile: bool, brief: bool) -> None:
+    def _decode(self, i: int, out: np.ndarray, check: bool, hostile: bool, brief: bool) -> None:
         offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
         chain = self.chain(i)
         if not chain:
-            for piece in pieces:
-                self.source.read_into(offset, piece)
-                offset += len(piece)
+            self.source.read_into(offset, out)
             if check:
-                self._check_stored(i, pieces, brief)
+                self._check_stored(i, out, brief)
             return
         data = self.source.read(offset, stored)
         if check or not all(step.hostile_safe for step in chain):  # Blosc is not memory-safe on damaged frames
-            self._check_stored(i, [data], brief)
-        hostile = hostile and not self.authenticated
-        if len(pieces) == 1:
-            decode(chain, memoryview(data), len(pieces[0]), pieces[0], hostile=hostile)
-            return
-        decoded = decode(chain, memoryview(data), self.chunk_nbytes(i), hostile=hostile)
-        rest = np.frombuffer(decoded, np.uint8)
-        for piece in pieces:
-            piece[:], rest = rest[: len(piece)], rest[len(piece) :]
+            self._check_stored(i, data, brief)
+        decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
 
-    def _check_stored(self, i: int, pieces: Sequence[Any], brief: bool = False) -> None:
+    def _check_stored(self, i: int, data: BytesLike, brief: bool = False) -> None:
         checksum = self.contents.checksum
-        if checksum_of(pieces, checksum.name) != checksum[i]:
+        if ALGORITHMS[checksum.name].of(data) != checksum[i]:
             message = f"{self._describe(i)} is damaged: its checksum differs; get the file again"
             raise IntegrityError(message, i, () if brief else self.placement.in_chunk(self.contents, i).tolist())
 
@@ -223,32 +211,28 @@ class FileReader:
             self._names = ChunkNames(self.contents, self.placement)
         return self._names.describe(i)
 
-    def _check_gaps(self, i: int, pieces: Pieces) -> None:
+    def _check_gaps(self, i: int, data: np.ndarray) -> None:
         """Refuse a chunk if a byte between its buffers is not zero; versions 1 and 2 may have any bytes there."""
-        gap_starts, gap_stops = self.placement.gap_starts, self.placement.gap_stops
-        if self.contents.version < VERSION or not len(gap_starts):
+        begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
+        placement = self.placement
+        if self.contents.version < VERSION or not len(placement.gap_starts):
             return
-        end = int(self.contents.chunk_starts[i])
-        for piece in pieces:
-            begin, end = end, end + len(piece)
-            first = int(np.searchsorted(gap_stops, begin, "right"))
-            stop = int(np.searchsorted(gap_starts, end, "left"))
-            starts = np.maximum(gap_starts[first:stop], begin) - begin
-            lengths = np.minimum(gap_stops[first:stop], end) - begin - starts
-            if _any_in(piece, starts, lengths):
-                raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
+        first = int(np.searchsorted(placement.gap_stops, begin, "right"))
+        stop = int(np.searchsorted(placement.gap_starts, end, "left"))
+        starts = np.maximum(placement.gap_starts[first:stop], begin) - begin
+        lengths = np.minimum(placement.gap_stops[first:stop], end) - begin - starts
+        if _any_in(data, starts, lengths):
+            raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
 
 
-def read_job(reader: FileReader, i: int, read: Callable[[], T], light: bool = False) -> Job[T]:
-    """Return the job of reading one chunk.
-
-    Args:
-        reader: the open file.
-        i: the number of the chunk.
-        read: reads it.
-        light: whether that costs too little for a helper thread.
-    """
-    return Job(read, off_main=any(step.needs_helper for step in reader.chain(i)), light=light)
+def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
+    """Return the job of reading one chunk; see `FileReader.read_chunk` for the arguments."""
+    chain = reader.chain(i)
+    return Job(
+        partial(reader.read_chunk, i, out, check, hostile),
+        off_main=any(step.needs_helper for step in chain),
+        light=out is None and not chain,
+    )
 
 
 def check_chunks(

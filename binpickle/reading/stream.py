@@ -84,8 +84,7 @@ class StreamReader:
             i = next(self._chunks, None)
             if i is None:
                 break
-            read = partial(self._reader.read_chunk, i, None, self._check, self._hostile)
-            job = read_job(self._reader, i, read, light=not self._reader.chain(i))
+            job = read_job(self._reader, i, None, self._check, self._hostile)
             if not job.light:
                 self._crew.submit(job)
             self._ahead.append(job)

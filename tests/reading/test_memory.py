@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from common import assert_same, each
 from hypothesis import given
 from hypothesis import strategies as st
-from internals import SHARE_BELOW, SLAB_BYTES, allocate
+from internals import SHARE_BELOW, SLAB_BYTES, Memory, allocate
 
 import binpickle
 from binpickle import LimitError
@@ -61,8 +63,47 @@ def test_shared_chunks(codecs: Any, sizes: list[int]) -> None:
 
 
 def _kept(array: np.ndarray) -> int:
-    """Return the length of the allocation that an array keeps alive."""
+    """Return the length of the memory that an array keeps alive."""
     owner: Any = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    return memoryview(owner if owner.base is None else owner.base).nbytes
+    return np.asarray(owner if owner.base is None else owner.base).nbytes
+
+
+def test_parts() -> None:
+    """The parts of memory hold what the whole held, and live without it and each other."""
+    cuts = [0, 16, 4096, 5000, 70_000, 70_010, 200_000, 300_001]
+    memory = Memory(cuts)
+    memory.whole[:] = np.arange(cuts[-1]) % 251
+    parts = dict(enumerate(memory.parts()))
+    del memory
+    for dropped in (0, 4, 1, 6, 3):
+        del parts[dropped]
+        for i, part in parts.items():
+            assert (part == np.arange(cuts[i], cuts[i + 1]) % 251).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives pages back one by one")
+def test_pages_given_back() -> None:
+    """What no array refers to any more is given back to the system, page by page."""
+    memory = Memory([*range(0, 64 << 20, 256 << 10), 64 << 20])
+    memory.whole[:] = 1
+    kept = memory.parts()[::16]
+    before = _resident()
+    del memory
+    assert before - _resident() > 40 << 20
+    assert all((part == 1).all() for part in kept)
+
+
+@each({"Linux": "linux", "others": "darwin"}, "platform")
+def test_platforms(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts are the same on systems where pages cannot be given back one by one."""
+    monkeypatch.setattr(sys, "platform", platform)
+    memory = Memory([0, 100, 300_000])
+    memory.whole[:] = 7
+    assert [len(part) for part in memory.parts()] == [100, 299_900]
+    assert all((part == 7).all() for part in memory.parts())
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
