@@ -105,9 +105,10 @@ def cross(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def torch(session: nox.Session) -> None:
-    """Test tensors of torch, which is too large to be installed for each change."""
+    """Test tensors of torch and arrays of jax and astropy, which are too large to be installed for each change."""
     install(session, "torch")
-    own = ["tests/pickling/test_torch.py", "tests/trust/test_guards_torch.py", "tests/trust/test_trust_torch.py"]
+    pickling, trust = ("test_torch", "test_libraries"), ("test_guards_torch", "test_trust_torch")
+    own = [*(f"tests/pickling/{name}.py" for name in pickling), *(f"tests/trust/{name}.py" for name in trust)]
     session.run("pytest", "-n", "0", *(session.posargs or own))
 
 

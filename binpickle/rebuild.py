@@ -11,7 +11,26 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["torch_bytes", "torch_sparse_tensor", "torch_storage", "torch_tensor_v3", "torch_typed_storage"]
+__all__ = [
+    "array_of_class",
+    "torch_bytes",
+    "torch_sparse_tensor",
+    "torch_storage",
+    "torch_tensor_v3",
+    "torch_typed_storage",
+]
+
+
+def array_of_class(cls: Any, *arguments: Any) -> Any:
+    """Return an array of a subclass of `numpy.ndarray`, over the memory of a buffer.
+
+    NumPy's own pickling makes an empty array of the class in this way, and then copies the memory into it.
+
+    Args:
+        cls: the class. Its `__new__` is not called.
+        *arguments: those of `numpy.ndarray`.
+    """
+    return np.ndarray.__new__(cls, *arguments)
 
 
 def torch_bytes(storage: Any) -> np.ndarray:

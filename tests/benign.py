@@ -8,6 +8,7 @@ import decimal
 import fractions
 import pathlib
 import uuid
+from array import array
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,9 @@ OBJECTS: dict[str, Any] = {
     "floats": [0.0, -0.0, float("inf"), float("nan"), 1e-300, 1 + 2j],
     "strings": ["", "a", "\xe9", "\ud800", "x" * 300, "y" * 70_000, b"", b"b" * 300, b"c" * 70_000, bytearray(b"d")],
     "containers": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), [[]], {1: {}}, {1}, frozenset({2}), {(1, (2,)): 3}],
+    "typed arrays": [
+        array(code, range(n)) for code in "bBhHiIlLqQfd" for n in (0, 3, 100, 2000)[: 3 if code in "bB" else 4]
+    ],
     "shared": [SHARED, SHARED, (SHARED,)],
     "collections": [
         collections.OrderedDict(b=1, a=2),

@@ -12,11 +12,11 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 from golden_contents import same
-from internals import Folder, atomic_module, plan_module, stream_module
+from internals import Folder, OutOfBand, atomic_module, plan_module, stream_module
 
 import binpickle
 
-__all__ = ["ROOT", "assert_same", "each", "leftovers", "python", "small_chunks"]
+__all__ = ["ROOT", "assert_same", "choose_temporary", "copies", "each", "leftovers", "python", "small_chunks"]
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLED = Path(binpickle.__file__).resolve().parents[1]  # elsewhere, where the tests run on a wheel
@@ -71,6 +71,12 @@ def python(code: str, *args: Any, check: bool = True, **more: Any) -> subprocess
     if check and done.returncode:
         raise AssertionError(f"exit status {done.returncode}: {done.stderr.decode()}")
     return done
+
+
+def copies(found: OutOfBand) -> list[bytearray]:
+    """Return copies of out-of-band buffers."""
+    fetched = found.buffers if found.fetch is None else map(found.fetch, found.buffers)
+    return [bytearray(buffer.raw()) for buffer in fetched]
 
 
 def choose_temporary(patch: pytest.MonkeyPatch, named: bool) -> None:

@@ -1,21 +1,25 @@
 """How arrays go out of band, including arrays that NumPy's own pickling leaves in the stream.
 
 Rule: the stream names public constructors that every NumPy and every Python has (`numpy.ndarray`, `numpy.recarray`,
-`numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle. Only the storages of
-torch (see `storages`), which NumPy cannot make, need `binpickle.rebuild`. No reducer may return a bound method: pickle
-writes it as a call of `getattr`, which scanners and restricted loading refuse.
+`numpy.matrix`, `numpy.ma.MaskedArray`, `zoneinfo.ZoneInfo`), so that it loads without BinPickle. Only arrays of other
+classes and the storages of torch (see `storages`), which these cannot make, need `binpickle.rebuild`. No reducer may
+return a bound method: pickle writes it as a call of `getattr`, which scanners and restricted loading refuse.
 """
 
 from __future__ import annotations
 
+from array import array as typed_array
 from typing import Any, Callable, Sequence, Tuple, Union
 
 import numpy as np
 
+from .. import rebuild
 from ..format.contents import Kind
 from ..format.shapes import element_count
+from .arrow import ArrowBuffers
 from .out_of_band import OutOfBand, find_shared
 from .protocol import PickleBuffer, Reduced, module_of
+from .states import BytesOfBuffer, inherits_pickling, replace_state
 from .storages import Storages
 from .strided import Strided, fetch, pickle_buffer
 
@@ -30,6 +34,9 @@ Order = Union[str, Tuple[int, ...]]
 # `PickleBuffer` takes arrays of these kinds as they are. Dates are not among them: NumPy exports no buffer of dates. A
 # structure ("V") may hold dates; then `PickleBuffer` raises ValueError.
 _PLAIN_KINDS = frozenset("biufcSUV")
+
+# What NumPy calls the numbers of the module `array` by the same letters.
+_TYPECODES = frozenset("bBhHiIlLqQfd")
 
 
 class ArrayReducer:
@@ -47,6 +54,7 @@ class ArrayReducer:
         self._views = False  # whether an array was a view, so that buffers may share memory
         self._stand_ins: dict[int, Strided] = {}
         self._storages = Storages()
+        self._arrow = ArrowBuffers()
 
     def reducer_for(self, cls: type) -> Callable[[Any], Reduced] | None:
         """Return the function that reduces the instances of exactly `cls`; `None` if pickle reduces them itself."""
@@ -54,6 +62,8 @@ class ArrayReducer:
             return self._ndarray
         if issubclass(cls, np.dtype):
             return _aligned_dtype
+        if cls is typed_array:
+            return self._typed_array
         if module_of(cls) == "zoneinfo" and cls.__name__ == "ZoneInfo":
             return _zone_info
         reducers: dict[type, Callable[[Any], Reduced]] = {
@@ -62,7 +72,11 @@ class ArrayReducer:
             np.recarray: self._recarray,
             np.ma.MaskedArray: self._masked,
         }
-        return reducers.get(cls) or self._storages.reducer_for(cls)
+        if issubclass(cls, np.ndarray):
+            return reducers.get(cls) or (self._plain_subclass if inherits_pickling(cls) else self._subclass)
+        if cls.__name__ == "ArrayImpl" and module_of(cls).partition(".")[0] == "jaxlib":
+            return self._jax
+        return self._storages.reducer_for(cls) or self._arrow.reducer_for(cls)
 
     def out_of_band(self, found: Sequence[Any]) -> OutOfBand:
         """Describe the buffers that the pickler found, including buffers that other classes made.
@@ -75,10 +89,10 @@ class ArrayReducer:
         foreign = len(buffers) != len(self._buffers) or any(a is not b for a, b in zip(buffers, self._buffers))
         if foreign:
             known = {id(buffer): kind_id for buffer, kind_id in zip(self._buffers, ids)}
-            sizes = {id(b): b.raw().nbytes for b in buffers if id(b) not in known}
-            plain = {nbytes: len(kinds) + i for i, nbytes in enumerate(dict.fromkeys(sizes.values()))}
-            ids = [known[id(b)] if id(b) in known else plain[sizes[id(b)]] for b in buffers]
-            kinds += [Kind(nbytes) for nbytes in plain]
+            others = {id(b): self._kind_of_other(b) for b in buffers if id(b) not in known}
+            new = {kind: len(kinds) + i for i, kind in enumerate(dict.fromkeys(others.values()))}
+            ids = [known[id(b)] if id(b) in known else new[others[id(b)]] for b in buffers]
+            kinds += new
             buffers = [b if memoryview(b).c_contiguous else PickleBuffer(b.raw()) for b in buffers]
         kind_ids = np.array(ids, np.int64)
         roots, shifts = np.arange(len(buffers)), np.zeros(len(buffers), np.int64)
@@ -163,6 +177,49 @@ class ArrayReducer:
         self._stand_ins[id(buffer)] = Strided(flat)
         return buffer
 
+    def _kind_of_other(self, buffer: Any) -> Kind:
+        """Return the kind of a buffer that another class made."""
+        data = np.frombuffer(buffer.raw(), np.uint8)
+        dtype = self._arrow.dtype_of(data.__array_interface__["data"][0], data.nbytes)
+        return Kind(data.nbytes) if dtype is None else Kind(data.nbytes, dtype, (data.nbytes // dtype.itemsize,))
+
+    def _plain_subclass(self, array: np.ndarray) -> Reduced:
+        """Reduce an array of a class that leaves its pickling to NumPy, which would copy it."""
+        if array.dtype.hasobject or array.nbytes < max(self._in_band_below, 1):
+            return NotImplemented
+        return rebuild.array_of_class, (type(array), *self._arguments(np.ndarray.view(array, np.ndarray)))
+
+    def _subclass(self, array: np.ndarray) -> Reduced:
+        """Reduce an array of a class that has pickling of its own."""
+        reduced = array.__reduce_ex__(5)
+        return self._without_bytes(reduced, np.ndarray.view(array, np.ndarray))
+
+    def _jax(self, array: Any) -> Reduced:
+        """Reduce an array of jax, whose memory on the host NumPy shares."""
+        reduced = array.__reduce_ex__(5)
+        return self._without_bytes(reduced, np.asarray(array))
+
+    def _without_bytes(self, reduced: Reduced, array: np.ndarray) -> Reduced:
+        """Return what an object reduces to, with the bytes of its array out of band."""
+        if array.dtype.hasobject or array.nbytes < max(self._in_band_below, 1):
+            return reduced
+        return replace_state(reduced, array, self._bytes_of)
+
+    def _bytes_of(self, array: np.ndarray, fortran: bool) -> Any:
+        axes = range(array.ndim)[:: -1 if fortran else 1]
+        return BytesOfBuffer(self._data(array.transpose(axes), array.shape, axes))
+
+    def _typed_array(self, items: typed_array[Any]) -> Reduced:
+        """Reduce an array of Python's module `array`."""
+        nbytes = len(items) * items.itemsize
+        if nbytes < max(self._in_band_below, 1):
+            return NotImplemented
+        empty: Any = typed_array(items.typecode).__reduce_ex__(5)
+        function, (cls, code, layout, _), state = empty
+        dtype = np.dtype(code) if code in _TYPECODES else np.dtype(f"u{items.itemsize}")
+        data = np.frombuffer(memoryview(items).cast("B"), dtype)
+        return function, (cls, code, layout, self._bytes_of(data, False)), state
+
     def _memmap(self, array: np.memmap) -> Reduced:
         return self._ndarray(np.asarray(array))
 
@@ -178,7 +235,9 @@ class ArrayReducer:
 
     def _masked(self, array: np.ma.MaskedArray) -> Reduced:
         data, mask = np.ma.getdata(array), np.ma.getmask(array)
-        if array.dtype.hasobject or type(data) is not np.ndarray or set(array.__dict__.get("_optinfo", ())):
+        if type(data) is not np.ndarray or set(array.__dict__.get("_optinfo", ())):
+            return self._subclass(array)
+        if array.dtype.hasobject:
             return NotImplemented
         fill = array.fill_value
         if bool(np.all(fill == np.ma.default_fill_value(array))):

@@ -142,7 +142,12 @@ def _alignment(nbytes: int, mappable: bool) -> int:
 
 
 def element_type(dtype: np.dtype | None) -> np.dtype:
-    """Return the element type that codecs see: that of numbers, integers for dates, bytes for everything else."""
+    """Return the element type that codecs see: that of numbers, integers for dates, bytes for everything else.
+
+    Numbers of other libraries, such as `bfloat16` of ml_dtypes, are integers of their size.
+    """
+    if dtype is not None and dtype.kind == "V" and dtype.type is not np.void and dtype.itemsize in (2, 4, 8):
+        return np.dtype(f"u{dtype.itemsize}")
     if dtype is None or dtype.kind not in "biufcmM":
         return BYTES
     if dtype.char in "gG" and not dtype.isnative:  # NumPy exports no buffer of swapped long doubles

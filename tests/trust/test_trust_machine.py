@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from assembler import array_state, call, dtype, frame, glob, lst, number, raw, stream, text, tup
 from benign import OBJECTS, objects
+from common import copies
 from hypothesis import strategies as st
 from internals import Limits, Pickling
 from same import assert_same
@@ -51,7 +52,7 @@ def by_binpickle(obj: Any) -> tuple[bytes, list[Any]]:
     data = io.BytesIO()
     pickling = Pickling(data.write)
     pickling.dump(obj)
-    return data.getvalue(), [bytearray(buffer.raw()) for buffer in pickling.out_of_band().buffers]
+    return data.getvalue(), copies(pickling.out_of_band())
 
 
 def plain(data: bytes, buffers: list[Any]) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from common import copies
 from internals import Pickling
 from same import assert_same
 
@@ -32,7 +33,7 @@ def pickled(obj: Any) -> tuple[bytes, list[bytearray]]:
     stream = io.BytesIO()
     pickling = Pickling(stream.write)
     pickling.dump(obj)
-    return stream.getvalue(), [bytearray(buffer.raw()) for buffer in pickling.out_of_band().buffers]
+    return stream.getvalue(), copies(pickling.out_of_band())
 
 
 def reload(obj: Any, trusted: Any) -> Any:

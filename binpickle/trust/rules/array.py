@@ -6,6 +6,8 @@ item by item with objects that the stream made.
 
 from __future__ import annotations
 
+from array import _array_reconstructor as _rebuild_typed  # type: ignore[attr-defined] # typeshed leaves it out
+from array import array as typed_array
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Sequence
@@ -38,6 +40,9 @@ _NDARRAY = ("numpy", "ndarray")
 _MATRIX = ("numpy", "matrix")
 _RECARRAY = ("numpy", "recarray")
 _MEMMAP = ("numpy", "memmap")
+_TYPED_ARRAY = ("array", "array")
+# Of the layouts that the module `array` numbers, those behind this one are text.
+_LAST_NUMBER = 17
 
 _SCALAR_HOME, _ = resolve("numpy._core.multiarray", "scalar")
 _numpy_scalar: Callable[..., Any] = import_module(_SCALAR_HOME).scalar
@@ -145,11 +150,11 @@ def _reconstruct(budget: Budget, subtype: Any, shape: Any, typecode: Any) -> Pen
 
 def _of_subclass(budget: Budget, cls: Any) -> Callable[[Any], Any]:
     """Return what makes an array of a class that the caller named, which may add to the state."""
-    if not (isinstance(cls, type) and issubclass(cls, np.ndarray)):
-        raise FormatError(f"_reconstruct: {cls!r} is not a subclass of numpy.ndarray")
+    _subclass(cls)
 
     def finish(state: Any) -> Any:
-        array = array_from_state(budget, expect(state, "the state of an array", tuple)[:5])
+        own = expect(state, "the state of an array", tuple)
+        array = array_from_state(budget, own[0] if own and type(own[0]) is tuple else own[:5])
         if cls.__setstate__ is np.ndarray.__setstate__:
             return array.view(cls)
         made = np.ndarray.__new__(cls, (0,), "b")
@@ -210,6 +215,42 @@ def _scalar(budget: Budget, dtype: Any, data: Any) -> Any:
     return _numpy_scalar(dtype, data)
 
 
+def _of_class(budget: Budget, cls: Any, shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
+    """Rebuild an array of a class that the caller named, over the memory of a buffer."""
+    loaded = expect(cls, "the class of an array", Global).load
+    made = _subclass(loaded() if loaded is not None else None)
+    if made.__setstate__ is not np.ndarray.__setstate__:
+        raise FormatError(f"{made.__qualname__} has a state of its own, and an array of it has none")
+    return array_over(budget, shape, dtype, buffer, *layout).view(made)
+
+
+def _subclass(cls: Any) -> type[np.ndarray]:
+    """Return a class, if it is one of arrays."""
+    if isinstance(cls, type) and issubclass(cls, np.ndarray):
+        return cls
+    raise FormatError(f"{cls!r} is not a subclass of numpy.ndarray that is trusted by name")
+
+
+def _bytes(budget: Budget, buffer: Any) -> bytes:
+    """Rebuild `bytes(buffer)`: the bytes of an array that another class makes of them."""
+    budget.pay_bytes(_room(buffer))
+    return bytes(buffer)
+
+
+def _typed_array(budget: Budget, cls: Any, code: Any, layout: Any, data: Any) -> typed_array[Any]:
+    """Rebuild an array of Python's module `array`, of numbers: no text, of which code points may be wrong."""
+    if expect(cls, "the class of an array", Global).name != _TYPED_ARRAY:
+        raise FormatError("array._array_reconstructor makes only array.array")
+    expect_one_of(code, "the type of an array", *"bBhHiIlLqQfd")
+    expect_int(layout, "the layout of an array", 0, _LAST_NUMBER)
+    budget.pay(len(expect(data, "the data of an array", bytes)))  # it may make a Python number of each item
+    try:
+        made: typed_array[Any] = _rebuild_typed(typed_array, code, layout, data)
+    except (ValueError, OverflowError) as error:
+        raise FormatError(f"array.array: {error}") from None
+    return made
+
+
 def _matrix(budget: Budget, array: Any, dtype: Any, copy: Any) -> np.ndarray:
     """Rebuild `numpy.matrix(array, None, False)`."""
     if dtype is not None or copy is not False or expect(array, "numpy.matrix", np.ndarray).ndim != 2:
@@ -238,8 +279,11 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy._core.numeric", "_frombuffer"): _from_buffer,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "scalar"): _scalar,
+    ("binpickle.rebuild", "array_of_class"): _of_class,
+    ("builtins", "bytes"): _bytes,
+    ("array", "_array_reconstructor"): _typed_array,
 }
 """What makes arrays and scalars, by canonical name."""
 
-MENTIONED = frozenset(_VIEWS)
+MENTIONED = frozenset([*_VIEWS, _TYPED_ARRAY])
 """What these take as an argument."""
