@@ -41,7 +41,7 @@ from internals import (
 
 import binpickle
 from binpickle.errors import FormatError
-from binpickle.rebuild import torch_storage, torch_typed_storage
+from binpickle.rebuild import array_of_class, torch_storage, torch_typed_storage
 
 if sys.version_info >= (3, 8):
     pass
@@ -184,9 +184,12 @@ def test_plain_types(spec: str) -> None:
     assert format_reader.type_bytes(spec) == dtype.itemsize
 
 
+FROZEN = (array_of_class, torch_storage, torch_typed_storage)
+
+
 def test_frozen_names() -> None:
     """The page lists the functions of BinPickle that streams may name, under the names that these have."""
-    functions = {f"{function.__module__}.{function.__name__}" for function in (torch_storage, torch_typed_storage)}
+    functions = {f"{function.__module__}.{function.__name__}" for function in FROZEN}
     assert set(re.findall(r"`(binpickle\.rebuild\.\w+)\(", PAGE)) == functions
 
 
