@@ -27,12 +27,14 @@ class Kind:
         dtype: element type of an array, or `None` for plain bytes.
         shape: shape of the array, or `None` for plain bytes.
         order: `"C"`, `"F"`, or the tuple of axes, slowest first, in which the elements lie.
+        items: what a writer knows of plain bytes, for codecs: the type of the numbers that they are. No file has it.
     """
 
     nbytes: int
     dtype: np.dtype | None = None
     shape: tuple[int, ...] | None = None
     order: Any = "C"
+    items: np.dtype | None = None
 
 
 @dataclass(frozen=True)

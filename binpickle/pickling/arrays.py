@@ -180,8 +180,11 @@ class ArrayReducer:
     def _kind_of_other(self, buffer: Any) -> Kind:
         """Return the kind of a buffer that another class made."""
         data = np.frombuffer(buffer.raw(), np.uint8)
+        form = memoryview(buffer).format or "B"
         dtype = self._arrow.dtype_of(data.__array_interface__["data"][0], data.nbytes)
-        return Kind(data.nbytes) if dtype is None else Kind(data.nbytes, dtype, (data.nbytes // dtype.itemsize,))
+        if dtype is None:  # whoever takes the buffer expects a memoryview of bytes
+            return Kind(data.nbytes, items=np.dtype(form) if form in _TYPECODES else None)
+        return Kind(data.nbytes, dtype, (data.nbytes // dtype.itemsize,))
 
     def _plain_subclass(self, array: np.ndarray) -> Reduced:
         """Reduce an array of a class that leaves its pickling to NumPy, which would copy it."""

@@ -118,7 +118,7 @@ class FileWriter:
         chosen: list[Chain] = []
         choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
         for i in large:
-            itemsize = element_type(found.kinds[found.kind_ids[i]].dtype).itemsize
+            itemsize = element_type(found.kinds[found.kind_ids[i]]).itemsize
             choosing.push(Job(partial(choose, found.buffers[i].raw(), itemsize, found.fetch)))
         exhaust(choosing.drain())
         ids[large] = [table.id_of(chain) for chain in chosen]

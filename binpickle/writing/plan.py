@@ -79,8 +79,8 @@ class _Cut:
         if not len(small):
             return
         kinds = self._found.kinds
-        types = {dtype: i for i, dtype in enumerate(dict.fromkeys(kind.dtype for kind in kinds))}
-        type_ids = np.array([types[kind.dtype] for kind in kinds], np.int64)[self._found.kind_ids]
+        types = {pair: i for i, pair in enumerate(dict.fromkeys((kind.dtype, kind.items) for kind in kinds))}
+        type_ids = np.array([types[kind.dtype, kind.items] for kind in kinds], np.int64)[self._found.kind_ids]
         keys = ((self._chain_ids * len(types) + type_ids) * 2 + (self._nbytes >= ALIGN_FROM))[small]
         _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
         members = np.split(small[np.argsort(inverse.reshape(-1), kind="stable")], counts.cumsum()[:-1])
@@ -109,13 +109,13 @@ class _Cut:
     def _add_shared(self, members: np.ndarray, length: int, kind: Kind, chain: Chain | None, gaps: np.ndarray) -> None:
         pieces = [self._found.buffers[i] for i in members.tolist()]
         between = [*gaps.tolist(), 0] if gaps.any() else None
-        dtype = element_type(kind.dtype)
+        dtype = element_type(kind)
         self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
 
     def _own(self, i: int) -> None:
         """Cut one buffer into chunks of its own. Only the first chunk is aligned, and the others follow it."""
         kind, chain = self._kind_and_chain(i)
-        dtype = element_type(kind.dtype)
+        dtype = element_type(kind)
         data = self._found.buffers[i].raw()
         step = CHUNK_BYTES // dtype.itemsize * dtype.itemsize
         for start in range(0, kind.nbytes, step):
@@ -141,11 +141,12 @@ def _alignment(nbytes: int, mappable: bool) -> int:
     return LEAST_ALIGNMENT
 
 
-def element_type(dtype: np.dtype | None) -> np.dtype:
+def element_type(kind: Kind) -> np.dtype:
     """Return the element type that codecs see: that of numbers, integers for dates, bytes for everything else.
 
     Numbers of other libraries, such as `bfloat16` of ml_dtypes, are integers of their size.
     """
+    dtype = kind.items if kind.dtype is None else kind.dtype
     if dtype is not None and dtype.kind == "V" and dtype.type is not np.void and dtype.itemsize in (2, 4, 8):
         return np.dtype(f"u{dtype.itemsize}")
     if dtype is None or dtype.kind not in "biufcmM":

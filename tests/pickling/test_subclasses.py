@@ -13,6 +13,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 from common import assert_same, each
+from internals import pickle as pickle_module
 
 import binpickle
 from binpickle import BinPickleFile, FormatError, UntrustedError
@@ -256,3 +257,13 @@ def test_arrow_size() -> None:
     """An array of Arrow is as small as that of NumPy."""
     pa = pytest.importorskip("pyarrow")
     assert len(binpickle.dumps(pa.array(RAMP))) < 1.02 * len(binpickle.dumps(RAMP)) + 300
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f4", "u2"])
+def test_foreign_buffer(dtype: str) -> None:
+    """A buffer of numbers that another class hands out comes back as bytes, and its file is as small as an array's."""
+    numbers = RAMP.astype(dtype)
+    file = binpickle.dumps(pickle_module.PickleBuffer(numbers))
+    got = binpickle.loads(file)
+    assert (got.format, got.tobytes()) == ("B", numbers.tobytes())
+    assert len(file) < 1.02 * len(binpickle.dumps(numbers)) + 300
