@@ -105,10 +105,12 @@ def cross(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def torch(session: nox.Session) -> None:
-    """Test tensors of torch, which is too large to be installed for each change."""
+    """Test tensors of torch, which is too large to be installed for each change, and run the code of its page."""
     install(session, "torch")
     own = ["tests/pickling/test_torch.py", "tests/trust/test_guards_torch.py", "tests/trust/test_trust_torch.py"]
     session.run("pytest", "-n", "0", *(session.posargs or own))
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-p", "docs.codeblocks", "docs/torch.md")
 
 
 @nox.session(default=False)

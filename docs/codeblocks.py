@@ -1,7 +1,8 @@
 """A pytest plugin that runs the Python of README and docs: `pytest -p docs.codeblocks README.md docs`.
 
 Rule: each page is one program, which runs from top to bottom in an empty folder. A block with prompts (`>>>`) must show
-its output. On the page of the command line, a block of shell commands (`$`) must show its output too.
+its output. On the page of the command line, a block of shell commands (`$`) must show its output too. The page of torch is
+left out where torch is not installed: `nox -s torch` runs it.
 """
 
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from doctest import ELLIPSIS, OutputChecker
+from importlib.util import find_spec
 from pathlib import Path
 
 from sybil import Sybil
@@ -49,6 +51,7 @@ pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), CodeBlockParser("console", run_commands)],
     path=str(Path(__file__).parents[1]),
     patterns=["*.md"],
+    excludes=[] if find_spec("torch") else ["docs/torch.md"],
     setup=enter_folder,
     teardown=leave_folder,
 ).pytest()
