@@ -110,6 +110,8 @@ def torch(session: nox.Session) -> None:
     pickling, trust = ("test_torch", "test_libraries"), ("test_guards_torch", "test_trust_torch")
     own = [*(f"tests/pickling/{name}.py" for name in pickling), *(f"tests/trust/{name}.py" for name in trust)]
     session.run("pytest", "-n", "0", *(session.posargs or own))
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-p", "docs.codeblocks", "docs/torch.md")
 
 
 @nox.session(default=False)

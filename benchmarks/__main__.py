@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> None:
     def tell(text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - start:6.0f} s  {text}\n")
 
+    for row in rows:
+        if not cases_of(row, scale):
+            tell(f"row {row} is left out: what it needs is not installed")
     measured = []
     for case in (case for row in rows for case in cases_of(row, scale)):
         case = replace(case, rounds=min(case.rounds, options.rounds))

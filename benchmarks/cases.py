@@ -46,6 +46,7 @@ ROWS = {
     "13": "huge",
     "14": "imports",
     "growth": "growth",
+    "torch": "tensors",
 }
 
 

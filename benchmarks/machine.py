@@ -15,7 +15,19 @@ import binpickle
 
 __all__ = ["describe", "versions"]
 
-PACKAGES = ("numpy", "numcodecs", "anyio", "trio", "joblib", "lz4", "blosc2", "pandas", "scikit-learn")
+PACKAGES = (
+    "numpy",
+    "numcodecs",
+    "anyio",
+    "trio",
+    "joblib",
+    "lz4",
+    "blosc2",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "safetensors",
+)
 
 
 def describe(folder: Path) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """A pytest plugin that runs the Python of README and docs: `pytest -p docs.codeblocks README.md docs`.
 
 Rule: each page is one program, which runs from top to bottom in an empty folder. A block with prompts (`>>>`) must show
-its output. On the page of the command line, a block of shell commands (`$`) must show its output too.
+its output. On the page of the command line, a block of shell commands (`$`) must show its output too. The blocks of a
+page that needs torch are skipped where torch is not installed: `nox -s torch` runs them.
 """
 
 import os
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 from doctest import ELLIPSIS, OutputChecker
+from importlib.util import find_spec
 from pathlib import Path
 
 from sybil import Sybil
-from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 __all__ = ["pytest_collect_file"]
 
@@ -23,6 +25,7 @@ def enter_folder(namespace):
     """Go to a new empty folder."""
     namespace["_back"], namespace["_folder"] = os.getcwd(), tempfile.TemporaryDirectory()
     os.chdir(namespace["_folder"].name)
+    namespace["without"] = lambda module: find_spec(module) is None  # for the conditions of blocks to skip
 
 
 def leave_folder(namespace):
@@ -46,7 +49,11 @@ def run_commands(example):
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), CodeBlockParser("console", run_commands)],
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS),
+        CodeBlockParser("console", run_commands),
+        SkipParser(),
+    ],
     path=str(Path(__file__).parents[1]),
     patterns=["*.md"],
     setup=enter_folder,

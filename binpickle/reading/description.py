@@ -35,7 +35,7 @@ class Buffer:
         stored_nbytes: the bytes it takes in the file; if several buffers share a chunk, its share of the chunk.
         codecs: the codec specs of its first chunk, in encode order; empty if it is stored raw.
         offset: its position in the file, or `None` if it is stored encoded.
-        mapped: whether this open file maps it.
+        mapped: whether this open file maps it. If it is mapped read-only, `load` still copies it for a tensor of torch.
     """
 
     dtype: np.dtype | None
