@@ -20,6 +20,33 @@ from .values import Values
 
 __all__ = ["load", "scan", "untrusted"]
 
+# What these do cannot be limited: they run, import or unpickle whatever they are given.
+_ANYTHING = frozenset(
+    [
+        "_pickle:load",
+        "_pickle:loads",
+        "builtins:__import__",
+        "builtins:eval",
+        "builtins:exec",
+        "builtins:getattr",
+        "cloudpickle:loads",
+        "dill:loads",
+        "importlib:import_module",
+        "joblib:load",
+        "marshal:loads",
+        "nt:system",
+        "numpy:load",
+        "os:system",
+        "pandas:read_pickle",
+        "pickle:load",
+        "pickle:loads",
+        "posix:system",
+        "subprocess:Popen",
+        "torch.serialization:load",
+        "torch.storage:_load_from_bytes",
+    ]
+)
+
 
 def load(
     read: Callable[[int], bytes],
@@ -93,8 +120,15 @@ def _advice(refused: list[GlobalUse], known: Trusted) -> str:
     text = f"pickle stream: it uses {where}: "
     if misused:
         text += f"the curated sets do not let a file call or instantiate {', '.join(map(ascii, misused))}"
+    anything = [name for name in names if name in _ANYTHING]
     if names:
         text += "; " if misused else ""
+    if anything:
+        text += (
+            f"{', '.join(anything)} would do whatever the file says, so trust in the name would be trust in the file: "
+        )
+        text += "only a plain load() loads it, if you trust who wrote it"
+    elif names:
         text += f"pass trusted={_example(names)} if you trust its code and this file"
     return text
 
