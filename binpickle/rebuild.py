@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "array_of_class",
     "torch_bytes",
+    "torch_on_device",
     "torch_sparse_tensor",
     "torch_storage",
     "torch_tensor_v3",
@@ -38,6 +39,24 @@ def torch_bytes(storage: Any) -> np.ndarray:
     torch = import_module("torch")
     array: np.ndarray = torch.tensor([], dtype=torch.uint8, device="cpu").set_(storage).numpy()
     return array
+
+
+def torch_on_device(data: bytes) -> Any:
+    """Return a storage of another device than the CPU: what `torch.storage._load_from_bytes` does.
+
+    That function advises to use arguments of `torch.load`, which nobody called.
+
+    Args:
+        data: what `torch.save` wrote.
+
+    Raises:
+        RuntimeError: this machine lacks the device, or torch cannot use it.
+    """
+    try:
+        return import_module("torch.storage")._load_from_bytes(data)
+    except RuntimeError as error:
+        advice = "load the file on a machine that has the device, or dump tensor.cpu()"
+        raise RuntimeError(f"a tensor of torch cannot be put on its device: {advice}") from error
 
 
 def torch_sparse_tensor(layout: Any, data: Any) -> Any:

@@ -91,6 +91,7 @@ _RENAMED: dict[Name, Name] = {
     **{(f"binpickle.{module}", name): ("binpickle", name) for module, names in _OURS.items() for name in names},
     ("binpickle.trust.tokens", "GlobalUse"): ("binpickle.trust", "GlobalUse"),
     ("torch._utils", "_rebuild_tensor_v3"): ("binpickle.rebuild", "torch_tensor_v3"),
+    ("torch.storage", "_load_from_bytes"): ("binpickle.rebuild", "torch_on_device"),
     ("torch._utils", "_rebuild_sparse_tensor"): ("binpickle.rebuild", "torch_sparse_tensor"),
     **{("_loss", name): ("sklearn._loss._loss", name) for loss in _LOSSES for name in (loss, f"__pyx_unpickle_{loss}")},
 }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import binpickle
+from binpickle import rebuild
 
 torch = pytest.importorskip("torch")
 
@@ -256,3 +257,30 @@ def test_requires_grad(weights):
     loaded = binpickle.loads(binpickle.dumps(torch.nn.Parameter(weights)))
     assert isinstance(loaded, torch.nn.Parameter)
     assert loaded.requires_grad
+
+
+class OnDevice:
+    """Reduces to what torch writes for a storage of a device."""
+
+    def __reduce__(self):
+        file = io.BytesIO()
+        storage = rebuild.torch_typed_storage(torch.ones(3).untyped_storage(), torch.float32)
+        torch.save(storage, file, _use_new_zipfile_serialization=False)
+        return torch.storage._load_from_bytes, (file.getvalue(),)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is here")
+def test_missing_device(monkeypatch):
+    """A tensor of a device that is missing raises an error that says what to do."""
+    monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+    file = binpickle.dumps(OnDevice())
+    with pytest.raises(
+        RuntimeError, match=r"on its device: load the file on a machine that has .* dump tensor.cpu\(\)"
+    ):
+        binpickle.loads(file)
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_saved_storage():
+    """A storage that torch wrote by itself comes back."""
+    assert binpickle.loads(binpickle.dumps(OnDevice())).tolist() == [1, 1, 1]
