@@ -25,10 +25,8 @@ __all__ = [
 def array_of_class(cls: Any, *arguments: Any) -> Any:
     """Return an array of a subclass of `numpy.ndarray`, over the memory of a buffer.
 
-    NumPy's own pickling makes an empty array of the class in this way, and then copies the memory into it.
-
     Args:
-        cls: the class. Its `__new__` is not called.
+        cls: the class. Its `__new__` is not called, and it finishes new arrays as `numpy.ndarray` does.
         *arguments: those of `numpy.ndarray`.
     """
     return np.ndarray.__new__(cls, *arguments)

@@ -444,6 +444,7 @@ _TIME_ZONE = _one_of(_zone, NONE, call("zoneinfo:ZoneInfo", text("UTC")))
 _INDEX = _one_of(integer, NONE, leaf)
 _FLOAT = _one_of(floating(0.0), floating(float("nan")), leaf)
 _CLASS = _one_of(*map(_name_of, ("numpy:ndarray", "numpy:matrix", "numpy:recarray", "numpy:memmap")))
+_TYPECODE = _one_of(text("d"), text("b"), text("q"), text("u"), leaf)
 _MASKED = _one_of(_name_of("numpy.ma:MaskedArray"), _name_of("numpy.ma.core:mvoid"))
 _PATHS = [
     f"{home}:{name}"
@@ -479,6 +480,9 @@ RULES: dict[str, Rule] = {
     "numpy:matrix": Rule(_of(_some_array, NONE, FALSE)),
     "numpy:recarray": Rule(lambda make: _buffer_arguments(make)[:5]),
     "numpy._core.numeric:_frombuffer": Rule(_buffer_state),
+    "binpickle.rebuild:array_of_class": Rule(lambda make: [_CLASS(make), *_buffer_arguments(make)]),
+    "builtins:bytes": Rule(_of(_giant("bytes"))),
+    "array:_array_reconstructor": Rule(_of(glob("array:array"), _TYPECODE, integer, _giant("bytes"))),
     RECONSTRUCT: Rule(_of(_CLASS, tup(number(0)), raw(b"b")), _array_state),
     "numpy._core.multiarray:scalar": Rule(lambda make: [make.short(_some_dtype(make)), _giant("bytes")(make)]),
     "numpy.ma:MaskedArray": Rule(_of(_some_array, _mask)),

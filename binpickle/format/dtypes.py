@@ -34,6 +34,9 @@ _PLAIN = re.compile(
 _MAX_DEPTH = 8
 _MOST_NAMED = 1000
 
+_OF_OTHERS = 2
+"""What `dtype.isbuiltin` is for the types that other libraries register."""
+
 
 def dtype_spec(dtype: np.dtype) -> Any | None:
     """Return the form of `dtype` in the index, or `None` where the grammar has none."""
@@ -44,7 +47,10 @@ def dtype_spec(dtype: np.dtype) -> Any | None:
         return None if base is None or dtype.subdtype[0].subdtype else [base, list(dtype.subdtype[1])]
     if dtype.fields:
         return _struct_spec(dtype)
-    return dtype.str if _PLAIN.fullmatch(dtype.str) and np.dtype(dtype.str) == dtype else None
+    # Types of other libraries may call themselves what NumPy has not, such as "<f1".
+    if dtype.isbuiltin == _OF_OTHERS or not _PLAIN.fullmatch(dtype.str):
+        return None
+    return dtype.str if np.dtype(dtype.str) == dtype else None
 
 
 def _struct_spec(dtype: np.dtype) -> Any | None:

@@ -188,9 +188,10 @@ class ArrayReducer:
 
     def _plain_subclass(self, array: np.ndarray) -> Reduced:
         """Reduce an array of a class that leaves its pickling to NumPy, which would copy it."""
-        if array.dtype.hasobject or array.nbytes < max(self._in_band_below, 1):
+        plain = np.ndarray.view(array, np.ndarray)  # the class may have attributes of its own by the names of NumPy's
+        if plain.dtype.hasobject or plain.nbytes < max(self._in_band_below, 1):
             return NotImplemented
-        return rebuild.array_of_class, (type(array), *self._arguments(np.ndarray.view(array, np.ndarray)))
+        return rebuild.array_of_class, (type(array), *self._arguments(plain))
 
     def _subclass(self, array: np.ndarray) -> Reduced:
         """Reduce an array of a class that has pickling of its own."""
@@ -240,7 +241,7 @@ class ArrayReducer:
         data, mask = np.ma.getdata(array), np.ma.getmask(array)
         if type(data) is not np.ndarray or set(array.__dict__.get("_optinfo", ())):
             return self._subclass(array)
-        if array.dtype.hasobject:
+        if data.dtype.hasobject:
             return NotImplemented
         fill = array.fill_value
         if bool(np.all(fill == np.ma.default_fill_value(array))):

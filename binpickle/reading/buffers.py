@@ -11,7 +11,6 @@ import numpy as np
 
 from ..format.contents import Kind
 from ..format.dtypes import copied
-from ..format.header import LEAST_ALIGNMENT
 from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
 from .filereader import Advance, FileReader, read_job
@@ -58,11 +57,11 @@ def _slices(reader: FileReader, memory: BufferMemory, which: np.ndarray) -> Iter
     contents, placement = reader.contents, reader.placement
     for some in _parts(which):
         starts, stops = contents.buffer_starts[some], placement.stops[some]
-        begins, parts = memory.find(starts, stops)
-        is_root = (placement.roots[some] == some).tolist()
-        for begin, nbytes, part, stays in zip(begins, (stops - starts).tolist(), parts, is_root):
+        begins, parts, aligned = memory.find(starts, stops)
+        stays = (aligned & (placement.roots[some] == some)).tolist()
+        for begin, nbytes, part, in_place in zip(begins, (stops - starts).tolist(), parts, stays):
             data = part[begin : begin + nbytes]
-            yield data if stays and begin % LEAST_ALIGNMENT == 0 else data.copy()
+            yield data if in_place else data.copy()
 
 
 def map_buffers(reader: FileReader, mapped: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:

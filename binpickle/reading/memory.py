@@ -11,6 +11,7 @@ from typing import Iterator
 import numpy as np
 
 from ..format.contents import Contents
+from ..format.header import LEAST_ALIGNMENT
 from ..format.placement import Placement
 from .pages import Memory
 
@@ -53,9 +54,10 @@ class BufferMemory:
             self._begins += starts
             self._memory += memory.parts()
         self._parts.clear()
+        self._addresses = np.array([memory.__array_interface__["data"][0] for memory in self._memory], np.int64)
 
-    def find(self, starts: np.ndarray, stops: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
-        """Return for each buffer its position in the memory that holds it, and that memory.
+    def find(self, starts: np.ndarray, stops: np.ndarray) -> tuple[list[int], list[np.ndarray], np.ndarray]:
+        """Return for each buffer its position in the memory that holds it, that memory, and whether it is aligned.
 
         Args:
             starts: int64, the logical starts of the buffers.
@@ -63,7 +65,9 @@ class BufferMemory:
         """
         begins = np.array(self._begins)
         numbers = np.where(stops > starts, np.searchsorted(begins, starts, "right") - 1, 0)
-        return (starts - begins[numbers]).tolist(), [self._memory[i] for i in numbers.tolist()]
+        at = starts - begins[numbers]
+        aligned = (self._addresses[numbers] + at) % LEAST_ALIGNMENT == 0
+        return at.tolist(), [self._memory[i] for i in numbers.tolist()], aligned
 
     def _allocate(self, first: int, last: int) -> None:
         """Allocate memory for the chunks of one buffer, or for one chunk that buffers share."""

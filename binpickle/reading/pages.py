@@ -7,7 +7,6 @@ from the kernel: filling smaller ones takes three times as long. Elsewhere the p
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import sys
 import weakref
@@ -77,8 +76,11 @@ class _Calls:
     """The system calls of the C library, which release the lock of the interpreter."""
 
     def __init__(self) -> None:
+        import ctypes  # not every Python has it
+
         library = ctypes.CDLL(None)
         address, size, flags = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        self._failed = address(-1).value
         self._mmap, self._munmap, self._madvise = library.mmap, library.munmap, library.madvise
         self._mmap.argtypes, self._mmap.restype = (address, size, flags, flags, flags, ctypes.c_long), address
         self._munmap.argtypes = address, size
@@ -89,7 +91,7 @@ class _Calls:
         protection, kind = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         length = _up(nbytes)
         start = self._mmap(None, length + _HUGE_PAGE, protection, kind, -1, 0)
-        if start is None or start == ctypes.c_void_p(-1).value:
+        if start is None or start == self._failed:
             return None
         skip = -start % _HUGE_PAGE
         if skip:
@@ -154,4 +156,7 @@ def _up(nbytes: int) -> int:
 
 @lru_cache(maxsize=None)
 def _calls(platform: str) -> _Calls | None:
-    return _Calls() if platform == "linux" else None
+    try:
+        return _Calls() if platform == "linux" else None
+    except (ImportError, AttributeError):  # a Python without ctypes, or a C library without these calls
+        return None

@@ -120,16 +120,12 @@ def _advice(refused: list[GlobalUse], known: Trusted) -> str:
     text = f"pickle stream: it uses {where}: "
     if misused:
         text += f"the curated sets do not let a file call or instantiate {', '.join(map(ascii, misused))}"
-    anything = [name for name in names if name in _ANYTHING]
     if names:
         text += "; " if misused else ""
-    if anything:
-        text += (
-            f"{', '.join(anything)} would do whatever the file says, so trust in the name would be trust in the file: "
-        )
-        text += "only a plain load() loads it, if you trust who wrote it"
-    elif names:
         text += f"pass trusted={_example(names)} if you trust its code and this file"
+    anything = [name for name in names if name in _ANYTHING]
+    if anything:
+        text += f"; {', '.join(anything)} would do whatever the file says, so to trust that is to trust the file"
     return text
 
 

@@ -147,8 +147,8 @@ def element_type(kind: Kind) -> np.dtype:
     Numbers of other libraries, such as `bfloat16` of ml_dtypes, are integers of their size.
     """
     dtype = kind.items if kind.dtype is None else kind.dtype
-    if dtype is not None and dtype.kind == "V" and dtype.type is not np.void and dtype.itemsize in (2, 4, 8):
-        return np.dtype(f"u{dtype.itemsize}")
+    if dtype is not None and dtype.isbuiltin == 2:
+        return np.dtype(f"u{dtype.itemsize}") if dtype.itemsize in (2, 4, 8) else BYTES
     if dtype is None or dtype.kind not in "biufcmM":
         return BYTES
     if dtype.char in "gG" and not dtype.isnative:  # NumPy exports no buffer of swapped long doubles

@@ -40,6 +40,8 @@ MADE: dict[str, Callable[[], Any]] = {
     "astropy column": _table,
     "ml_dtypes bfloat16": lambda: _ml("bfloat16"),
     "ml_dtypes float8": lambda: _ml("float8_e4m3fn"),
+    "ml_dtypes float8_e5m2": lambda: _ml("float8_e5m2"),
+    "jax float8_e5m2": lambda: _jax("float8_e5m2"),
     "ml_dtypes int4": lambda: _ml("int4"),
 }
 

@@ -67,11 +67,42 @@ class Secret(np.ndarray):
         super().__setstate__((*state[:4], bytes(byte ^ 0x55 for byte in state[4])))
 
 
+class Finishing(np.ndarray):
+    """A subclass that fills new arrays, and takes only empty ones that are made of nothing."""
+
+    def __array_finalize__(self, other: Any) -> None:
+        if other is None:
+            assert self.size == 0
+            self.fill(0)
+
+
+class Odd(np.ndarray):
+    """A subclass whose attributes have the names of NumPy's, and other values."""
+
+    dtype = "wood"  # type: ignore[assignment]
+    nbytes = None  # type: ignore[assignment]
+    shape = "round"  # type: ignore[assignment]
+
+
+class Nested(np.ndarray):
+    """A subclass whose pickle has tuples that hold each other very often."""
+
+    def __reduce__(self) -> Any:
+        function, arguments, state = super().__reduce__()
+        often: Any = ()
+        for _ in range(60):
+            often = often, often
+        return function, arguments, (often, state)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[1])
+
+
 class Items(array):
     """A subclass of an array of Python's own."""
 
 
-CLASSES = [Plain, Tagged, Column]
+CLASSES = [Plain, Tagged, Column, Finishing]
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "C": lambda a: a.reshape(100, -1),
     "Fortran": lambda a: a.reshape(100, -1).T,
@@ -114,6 +145,19 @@ def test_size(cls: Any, name: str) -> None:
     with BinPickleFile(io.BytesIO(file)) as opened:
         assert [(buffer.dtype, buffer.shape) for buffer in opened.buffers] == [(plain.dtype, plain.shape)]
         assert (opened.array(0) == plain).all()
+
+
+def test_odd_attributes() -> None:
+    """An array comes back whose class has other attributes by the names of NumPy's."""
+    got = binpickle.loads(binpickle.dumps(RAMP.view(Odd)))
+    assert type(got) is Odd
+    assert np.asarray(got).tolist() == RAMP.tolist()
+
+
+def test_nested_tuples() -> None:
+    """What a class pickles may hold one tuple any number of times: it takes no time to look through it."""
+    got = binpickle.loads(binpickle.dumps(RAMP.view(Nested)))
+    assert got.tolist() == RAMP.tolist()
 
 
 def test_mapped_subclass(tmp_path: Path) -> None:

@@ -133,11 +133,11 @@ def test_trusted(load: Callable[..., Any], version: int, trusted: Callable[[], A
 @version
 def test_refused(load: Callable[..., Any], version: int, tmp_path: Path) -> None:
     """The error has the complete list, the first of it by itself, and words that say how to allow it."""
-    data = stream(lst(call("a:system", text("echo")), glob(POINT), glob("a:system"), call("a.b:c.d")))
+    data = stream(lst(call("os:system", text("echo")), glob(POINT), glob("os:system"), call("a.b:c.d")))
     with pytest.raises(UntrustedError) as caught:
         load(file_of(data, version=version), tmp_path, trusted=())
     error = caught.value
-    names = ["a:system", POINT, "a.b:c.d"]
+    names = ["os:system", POINT, "a.b:c.d"]
     assert [f"{module}:{qualname}" for module, qualname, _ in error.refused] == names
     assert (error.module, error.qualname, error.offset) == error.refused[0]
     for module, qualname, offset in error.refused:

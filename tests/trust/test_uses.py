@@ -180,10 +180,9 @@ def test_advice_names_the_set() -> None:
 
 @pytest.mark.parametrize("name", ["builtins:eval", "os:system", "torch.storage:_load_from_bytes", "pickle:loads"])
 def test_advice_against_trust(name: str) -> None:
-    """The error never advises to trust a function that does whatever the file says."""
-    with pytest.raises(UntrustedError, match=f"{name} would do whatever the file says") as caught:
+    """The error says of a function that does whatever the file says that to trust it is to trust the file."""
+    with pytest.raises(UntrustedError, match=f"; {name} would do whatever the file says, so to trust that is to trust"):
         load(stream(lst(glob("a:b"), glob(name))), ())
-    assert "pass trusted=" not in str(caught.value)
 
 
 STATE = dic(text("x"), number(1))

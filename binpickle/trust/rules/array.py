@@ -217,8 +217,9 @@ def _scalar(budget: Budget, dtype: Any, data: Any) -> Any:
 
 def _of_class(budget: Budget, cls: Any, shape: Any, dtype: Any, buffer: Any, *layout: Any) -> Any:
     """Rebuild an array of a class that the caller named, over the memory of a buffer."""
-    loaded = expect(cls, "the class of an array", Global).load
-    made = _subclass(loaded() if loaded is not None else None)
+    if expect(cls, "the class of an array", Global).load is None:
+        raise FormatError(f"{cls} is no class of arrays that is trusted by name")
+    made = _subclass(cls.load())
     if made.__setstate__ is not np.ndarray.__setstate__:
         raise FormatError(f"{made.__qualname__} has a state of its own, and an array of it has none")
     return array_over(budget, shape, dtype, buffer, *layout).view(made)
@@ -228,12 +229,12 @@ def _subclass(cls: Any) -> type[np.ndarray]:
     """Return a class, if it is one of arrays."""
     if isinstance(cls, type) and issubclass(cls, np.ndarray):
         return cls
-    raise FormatError(f"{cls!r} is not a subclass of numpy.ndarray that is trusted by name")
+    raise FormatError(f"{cls!r} is not a subclass of numpy.ndarray")
 
 
 def _bytes(budget: Budget, buffer: Any) -> bytes:
     """Rebuild `bytes(buffer)`: the bytes of an array that another class makes of them."""
-    budget.pay_bytes(_room(buffer))
+    budget.pay(1 + (_room(buffer) >> 6))  # whoever makes an array of the copy pays for the next one
     return bytes(buffer)
 
 
@@ -243,10 +244,14 @@ def _typed_array(budget: Budget, cls: Any, code: Any, layout: Any, data: Any) ->
         raise FormatError("array._array_reconstructor makes only array.array")
     expect_one_of(code, "the type of an array", *"bBhHiIlLqQfd")
     expect_int(layout, "the layout of an array", 0, _LAST_NUMBER)
-    budget.pay(len(expect(data, "the data of an array", bytes)))  # it may make a Python number of each item
+    nbytes = len(expect(data, "the data of an array", bytes))
+    if layout == typed_array(code).__reduce_ex__(3)[1][2]:
+        budget.pay_bytes(nbytes)
+    else:  # of another machine: the module makes a Python number of each item
+        budget.pay(nbytes)
     try:
         made: typed_array[Any] = _rebuild_typed(typed_array, code, layout, data)
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"array.array: {error}") from None
     return made
 
