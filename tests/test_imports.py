@@ -151,6 +151,7 @@ def test_picture_is_small() -> None:
     assert max(level(unit) for unit in units - FACES) <= MOST_LEVELS
 
 
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="the parser of Python 3.7 does not say where docstrings end")
 @each(FILES)
 def test_modules_are_short(path: Path) -> None:
     """No module has more than 300 lines of code."""
