@@ -22,7 +22,7 @@ from ..errors import FormatError
 from .contents import Kind
 from .shapes import MAX_ITEMSIZE, element_count, fields_fit, is_array, is_shape, is_subarray
 
-__all__ = ["copied", "dtype_from_spec", "dtype_name", "dtype_spec", "kind_from_packed", "pack_kinds"]
+__all__ = ["copied", "dtype_from_spec", "dtype_name", "dtype_spec", "is_registered", "kind_from_packed", "pack_kinds"]
 
 # Of dates no multiple of 0: NumPy divides by it, and the process ends.
 _PLAIN = re.compile(
@@ -34,8 +34,10 @@ _PLAIN = re.compile(
 _MAX_DEPTH = 8
 _MOST_NAMED = 1000
 
-_OF_OTHERS = 2
-"""What `dtype.isbuiltin` is for the types that other libraries register."""
+
+def is_registered(dtype: np.dtype) -> bool:
+    """Whether another library registered a dtype with NumPy, as ml_dtypes does: its letters mean nothing in a file."""
+    return dtype.isbuiltin == 2
 
 
 def dtype_spec(dtype: np.dtype) -> Any | None:
@@ -47,8 +49,7 @@ def dtype_spec(dtype: np.dtype) -> Any | None:
         return None if base is None or dtype.subdtype[0].subdtype else [base, list(dtype.subdtype[1])]
     if dtype.fields:
         return _struct_spec(dtype)
-    # Types of other libraries may call themselves what NumPy has not, such as "<f1".
-    if dtype.isbuiltin == _OF_OTHERS or not _PLAIN.fullmatch(dtype.str):
+    if is_registered(dtype) or not _PLAIN.fullmatch(dtype.str):
         return None
     return dtype.str if np.dtype(dtype.str) == dtype else None
 

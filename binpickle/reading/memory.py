@@ -39,6 +39,7 @@ class BufferMemory:
         self._parts: list[tuple[list[int], Memory]] = []
         # The first memory is that of all empty buffers.
         self._begins, self._memory = [-1], [np.empty(0, np.uint8)]
+        self._addresses = np.empty(0, np.int64)
         shared = np.unique(first[~several]).tolist()
         for begin, end in sorted([*zip(first[several].tolist(), last[several].tolist()), *zip(shared, shared)]):
             self._allocate(begin, end)
@@ -73,14 +74,14 @@ class BufferMemory:
         """Allocate memory for the chunks of one buffer, or for one chunk that buffers share."""
         starts = self._chunk_starts[first : last + 2].tolist()
         begin, end = starts[0], starts[-1]
-        cuts = [begin, *self._cuts(begin, end), end] if first == last else [begin, end]
+        cuts = [*self._cuts(begin, end), end] if first == last else [begin, end]
         memory = Memory([cut - begin for cut in cuts])
         self._parts.append((cuts[:-1], memory))
         for chunk, a, b in zip(range(first, last + 1), starts, starts[1:]):
             self._chunks[chunk] = memory.whole[a - begin : b - begin]
 
     def _cuts(self, begin: int, end: int) -> list[int]:
-        """Return where parts of a chunk begin, but for the first: only where a buffer begins.
+        """Return where the parts of a chunk begin: the first at its start, each other one where a buffer begins.
 
         Args:
             begin: the logical start of the chunk.
@@ -94,4 +95,4 @@ class BufferMemory:
             if i == len(self._starts) or self._starts[i] >= end:
                 break
             cuts.append(int(self._starts[i]))
-        return cuts[1:]
+        return cuts

@@ -156,6 +156,7 @@ def _up(nbytes: int) -> int:
 
 @lru_cache(maxsize=None)
 def _calls(platform: str) -> _Calls | None:
+    """Return the system calls, or `None` where pages cannot be given back one by one."""
     try:
         return _Calls() if platform == "linux" else None
     except (ImportError, AttributeError):  # a Python without ctypes, or a C library without these calls

@@ -25,6 +25,7 @@ _ANYTHING = frozenset(
     [
         "_pickle:load",
         "_pickle:loads",
+        "binpickle.rebuild:torch_on_device",
         "builtins:__import__",
         "builtins:eval",
         "builtins:exec",

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..codecs.chain import Chain
 from ..format.contents import Kind
+from ..format.dtypes import is_registered
 from ..format.header import ALIGN_FROM, ALIGNMENT, CHUNK_BYTES, LARGE, LEAST_ALIGNMENT, PAGE, SHARE_BELOW
 from ..pickling.out_of_band import OutOfBand
 from .chunk import AUTO, BYTES, ChunkPlan
@@ -147,7 +148,7 @@ def element_type(kind: Kind) -> np.dtype:
     Numbers of other libraries, such as `bfloat16` of ml_dtypes, are integers of their size.
     """
     dtype = kind.items if kind.dtype is None else kind.dtype
-    if dtype is not None and dtype.isbuiltin == 2:
+    if dtype is not None and is_registered(dtype):
         return np.dtype(f"u{dtype.itemsize}") if dtype.itemsize in (2, 4, 8) else BYTES
     if dtype is None or dtype.kind not in "biufcmM":
         return BYTES
