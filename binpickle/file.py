@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
 
 import numpy as np
 
-from .errors import BinPickleError, FormatError, IntegrityError
+from .errors import BinPickleError, IntegrityError
 from .files.origin import open_source
 from .files.source import Source
 from .format.contents import Spec
@@ -24,6 +24,7 @@ from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader, check_chunks
+from .reading.layouts import learn
 from .reading.limiting import (
     UNKNOWN_ORIGIN,
     check_decoding,
@@ -32,7 +33,7 @@ from .reading.limiting import (
     decoded_nbytes,
     require_limits,
 )
-from .reading.loading import Loading, LoadSettings
+from .reading.loading import Loading, LoadSettings, require_end
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
@@ -328,8 +329,11 @@ def load_steps(
 ) -> Generator[None, None, Any]:
     """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
-        loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted_here(trusted))
-        return (yield from loading.steps())
+        trusted = trusted_here(trusted)
+        obj = yield from Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted).steps()
+        if trusted is None and opened._mapped is None:
+            learn(opened._reader)
+        return obj
 
 
 def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
@@ -344,8 +348,7 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
         limits = limits.of_file(contents.length, decoded_nbytes(contents))
         stream = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
         used = trust.scan(stream.read_bytes, len(contents.buffer_starts), limits)
-        if stream.read(1):
-            raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
+        require_end(stream)
     return used
 
 

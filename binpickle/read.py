@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import enum
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import BinPickleError
-from .file import BinPickleFile
+from .file import BinPickleFile, check_settings
 from .files.origin import is_path, open_source
-from .files.source import BytesSource
+from .files.source import BytesSource, Source
 from .limits import Limits
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader
+from .reading.known import UNKNOWN, load_known
 from .reading.limiting import UNKNOWN_ORIGIN, load_limits, require_limits
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
@@ -131,8 +133,14 @@ def load(
         OSError: from the operating system, unchanged.
         Exception: from the classes of the object, with a note on library versions that differ from the writer's.
     """
-    threads, trusted = check_threads(threads), trusted_here(trusted)
+    if threads is not None:
+        check_threads(threads)
+    trusted = trusted_here(trusted)
     limits = load_limits(limits, trusted)
+    check_settings(mmap_mode, verify, limits)
+    by_default = mmap_mode is None and trusted is None and limits is None
+    if by_default and verify is not False and key is None and not context and progress is None:
+        return _load(open_source(file, Limits.stored_bytes), threads)
     with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
 
@@ -165,11 +173,31 @@ def loads(
     Raises:
         Exception: see `load`.
     """
-    threads, trusted = check_threads(threads), trusted_here(trusted)
+    if threads is not None:
+        check_threads(threads)
+    trusted = trusted_here(trusted)
     limits = load_limits(limits, trusted)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError("loads takes the bytes of a file: use load to read a file by its path")
     source = BytesSource(data, shared=not copy)
+    check_settings(None, verify, limits)
+    by_default = copy and trusted is None and limits is None
+    if by_default and verify is not False and key is None and not context and progress is None:
+        return _load(source, threads)
     direct = False if copy else "nowarn"
     with BinPickleFile(source, direct=direct, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
+
+
+def _load(source: Source, threads: int | None) -> Any:
+    """Load by default options, quickly if the file is small and this process has loaded one of its layout before."""
+    with closing(source):
+        try:
+            obj = load_known(source)
+        except BinPickleError as error:
+            error.file = error.file or source.name
+            raise
+        if obj is not UNKNOWN:
+            return obj
+        with BinPickleFile(source) as opened:
+            return opened.load(threads=threads)

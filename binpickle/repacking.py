@@ -124,9 +124,8 @@ def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, prog
     found = OutOfBand(
         buffers=[_Range(start, stop) for start, stop in zip(starts, stops)],
         kinds=contents.kinds,
-        kind_ids=contents.buffer_kinds,
-        roots=placement.roots,
-        shifts=contents.buffer_starts - contents.buffer_starts[placement.roots],
+        kind_ids=contents.buffer_kinds.tolist(),
+        within={i: (root, starts[i] - starts[root]) for i, root in enumerate(placement.roots.tolist()) if i != root},
         fetch=_Fetcher(reader, 2 * crew.threads),
         sampled=False,
     )

@@ -51,7 +51,7 @@ def _file(stream: list[Any], length: int, buffers: list[Any], listed: int) -> by
         index.place(size, len(data), chain, hashlib.sha256(data).digest())
     kinds = [Kind(size) for _, size, _ in buffers]
     ends = np.cumsum([length, *(kind.nbytes for kind in kinds)])
-    starts = np.repeat(ends[:-1], listed)
-    data, trailer = index.finish(length, starts, kinds, np.repeat(np.arange(len(kinds)), listed), {}, {})
+    starts = np.repeat(ends[:-1], listed).tolist()
+    data, trailer = index.finish(length, starts, kinds, np.repeat(np.arange(len(kinds)), listed).tolist(), {}, {})
     body = b"".join(data for data, _, _ in stream + buffers)
     return Header(VERSION, NATIVE_ORDER).pack() + body + data + trailer.pack()

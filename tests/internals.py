@@ -5,7 +5,7 @@ from __future__ import annotations
 from binpickle import keys
 from binpickle.cli import entry
 from binpickle.codecs import parameters, table
-from binpickle.codecs.auto import choose
+from binpickle.codecs.auto import choose, encode_best
 from binpickle.codecs.byteshuffle import shuffle, unshuffle
 from binpickle.codecs.chain import (
     RAW,
@@ -21,6 +21,7 @@ from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
 from binpickle.files.folder import Folder
+from binpickle.files.source import BytesSource
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
 from binpickle.format import checksums, header, shapes
@@ -57,8 +58,10 @@ from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading import environment, limiting
+from binpickle.reading.known import UNKNOWN, load_known
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
+from binpickle.reading.recent import Recent
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
@@ -117,6 +120,10 @@ __all__ = [
     "SLAB_BYTES",
     "TRAILER",
     "Trailer",
+    "UNKNOWN",
+    "BytesSource",
+    "Recent",
+    "load_known",
     "VERSION",
     "allocate",
     "parameters",
@@ -127,6 +134,7 @@ __all__ = [
     "check_text",
     "check_trailer",
     "choose",
+    "encode_best",
     "cpu_quota",
     "decode",
     "table",

@@ -36,5 +36,5 @@ def file_of(stream: bytes, buffers: Sequence[Any] = (), version: int = VERSION, 
     starts = np.cumsum(sizes)[:-1].astype(np.int64)
     kinds = [Kind(size) for size in sizes[1:]]
     ids = np.repeat(np.arange(len(kinds)), times)
-    data, trailer = index.finish(len(stream), starts[ids], kinds, ids, {}, {})
+    data, trailer = index.finish(len(stream), starts[ids].tolist(), kinds, ids.tolist(), {}, {})
     return header + stream + b"".join(parts) + data + trailer.pack()

@@ -11,8 +11,7 @@ which a killed process could leave something behind.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import Any, Iterator, Sequence
+from typing import Any, Sequence
 
 from .linux import fallocate
 from .place import Place
@@ -31,16 +30,22 @@ _ALLOCATE_FROM = 1 << 20
 _PIECES_AT_ONCE = 1024
 
 
-@contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Make errors of the operating system name the file that the caller named."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = path
-        if error.filename2 is not None:  # the temporary name; set to None it would be shown as "-> None"
-            del error.filename2
-        raise
+class naming:  # noqa: N801 - used as a function; a generator would take several times as long
+    """A context manager that makes errors of the operating system name the file that the caller named."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str):
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, OSError):
+            error.filename = self._path
+            if error.filename2 is not None:  # the temporary name; set to None it would be shown as "-> None"
+                del error.filename2
 
 
 class AtomicFile(Sink):
@@ -63,36 +68,25 @@ class AtomicFile(Sink):
         self._folder = place.folder
         self._durable = durable
         self._exclusive = exclusive
-        self._held = bytearray()
+        self._held: list[Any] = []
+        self._held_nbytes = 0
         self._temporary: Temporary | None = None
-        self._size = 0
+        self._size = 0  # of what was written to the temporary file
         self._allocated = False
         if not self._folder.takes_files:  # making one tells why
             self._begin()
 
     def write(self, data: Any) -> None:
-        view = memoryview(data).cast("B")
-        if self._hold([view]):
-            return
-        with naming(self.path):
-            while view:
-                written = os.write(self._file.fd, view)
-                self._size += written
-                view = view[written:]
+        self.write_all((data,))
 
     def write_all(self, pieces: Sequence[Any]) -> None:
-        if self._hold(pieces):
-            return
-        if len(pieces) == 1 or not hasattr(os, "writev"):
-            super().write_all(pieces)
-            return
-        for start in range(0, len(pieces), _PIECES_AT_ONCE):
-            batch = pieces[start : start + _PIECES_AT_ONCE]
-            with naming(self.path):
-                written = os.writev(self._file.fd, batch)
-            self._size += written
-            if written < sum(memoryview(piece).nbytes for piece in batch):  # the disk is nearly full, or a signal came
-                self.write(memoryview(b"".join(batch))[written:])
+        if self._temporary is None:
+            self._held += pieces
+            self._held_nbytes += _nbytes(pieces)
+            if self._held_nbytes > HELD:
+                self._begin()
+        else:
+            self._write_now(pieces)
 
     def expect(self, nbytes: int) -> None:
         """Allocate the room at once, which is faster than growing block by block and finds a full disk early."""
@@ -140,20 +134,25 @@ class AtomicFile(Sink):
         except BaseException:
             self._folder.close()
             raise
-        held, self._held = self._held, bytearray()
-        if held:
-            self.write(held)
+        held, self._held = self._held, []
+        self._write_now(held)
 
-    def _hold(self, pieces: Sequence[Any]) -> bool:
-        """Keep bytes in memory, if the file is still small with them; return whether it is."""
-        if self._temporary is not None:
-            return False
-        views = [memoryview(piece).cast("B") for piece in pieces]
-        if len(self._held) + sum(map(len, views)) > HELD:
-            return False
-        for view in views:
-            self._held += view
-        return True
+    def _write_now(self, pieces: Sequence[Any]) -> None:
+        """Write pieces to the temporary file, in as few calls as may be."""
+        for start in range(0, len(pieces), _PIECES_AT_ONCE):
+            batch = pieces[start : start + _PIECES_AT_ONCE]
+            nbytes, written = _nbytes(batch), 0
+            with naming(self.path):
+                if len(batch) > 1 and hasattr(os, "writev"):
+                    written = os.writev(self._file.fd, batch)
+                if written < nbytes:  # also if the disk is nearly full, or a signal came
+                    self._write_rest(batch[0] if len(batch) == 1 else b"".join(batch), written)
+            self._size += nbytes
+
+    def _write_rest(self, data: Any, written: int) -> None:
+        rest = memoryview(data).cast("B")[written:]
+        while rest:
+            rest = rest[os.write(self._file.fd, rest) :]
 
     def _replace(self) -> None:
         replaces = self._file.old() is not None
@@ -173,3 +172,7 @@ class AtomicFile(Sink):
                 raise
             if self._durable:
                 raise advise(error, "this file system cannot sync files: pass durable=False") from None
+
+
+def _nbytes(pieces: Sequence[Any]) -> int:
+    return sum([memoryview(piece).nbytes for piece in pieces])

@@ -76,8 +76,8 @@ def _open_path(path: str, limit: int) -> Source:
         os.close(fd)
         raise
     if stat.S_ISREG(status.st_mode) and not start:
-        source = DescriptorSource(fd, 0, path)
-        source.path = os.path.abspath(path)
+        source = DescriptorSource(fd, 0, path, end=status.st_size)
+        source.path = path if os.path.isabs(path) else os.path.abspath(path)
         return source
     with open(fd, "rb") as file:
         return spool_file(Reader(file), limit, start, path)

@@ -108,14 +108,15 @@ class DescriptorSource(Source):
         base: position of the header, in bytes.
         name: name of the file for error messages.
         owner: the file object that `fd` belongs to, if any; `close` then leaves `fd` open.
+        end: the size of the whole file, if it is known.
     """
 
-    def __init__(self, fd: int, base: int, name: str | None, owner: Any = None):
+    def __init__(self, fd: int, base: int, name: str | None, owner: Any = None, end: int | None = None):
         self._fd = fd
         self._base = base
         self._owner = owner
         self.name = name
-        self.size = max(os.fstat(fd).st_size - base, 0)
+        self.size = max((os.fstat(fd).st_size if end is None else end) - base, 0)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
         view = out.data

@@ -5,8 +5,9 @@ Rule: a column of n equal values costs a few bytes whatever n is; any other cost
 
 from __future__ import annotations
 
+import struct
 from itertools import accumulate
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -16,23 +17,19 @@ __all__ = ["exact_sums", "pack_column", "unpack_column"]
 
 # Positions stay below this, so that sums of a position and a length never overflow int64.
 _LIMIT = 1 << 62
-_WIDTHS = (1, 2, 4, 8)
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}  # of the module struct, by the bytes of a value
 _FEW = 32
 
 
-def pack_column(values: np.ndarray) -> Any:
-    """Return the value in the index for a column: an integer that all values equal, or `[base, bytes]`.
-
-    Args:
-        values: int64, 1-d.
-    """
-    if not len(values):
+def pack_column(values: Sequence[int]) -> Any:
+    """Return the value in the index for a column: an integer that all values equal, or `[base, bytes]`."""
+    if not values:
         return 0
-    base, top = int(values.min()), int(values.max())
+    base, top = min(values), max(values)
     if base == top:
         return base
-    width = next(w for w in _WIDTHS if top - base < 1 << 8 * w)
-    return [base, (values - base).astype(f"<u{width}").tobytes()]
+    code = next(code for width, code in _CODES.items() if top - base < 1 << 8 * width)
+    return [base, struct.pack(f"<{len(values)}{code}", *[value - base for value in values])]
 
 
 def unpack_column(packed: Any, count: int, name: str) -> np.ndarray:
@@ -52,7 +49,7 @@ def unpack_column(packed: Any, count: int, name: str) -> np.ndarray:
         raise FormatError(f"index: column {name!r} is neither an integer nor a base and bytes")
     base, data = _bounded(packed[0], name), packed[1]
     width = len(data) // count if count else 0
-    if width not in _WIDTHS or width * count != len(data):
+    if width not in _CODES or width * count != len(data):
         raise FormatError(f"index: column {name!r} has {len(data)} bytes for {count} values")
     differences = np.frombuffer(data, f"<u{width}")
     _bounded(base + int(differences.max()), name)

@@ -9,7 +9,6 @@ import hashlib
 from typing import Any, Mapping, Sequence, Tuple
 
 import msgpack
-import numpy as np
 
 from .columns import pack_column
 from .contents import Kind, Spec
@@ -62,9 +61,9 @@ class IndexBuilder:
     def finish(
         self,
         stream: int,
-        starts: np.ndarray,
+        starts: Sequence[int],
         kinds: Sequence[Kind],
-        kind_ids: np.ndarray,
+        kind_ids: Sequence[int],
         metadata: Mapping[str, str],
         libraries: Mapping[str, str],
     ) -> tuple[bytes, Trailer]:
@@ -72,13 +71,13 @@ class IndexBuilder:
 
         Args:
             stream: length of the pickle stream.
-            starts: int64, logical positions of the buffers.
+            starts: logical positions of the buffers.
             kinds: what the buffers are.
-            kind_ids: int64, for each buffer an index into `kinds`.
+            kind_ids: for each buffer an index into `kinds`.
             metadata: the caller's.
             libraries: versions by module.
         """
-        columns = np.array(self._rows, np.int64).reshape(-1, 4).T
+        columns = list(zip(*self._rows)) or [()] * 4
         names = ("length", "stored", "padding", "chain")
         index = {
             "requires": [],
@@ -100,12 +99,13 @@ class IndexBuilder:
         return data, Trailer(self.position, len(data), length, hashlib.sha256(data).digest())
 
 
-def _pack_buffers(starts: np.ndarray, kinds: Sequence[Kind], kind_ids: np.ndarray) -> dict[str, Any]:
+def _pack_buffers(starts: Sequence[int], kinds: Sequence[Kind], kind_ids: Sequence[int]) -> dict[str, Any]:
     # Most buffers follow one another, so the distances from the end of each to the start of the next are mostly 0.
-    ends = starts + np.array([kind.nbytes for kind in kinds], np.int64)[kind_ids]
+    sizes = [kind.nbytes for kind in kinds]
+    gaps = [then - start - sizes[kind_id] for start, kind_id, then in zip(starts, kind_ids, starts[1:])]
     return {
         "count": len(starts),
-        "first": int(starts[0]) if len(starts) else 0,
+        "first": starts[0] if starts else 0,
         "kind": pack_column(kind_ids),
-        "gap": pack_column(starts[1:] - ends[:-1]),
+        "gap": pack_column(gaps),
     }

@@ -94,14 +94,11 @@ class ArrayReducer:
             ids = [known[id(b)] if id(b) in known else new[others[id(b)]] for b in buffers]
             kinds += new
             buffers = [b if memoryview(b).c_contiguous else PickleBuffer(b.raw()) for b in buffers]
-        kind_ids = np.array(ids, np.int64)
-        roots, shifts = np.arange(len(buffers)), np.zeros(len(buffers), np.int64)
-        if self._views or foreign:
-            find_shared(buffers, [kinds[i].nbytes for i in ids], roots, shifts)
+        within = find_shared(buffers, [kinds[i].nbytes for i in ids]) if self._views or foreign else {}
         if not self._stand_ins:
-            return OutOfBand(buffers, kinds, kind_ids, roots, shifts)
+            return OutOfBand(buffers, kinds, ids, within)
         buffers = [self._stand_ins.get(id(buffer), buffer) for buffer in buffers]
-        return OutOfBand(buffers, kinds, kind_ids, roots, shifts, fetch)
+        return OutOfBand(buffers, kinds, ids, within, fetch)
 
     def _ndarray(self, array: np.ndarray) -> Reduced:
         # The hot path: 25,000 arrays take about 30 ms here.

@@ -5,7 +5,7 @@ Rule: a buffer that lies within the memory of another is stored once, as a part 
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -20,55 +20,54 @@ class OutOfBand(NamedTuple):
     Attributes:
         buffers: C-contiguous `PickleBuffer`s, or what stands for them, in the order in which the stream asks for them.
         kinds: the distinct kinds of the buffers: length, dtype, shape and order.
-        kind_ids: int64, for each buffer an index into `kinds`.
-        roots: int64, for each buffer the number of the buffer whose memory holds it, mostly its own number.
-        shifts: int64, for each buffer its position in its root, in bytes.
+        kind_ids: for each buffer an index into `kinds`.
+        within: for each buffer that lies within the memory of another: the number of that one, its root, and its
+            position in it, in bytes. A root lies within no buffer.
         fetch: loads a buffer, or a slice of its `raw()`, into memory on demand; `None` if the buffers are in memory.
         sampled: whether `"auto"` may fetch samples of large buffers; if that takes too long, it chooses for each chunk.
     """
 
     buffers: Sequence[Any]
     kinds: Sequence[Kind]
-    kind_ids: np.ndarray
-    roots: np.ndarray
-    shifts: np.ndarray
+    kind_ids: Sequence[int]
+    within: Mapping[int, tuple[int, int]]
     fetch: Callable[[Any], Any] | None = None
     sampled: bool = True
 
     @property
-    def nbytes(self) -> np.ndarray:
-        """The lengths of the buffers, int64."""
-        nbytes: np.ndarray = np.array([kind.nbytes for kind in self.kinds], np.int64)[self.kind_ids]
-        return nbytes
+    def nbytes(self) -> list[int]:
+        """The lengths of the buffers."""
+        nbytes = [kind.nbytes for kind in self.kinds]
+        return [nbytes[i] for i in self.kind_ids]
 
 
-def find_shared(buffers: Sequence[Any], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray) -> None:
-    """Find the buffers that lie within the memory of another buffer of the same owner.
+def find_shared(buffers: Sequence[Any], sizes: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Find the buffers that lie within the memory of another buffer of the same owner; return `OutOfBand.within`.
 
     Args:
         buffers: C-contiguous `PickleBuffer`s.
         sizes: their lengths in bytes.
-        roots: int64, filled in: see `OutOfBand`.
-        shifts: int64, filled in: see `OutOfBand`.
     """
     owners: dict[int, list[int]] = {}
     for i, buffer in enumerate(buffers):
         obj = memoryview(buffer).obj
         base = getattr(obj, "base", None)
         owners.setdefault(id(obj if base is None else base), []).append(i)
+    within: dict[int, tuple[int, int]] = {}
     for members in owners.values():
         if len(members) > 1:
-            _nest(members, [_address(buffers[i]) for i in members], [sizes[i] for i in members], roots, shifts)
+            within.update(_nested(members, [_address(buffers[i]) for i in members], [sizes[i] for i in members]))
+    return within
 
 
-def _nest(
-    members: Sequence[int], begins: Sequence[int], sizes: Sequence[int], roots: np.ndarray, shifts: np.ndarray
-) -> None:
-    """Find the buffers within another one, among the numbers `members`. `begins` are their addresses."""
+def _nested(
+    members: Sequence[int], begins: Sequence[int], sizes: Sequence[int]
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield each buffer within another one, among the numbers `members`. `begins` are their addresses."""
     root, root_begin, root_end = -1, 0, -1
     for begin, size, i in sorted(zip(begins, sizes, members), key=lambda row: (row[0], -row[1], row[2])):
         if begin + size <= root_end and size:
-            roots[i], shifts[i] = root, begin - root_begin
+            yield i, (root, begin - root_begin)
         elif begin + size > root_end:
             root, root_begin, root_end = i, begin, begin + size
 

@@ -25,7 +25,7 @@ from .filereader import FileReader, check_chunks
 from .limiting import check_limits, decoded_nbytes
 from .stream import StreamReader
 
-__all__ = ["LoadSettings", "Loading"]
+__all__ = ["LoadSettings", "Loading", "require_end", "unpickle"]
 
 # Up to this length the stream is read at once: see `_short_stream`.
 _SHORT_STREAM = 1 << 16
@@ -87,16 +87,14 @@ class Loading:
             self._warn_unmapped()
         if self._settings.verify or self._reader.authenticated:
             yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
-        stream: StreamReader | io.BytesIO
         if self._trusted is None:
             buffers = yield from self._buffers()
             stream = self._short_stream() or self._stream()
-            obj = _unpickle(stream, buffers, self._reader.contents.libraries)
+            obj = unpickle(stream, buffers, self._reader.contents.libraries)
         else:
-            stream = restricted = self._stream(hostile=True)
-            obj = self._load_restricted(restricted, self._trusted)
-        if stream.read(1):
-            raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
+            stream = self._stream(hostile=True)
+            obj = self._load_restricted(stream, self._trusted)
+            require_end(stream)
         self._meter.finish()
         return obj
 
@@ -205,9 +203,20 @@ def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edges.cumsum()[:-1])
 
 
-def _unpickle(stream: StreamReader | io.BytesIO, buffers: Iterator[Any], libraries: Mapping[str, str]) -> Any:
+def unpickle(stream: StreamReader | io.BytesIO, buffers: Iterator[Any], libraries: Mapping[str, str]) -> Any:
+    """Return the object of a pickle stream, which must end with it.
+
+    Args:
+        stream: the stream.
+        buffers: its out-of-band buffers.
+        libraries: the writer's versions, for a note on errors.
+
+    Raises:
+        FormatError: the stream is malformed.
+        Exception: from the classes of the object, with a note on library versions that differ from the writer's.
+    """
     try:
-        return unpickler(stream, buffers).load()
+        obj = unpickler(stream, buffers).load()
     except (pickle.UnpicklingError, EOFError) as error:
         raise FormatError(f"the pickle stream is malformed: {error}") from error
     except BinPickleError:
@@ -215,6 +224,18 @@ def _unpickle(stream: StreamReader | io.BytesIO, buffers: Iterator[Any], librari
     except Exception as error:
         _tell_versions(error, libraries)
         raise
+    require_end(stream)
+    return obj
+
+
+def require_end(stream: StreamReader | io.BytesIO) -> None:
+    """Refuse a stream that goes on behind its object.
+
+    Raises:
+        FormatError: it does.
+    """
+    if stream.read(1):
+        raise FormatError("something follows the end of the pickle stream: the file is damaged or forged")
 
 
 def _tell_versions(error: Exception, libraries: Mapping[str, str]) -> None:

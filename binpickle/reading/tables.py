@@ -6,8 +6,6 @@ index bytes mean equal tables, so that the tables of small raw files are kept, a
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import NamedTuple, Tuple
 
 import numpy as np
@@ -21,6 +19,7 @@ from ..format.header import HEADER, SEAL_DOMAIN, TRAILER, VERSION, Header, Trail
 from ..format.placement import Placement, find_placement
 from ..keys import Keys
 from ..limits import Limits
+from .recent import Recent
 
 __all__ = ["Tables", "View", "read_tables"]
 
@@ -31,19 +30,6 @@ _FEW = 64
 _SMALL_INDEX = 4 << 10
 
 _Known = Tuple[Header, bytes, Limits]
-
-_recent: dict[_Known, Tables] = {}
-_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    """Make a new lock in the child of a fork: another thread may have held the lock when the process forked."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class View(NamedTuple):
@@ -70,6 +56,9 @@ class Tables(NamedTuple):
     placement: Placement
     padding: list[tuple[int, int]]
     views: list[View] | None = None
+
+
+_recent: Recent[_Known, Tables] = Recent(_KEPT)
 
 
 def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
@@ -113,7 +102,7 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
         tables = _parsed(header, trailer, index, limits)
         if len(index) <= _SMALL_INDEX and _is_simple(tables.contents):
             tables = tables._replace(views=_views(tables.contents, tables.placement))
-            _remember(known, tables)
+            _recent.put(known, tables)
     contents = tables.contents
     if contents.sealed and contents.root_digest is None:
         refused = FormatError if keys is None else AuthenticationError
@@ -158,14 +147,6 @@ def _views(contents: Contents, placement: Placement) -> list[View] | None:
         return None
     plain = [contents.kinds[kind].dtype is None for kind in contents.buffer_kinds.tolist()]
     return list(map(View, placement.offsets.tolist(), (placement.offsets + nbytes).tolist(), plain))
-
-
-def _remember(known: _Known, tables: Tables) -> None:
-    """Keep the tables of a file, and drop the oldest ones beyond `_KEPT`."""
-    with _lock:
-        _recent[known] = tables
-        if len(_recent) > _KEPT:
-            del _recent[next(iter(_recent))]
 
 
 def _read_legacy(source: Source, header: Header, limits: Limits) -> Contents:

@@ -34,6 +34,9 @@ __all__ = ["Cancelled", "Crew", "Job", "Pipeline", "exhaust"]
 
 T = TypeVar("T")
 
+# What a helper must have to do, in bytes to encode: starting its thread takes as long as encoding some 16 KiB.
+_WORTH_HELPER = 24 << 10
+
 
 class Cancelled(BaseException):
     """Raised in the owner's thread after `Crew.cancel`; not an `Exception`, so that no `__reduce__` swallows it."""
@@ -46,18 +49,22 @@ class Job(Generic[T]):
         function: the function; the job lets go of it, and of the memory it refers to, once it was called.
         off_main: whether the function must not run in the main thread, where Blosc would start threads of its own.
         light: whether the function costs less than handing it to another thread. The owner then runs it.
+        nbytes: about how many bytes it encodes; by default enough for a helper.
 
     Attributes:
         done: whether the function was called.
     """
 
-    __slots__ = ("_error", "_function", "_result", "done", "light", "off_main")
+    __slots__ = ("_error", "_function", "_result", "done", "light", "nbytes", "off_main")
 
-    def __init__(self, function: Callable[[], T], off_main: bool = False, light: bool = False):
+    def __init__(
+        self, function: Callable[[], T], off_main: bool = False, light: bool = False, nbytes: int = _WORTH_HELPER
+    ):
         self._function: Callable[[], T] | None = function
         self._result: T | None = None
         self._error: BaseException | None = None
         self.off_main = off_main
+        self.nbytes = nbytes
         self.light = light and not off_main
         self.done = False
 
@@ -98,6 +105,7 @@ class Crew:
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._owner_waits = False
         self._waiting: deque[Job[Any]] = deque()
+        self._backlog = 0  # bytes of the waiting jobs
         self._helpers: list[threading.Thread] = []
         self._coming = 0  # helpers that are invited or working
         self._refused: RuntimeError | None = None  # why no thread could be started; the owner then works alone
@@ -147,10 +155,11 @@ class Crew:
         """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread."""
         with self._lock:
             self._waiting.append(job)
+            self._backlog += job.nbytes
             other = _needs_other_thread(job)
-            # The owner runs a single waiting job itself: starting a helper for it would make small files slower.
-            invite = (other or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
-            invite = invite and self._refused is None
+            # The owner runs the first waiting job itself. A helper that had little else to do would cost time.
+            worth = other or self._backlog - self._waiting[0].nbytes >= _WORTH_HELPER
+            invite = worth and self._coming < max(self.threads - 1, other) and self._refused is None
             self._coming += invite
         if invite:
             self.invite()
@@ -195,6 +204,7 @@ class Crew:
             for job in self._waiting:
                 if not _needs_other_thread(job):
                     self._waiting.remove(job)
+                    self._backlog -= job.nbytes
                     return job
             self._owner_waits = waits = self._coming > 0 or not self._waiting
             if not waits and self._refused is not None:
@@ -229,7 +239,11 @@ class Crew:
 
     def _next_for_helper(self) -> Job[Any] | None:
         with self._lock:
-            return self._waiting.popleft() if self._waiting and not self._cancelled else None
+            if not self._waiting or self._cancelled:
+                return None
+            job = self._waiting.popleft()
+            self._backlog -= job.nbytes
+            return job
 
 
 def _needs_other_thread(job: Job[Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from ..codecs.auto import choose
+from ..codecs.auto import encode_best
 from ..codecs.chain import RAW, Chain, encode
 from ..format.checksums import checksum_of
 
@@ -121,8 +121,9 @@ def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> Encoded
 
 def _encoded(data: np.ndarray, chain: Chain | None, auto: bool) -> tuple[Chain, memoryview]:
     if chain is AUTO:
-        chain = choose(data.view(np.uint8), data.dtype.itemsize)
-    encoded = encode(chain, data)
+        chain, encoded = encode_best(data)
+    else:
+        encoded = encode(chain, data)
     return (RAW, encode(RAW, data)) if auto and encoded.nbytes >= data.nbytes else (chain, encoded)
 
 

@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Callable, Iterator, Mapping
 
-import numpy as np
-
 from ..codecs.auto import choose
 from ..codecs.chain import RAW, Chain, chain_for
 from ..files.sink import Sink
@@ -30,6 +28,9 @@ from .plan import Plan, element_type, is_large, plan_buffers
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["FileWriter", "write_steps"]
+
+# With header, index and trailer so much data mostly fits in one block of a disk, which is what the file takes anyway.
+_FITS_A_BLOCK = 3584
 
 
 class FileWriter:
@@ -60,6 +61,9 @@ class FileWriter:
 
     def plan(self, found: OutOfBand) -> Plan:
         """Cut the buffers into chunks, after the end of the stream."""
+        nbytes = self._stream.nbytes
+        if self._options.auto and nbytes <= _FITS_A_BLOCK and nbytes + sum(found.nbytes) <= _FITS_A_BLOCK:
+            self._chunks.auto = RAW
         self._stream.end()
         plan = plan_buffers(found, *self._chains(found), self._options.align)
         self._meter.total = self._stream.nbytes + sum(chunk.nbytes for chunk in plan.chunks)
@@ -75,7 +79,7 @@ class FileWriter:
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
         """Write the index and the trailer."""
-        starts = plan.starts + self._stream.nbytes
+        starts = [start + self._stream.nbytes for start in plan.starts]
         index, trailer = self._index.finish(
             self._stream.nbytes, starts, found.kinds, found.kind_ids, self._options.metadata, libraries
         )
@@ -92,43 +96,49 @@ class FileWriter:
             return RawStream(self._sink, options.algorithm, partial(_place_stream, self._index, self._meter))
         return GatheredStream(self._chunks.push_stream)
 
-    def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], np.ndarray]:
-        """Return the codec chains in use, and int64, for each buffer an index into them."""
+    def _chains(self, found: OutOfBand) -> tuple[list[Chain | None], list[int]]:
+        """Return the codec chains in use, and for each buffer an index into them."""
         table = _ChainTable()
         if self._options.auto:
             return table.chains, self._choose_for_large(found, table)
         elements = self._options.elements
         if not any(map(callable, elements)):
             table.id_of(chain_for(elements, memoryview(b"")))
-            return table.chains, np.zeros(len(found.buffers), np.int64)
-        nbytes = found.nbytes.tolist()
+            return table.chains, [0] * len(found.buffers)
         fetch = found.fetch or (lambda buffer: buffer)
         ids = [
-            table.id_of(chain_for(elements, memoryview(fetch(buffer))) if root == i and nbytes[i] else RAW)
-            for i, (buffer, root) in enumerate(zip(found.buffers, found.roots.tolist()))
+            table.id_of(chain_for(elements, memoryview(fetch(buffer))) if i not in found.within and nbytes else RAW)
+            for i, (buffer, nbytes) in enumerate(zip(found.buffers, found.nbytes))
         ]
-        return table.chains, np.array(ids, np.int64)
+        return table.chains, ids
 
-    def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> np.ndarray:
-        """Choose one chain for each buffer with chunks of its own, and `AUTO` for buffers that share chunks."""
-        ids = np.full(len(found.buffers), table.id_of(AUTO), np.int64)
-        if not found.sampled:
+    def _choose_for_large(self, found: OutOfBand, table: _ChainTable) -> list[int]:
+        """Choose one chain for each buffer with chunks of its own; buffers that share chunks get what those get."""
+        ids = [table.id_of(self._chunks.auto)] * len(found.buffers)
+        larges = [is_large(kind.nbytes) for kind in found.kinds]
+        if not found.sampled or not any(larges):
             return ids
-        large = np.flatnonzero(is_large(found.nbytes) & (found.roots == np.arange(len(ids)))).tolist()
         chosen: list[Chain] = []
         choosing: Pipeline[Chain] = Pipeline(self._crew, chosen.append)
+        large = [i for i, kind_id in enumerate(found.kind_ids) if larges[kind_id] and i not in found.within]
         for i in large:
             itemsize = element_type(found.kinds[found.kind_ids[i]]).itemsize
             choosing.push(Job(partial(choose, found.buffers[i].raw(), itemsize, found.fetch)))
         exhaust(choosing.drain())
-        ids[large] = [table.id_of(chain) for chain in chosen]
+        for i, chain in zip(large, chosen):
+            ids[i] = table.id_of(chain)
         return ids
 
 
 class _Chunks:
-    """Encodes chunks, and passes them to `write` in order."""
+    """Encodes chunks, and passes them to `write` in order.
+
+    Attributes:
+        auto: the chain of chunks for which `"auto"` chooses: `AUTO`, or `RAW` in a file that is small anyway.
+    """
 
     def __init__(self, crew: Crew, options: DumpOptions, write: Callable[[EncodedChunk], None]):
+        self.auto: Chain | None = AUTO
         self._options = options
         self._pipeline: Pipeline[EncodedChunk] = Pipeline(crew, write)
 
@@ -140,12 +150,14 @@ class _Chunks:
                 partial(encode_chunk, chunk, algorithm, self._options.auto),
                 off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
+                nbytes=chunk.nbytes,
             )
         )
 
     def push_stream(self, data: bytearray) -> None:
         """Add the next chunk of the pickle stream."""
-        self.push(ChunkPlan([data], len(data), self._options.stream_chain))
+        chain = self.auto if self._options.auto else self._options.stream_chain
+        self.push(ChunkPlan([data], len(data), chain))
 
     def drain(self) -> Iterator[None]:
         """Write all chunks that are left; yields after each chunk."""
@@ -173,15 +185,14 @@ class _ChainTable:
 
     def __init__(self) -> None:
         self.chains: list[Chain | None] = []
-        self._ids: dict[str, int] = {}
+        self._ids: dict[Chain | None, int] = {}
 
     def id_of(self, chain: Chain | None) -> int:
         """Return the number of a chain, which is added if it is new."""
-        key = repr(chain if chain is None else [step.spec for step in chain])
-        if key not in self._ids:
-            self._ids[key] = len(self.chains)
+        if chain not in self._ids:
+            self._ids[chain] = len(self.chains)
             self.chains.append(chain)
-        return self._ids[key]
+        return self._ids[chain]
 
 
 def write_steps(

@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping, TypeVar
 
 import numpy as np
 
-from ..codecs.chain import Chain, parse_codecs, stream_chain
+from ..codecs.chain import parse_codecs, stream_chain
 from ..format.checksums import CHECKSUM, DIGEST
 from ..format.header import NATIVE_ORDER, VERSION, Flags, Header
 from ..keys import Keys
@@ -53,6 +53,11 @@ def explaining(function: F) -> F:
     return await_call if iscoroutinefunction(function) else call  # type: ignore[return-value]
 
 
+_HEADERS = {
+    mappable: Header(VERSION, NATIVE_ORDER | (Flags.MAPPABLE if mappable else Flags(0))) for mappable in (False, True)
+}
+
+
 class DumpOptions:
     """The options of a dump, checked.
 
@@ -75,6 +80,8 @@ class DumpOptions:
         keys: the keys that seal the file, or `None`.
         algorithm: the name of the checksum or digest of each chunk.
         pickler: the pickler class to build on.
+        header: the header of the file.
+        stream_chain: the codecs of the pickle stream, or `AUTO`.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -103,8 +110,12 @@ class DumpOptions:
         self.metadata = _checked_metadata(metadata)
         self.keys = Keys.of(key, context)
         self.algorithm = DIGEST if digests or self.keys else CHECKSUM
-        self.pickler = pickle.Pickler if pickler is None else pickler
-        check_pickler(self.pickler)
+        self.pickler = pickle.Pickler
+        if pickler is not None:
+            check_pickler(pickler)
+            self.pickler = pickler
+        self.header = _HEADERS[bool(mappable)]
+        self.stream_chain = AUTO if self.auto else stream_chain(self.elements)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> DumpOptions:
@@ -112,21 +123,13 @@ class DumpOptions:
         options = vars(cls)["__init__"].__kwdefaults__
         return cls(**{name: arguments[name] for name in options if name in arguments})
 
-    @property
-    def header(self) -> Header:
-        """The header of the file."""
-        return Header(VERSION, NATIVE_ORDER | (Flags.MAPPABLE if self.mappable else Flags(0)))
-
-    @property
-    def stream_chain(self) -> Chain | None:
-        """The codecs of the pickle stream, or `AUTO`."""
-        return AUTO if self.auto else stream_chain(self.elements)
-
 
 def _checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    if not isinstance(metadata or {}, Mapping):
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata must map strings to strings, not {metadata!r:.80}")
-    checked = dict(metadata or {})
+    checked = dict(metadata)
     if not all(isinstance(text, str) for pair in checked.items() for text in pair):
         raise TypeError("metadata must map strings to strings")
     for text in (*checked, *checked.values()):

@@ -7,7 +7,7 @@ chain share chunks.
 
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -26,92 +26,104 @@ class Plan(NamedTuple):
 
     Attributes:
         chunks: the chunks, in the order in which they are written.
-        starts: int64, for each buffer its logical position, counted from the first chunk.
+        starts: for each buffer its logical position, counted from the first chunk.
     """
 
     chunks: list[ChunkPlan]
-    starts: np.ndarray
+    starts: list[int]
 
 
-def is_large(nbytes: Any) -> Any:
-    """Return whether a buffer of that many bytes gets chunks of its own; `nbytes` may be an array."""
+def is_large(nbytes: int) -> bool:
+    """Return whether a buffer of that many bytes gets chunks of its own."""
     return nbytes >= SHARE_BELOW
 
 
-def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool) -> Plan:
+def plan_buffers(found: OutOfBand, chains: Sequence[Chain | None], chain_ids: Sequence[int], mappable: bool) -> Plan:
     """Cut the buffers of an object into chunks.
 
     Args:
         found: the buffers.
         chains: the codec chains in use; `AUTO` may be among them.
-        chain_ids: int64, for each buffer an index into `chains`.
+        chain_ids: for each buffer an index into `chains`.
         mappable: align every buffer, and each large buffer at a page.
     """
     return _Cut(found, chains, chain_ids, mappable).plan()
 
 
 class _Cut:
-    """The cut of one object's buffers, as it grows."""
+    """The cut of one object's buffers, as it grows.
 
-    def __init__(self, found: OutOfBand, chains: Sequence[Chain | None], chain_ids: np.ndarray, mappable: bool):
+    Its loops take a fraction of a microsecond for each buffer, and next to nothing for a few.
+    """
+
+    def __init__(self, found: OutOfBand, chains: Sequence[Chain | None], chain_ids: Sequence[int], mappable: bool):
         self._found = found
         self._chains = chains
         self._chain_ids = chain_ids
         self._mappable = mappable
         self._nbytes = found.nbytes
-        self._starts = np.zeros(len(found.buffers), np.int64)
+        self._starts = [0] * len(found.buffers)
         self._chunks: list[ChunkPlan] = []
         self._position = 0
 
     def plan(self) -> Plan:
         """Cut all buffers: first those that share chunks, then the others."""
-        found = self._found
-        is_root = found.roots == np.arange(len(self._nbytes))
-        sharing = np.array([_may_share(chain) for chain in self._chains], bool)[self._chain_ids]
-        small = is_root & sharing & ~is_large(self._nbytes) | (self._nbytes == 0)
-        for group in self._groups(np.flatnonzero(small)):
+        groups, others = self._groups()
+        for group in groups:
             self._share(group)
-        for i in np.flatnonzero(is_root & ~small).tolist():
+        for i in others:
             self._own(i)
-        return Plan(self._chunks, np.where(is_root, self._starts, self._starts[found.roots] + found.shifts))
+        starts = self._starts
+        for i, (root, position) in self._found.within.items():
+            starts[i] = starts[root] + position
+        return Plan(self._chunks, starts)
 
-    def _groups(self, small: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield groups of buffers that may share chunks, by number: of one chain, one dtype and one alignment."""
-        if not len(small):
-            return
-        kinds = self._found.kinds
-        types = {pair: i for i, pair in enumerate(dict.fromkeys((kind.dtype, kind.items) for kind in kinds))}
-        type_ids = np.array([types[kind.dtype, kind.items] for kind in kinds], np.int64)[self._found.kind_ids]
-        keys = ((self._chain_ids * len(types) + type_ids) * 2 + (self._nbytes >= ALIGN_FROM))[small]
-        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-        members = np.split(small[np.argsort(inverse.reshape(-1), kind="stable")], counts.cumsum()[:-1])
-        for group in np.argsort(first, kind="stable"):
-            yield members[group]
+    def _groups(self) -> tuple[list[list[int]], list[int]]:
+        """Return the buffers by number: groups of one chain, dtype and alignment, which share chunks; others."""
+        found = self._found
+        groups: dict[Any, list[int]] = {}
+        others: list[int] = []
+        lists = [[self._list_for(kind, chain, groups, others) for kind in found.kinds] for chain in self._chains]
+        for i, (kind_id, chain_id) in enumerate(zip(found.kind_ids, self._chain_ids)):
+            lists[chain_id][kind_id].append(i)
+        if found.within:
+            others = [i for i in others if i not in found.within]
+            groups = {key: [i for i in group if i not in found.within] for key, group in groups.items()}
+        return sorted(filter(None, groups.values())), others
 
-    def _share(self, group: np.ndarray) -> None:
+    def _list_for(self, kind: Kind, chain: Chain | None, groups: dict[Any, list[int]], others: list[int]) -> list[int]:
+        """Return the list that takes the buffers of a kind and a chain: a group, or the one of all other buffers."""
+        if kind.nbytes and (is_large(kind.nbytes) or not _may_share(chain)):
+            return others
+        key = id(chain), kind.dtype, kind.items, kind.nbytes >= ALIGN_FROM
+        return groups.setdefault(key, [])
+
+    def _share(self, group: list[int]) -> None:
         """Put the buffers of a group end to end, into as few chunks as they fit in."""
-        sizes = self._nbytes[group]
-        kind, chain = self._kind_and_chain(int(group[0]))
-        step = LEAST_ALIGNMENT if chain else _alignment(int(sizes[0]), self._mappable)
-        padded = -(-sizes // step) * step
-        begins = padded.cumsum() - padded
-        ends = begins + sizes
-        at = 0
-        while at < len(group):
-            stop = int(np.searchsorted(ends, begins[at] + CHUNK_BYTES, "right"))
-            self._starts[group[at:stop]] = self._position + begins[at:stop] - begins[at]
-            length = int(ends[stop - 1] - begins[at])
-            if length:
-                gaps = (padded - sizes)[at : stop - 1]
-                self._add_shared(group[at:stop], length, kind, chain, gaps)
-            self._position += length
-            at = stop
+        nbytes, starts, position = self._nbytes, self._starts, self._position
+        kind, chain = self._kind_and_chain(group[0])
+        step = LEAST_ALIGNMENT if chain else _alignment(nbytes[group[0]], self._mappable)
+        first = end = 0
+        gaps: list[int] = []  # before each buffer of the chunk
+        for at, i in enumerate(group):
+            size = nbytes[i]
+            begin = -(-end // step) * step
+            if begin + size > CHUNK_BYTES:
+                self._add_shared(group[first:at], end, kind, chain, gaps)
+                position, first, begin, end, gaps = self._position, at, 0, 0, []
+            gaps.append(begin - end)
+            starts[i] = position + begin
+            end = begin + size
+        self._add_shared(group[first:], end, kind, chain, gaps)
 
-    def _add_shared(self, members: np.ndarray, length: int, kind: Kind, chain: Chain | None, gaps: np.ndarray) -> None:
-        pieces = [self._found.buffers[i] for i in members.tolist()]
-        between = [*gaps.tolist(), 0] if gaps.any() else None
-        dtype = element_type(kind)
-        self._chunks.append(ChunkPlan(pieces, length, chain, dtype, ALIGNMENT, between, self._found.fetch))
+    def _add_shared(self, members: list[int], length: int, kind: Kind, chain: Chain | None, gaps: list[int]) -> None:
+        if not length:
+            return
+        buffers = self._found.buffers
+        pieces = [buffers[i] for i in members]
+        between = [*gaps[1:], 0] if any(gaps) else None
+        self._chunks.append(ChunkPlan(pieces, length, chain, element_type(kind), ALIGNMENT, between, self._found.fetch))
+        self._position += length
 
     def _own(self, i: int) -> None:
         """Cut one buffer into chunks of its own. Only the first chunk is aligned, and the others follow it."""

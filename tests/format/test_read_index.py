@@ -62,7 +62,7 @@ def build() -> tuple[bytes, Trailer]:
     assert builder.place(5, 5, (), b"s" * 16) == 0
     assert builder.place(80, 60, (ZSTD,), b"z" * 16) == 0
     assert builder.place(64, 64, (), b"r" * 16, 64) == 47
-    starts, kind_ids = np.array([5, 85, 149]), np.array([0, 1, 2])
+    starts, kind_ids = [5, 85, 149], [0, 1, 2]
     return builder.finish(5, starts, KINDS, kind_ids, INDEX["metadata"], INDEX["libraries"])
 
 
@@ -129,8 +129,7 @@ def test_no_buffers() -> None:
     """A file of a stream alone is a whole one."""
     builder = IndexBuilder("xxh3-128")
     builder.place(9, 9, (), bytes(16))
-    none = np.zeros(0, np.int64)
-    data, trailer = builder.finish(9, none, [], none, {}, {})
+    data, trailer = builder.finish(9, [], [], [], {}, {})
     contents = parse(HEADER_3, trailer, data, GENEROUS)
     assert (contents.stream, contents.chunk_starts.tolist(), contents.buffer_starts.tolist()) == ((0, 9), [0, 9], [])
 
@@ -155,7 +154,7 @@ def test_unreadable_kinds_are_plain(kind: Kind) -> None:
     builder = IndexBuilder("xxh3-128")
     builder.place(1, 1, (), bytes(16))
     builder.place(64, 64, (), bytes(16))
-    data, trailer = builder.finish(1, np.array([1]), [kind], np.array([0]), {}, {})
+    data, trailer = builder.finish(1, [1], [kind], [0], {}, {})
     assert parse(HEADER_3, trailer, data, GENEROUS).kinds == (Kind(kind.nbytes),)
 
 

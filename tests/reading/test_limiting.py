@@ -43,8 +43,8 @@ def file_of(
     for stored, nbytes in chunks:
         index.place(nbytes, len(stored), specs, bytes(32) if wrong else hashlib.sha256(stored).digest())
         body += stored
-    positions = np.array(starts, np.int64) + len(pickled)
-    kind_ids = np.minimum(np.arange(len(starts)), len(kinds) - 1)
+    positions = [start + len(pickled) for start in starts]
+    kind_ids = [min(i, len(kinds) - 1) for i in range(len(starts))]
     data, trailer = index.finish(len(pickled), positions, kinds, kind_ids, {}, {})
     return Header(VERSION, NATIVE_ORDER).pack() + body + data + trailer.pack()
 
@@ -103,7 +103,7 @@ def test_stream_that_the_size_does_not_justify() -> None:
     stored = bytes(Zstd(1).encode(bytes(nbytes)))
     for _ in range(10):
         index.place(nbytes, len(stored), (*[{"id": "shuffle", "elementsize": 2}] * 4, ZSTD), bytes(32))
-    data, trailer = index.finish(10 * nbytes, np.zeros(0, np.int64), [], np.zeros(0, np.int64), {}, {})
+    data, trailer = index.finish(10 * nbytes, [], [], [], {}, {})
     whole = Header(VERSION, NATIVE_ORDER).pack() + 10 * stored + data + trailer.pack()
     with BinPickleFile(io.BytesIO(whole)) as opened, pytest.raises(LimitError, match="each counted for every codec"):
         opened.stream()
@@ -310,7 +310,7 @@ def test_opcodes_by_the_size_of_the_file() -> None:
     stored = bytes(Zstd(9).encode(pickled))
     index = IndexBuilder("sha256")
     index.place(len(pickled), len(stored), (ZSTD,), hashlib.sha256(stored).digest())
-    data, trailer = index.finish(len(pickled), np.zeros(0, np.int64), [], np.zeros(0, np.int64), {}, {})
+    data, trailer = index.finish(len(pickled), [], [], [], {}, {})
     whole = Header(VERSION, NATIVE_ORDER).pack() + stored + data + trailer.pack()
     for call in (lambda: binpickle.loads(whole, trusted=()), lambda: binpickle.inspect(io.BytesIO(whole))):
         with pytest.raises(LimitError, match="opcodes"):

@@ -1,0 +1,208 @@
+"""The layouts of small files that this process has loaded: what all files of a layout have in common.
+
+Strategy: services and caches keep many small files that differ in their values alone. In the indexes of such files only
+the checksums differ, and the stored lengths of encoded chunks. An index that was parsed is taken apart there; if the
+rest of another index is equal to the rest of this one, byte for byte, it need not be parsed.
+
+Rule: a layout is learned only from an index whose MessagePack is written in the one canonical form, so that equal
+values mean equal bytes and every byte is known to belong to the rest, to the lengths or to the checksums.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator, Mapping, NamedTuple, Sequence, Tuple
+
+import msgpack
+
+from ..codecs.chain import Chain
+from ..format.checksums import ALGORITHMS, Algorithm
+from ..format.header import HEADER, TRAILER, VERSION
+from ..limits import Limits
+from .filereader import FileReader
+from .memory import SLAB_BYTES
+from .recent import Recent
+
+__all__ = ["BufferLayout", "ChunkLayout", "Layout", "find_layout", "learn"]
+
+# Few buffers and chunks, all of which fit in one slab.
+_FEW = 64
+# Layouts that agree up to the stored lengths of their chunks.
+_MOST_ALIKE = 16
+
+_STORED: bytes = msgpack.packb("stored")
+_Key = Tuple[bytes, bytes]
+
+
+class ChunkLayout(NamedTuple):
+    """A chunk of a layout.
+
+    Attributes:
+        nbytes: its decoded length.
+        padding: how many zeros come before it.
+        chain: its codecs.
+        gaps: its ranges that no buffer holds.
+    """
+
+    nbytes: int
+    padding: int
+    chain: Chain
+    gaps: Sequence[tuple[int, int]]
+
+
+class BufferLayout(NamedTuple):
+    """A buffer of a layout.
+
+    Attributes:
+        chunk: the number of the chunk that holds it.
+        start: where it begins in that chunk.
+        stop: where it ends there.
+        plain: whether it holds plain bytes, not an array.
+        apart: whether another buffer holds its memory, so that it needs a copy.
+    """
+
+    chunk: int
+    start: int
+    stop: int
+    plain: bool
+    apart: bool
+
+
+class Layout(NamedTuple):
+    """What files of one layout have in common.
+
+    Attributes:
+        middle: the bytes of the index between the stored lengths and the checksums.
+        tail: the bytes of the index behind the checksums.
+        stored: the bytes of the index that hold the stored lengths, in the file from which the layout was learned.
+        lengths: these lengths.
+        algorithm: of the checksums.
+        chunks: the chunks; the first is the pickle stream.
+        buffers: the buffers, in the order in which the stream asks for them.
+        libraries: the writer's versions.
+    """
+
+    middle: bytes
+    tail: bytes
+    stored: bytes
+    lengths: Sequence[int]
+    algorithm: Algorithm
+    chunks: Sequence[ChunkLayout]
+    buffers: Sequence[BufferLayout]
+    libraries: Mapping[str, str]
+
+    def values_at(self, index: bytes) -> int:
+        """Return where the checksums begin in an index of this layout."""
+        return len(index) - len(self.tail) - self.algorithm.size * len(self.chunks)
+
+    def holds(self, index: bytes, at: int) -> bool:
+        """Return whether an index is of this layout, if it is so up to the stored lengths, which begin at `at`."""
+        middle = self.values_at(index) - len(self.middle)
+        return middle > at and index.startswith(self.middle, middle) and index.endswith(self.tail)
+
+
+_layouts: Recent[_Key, list[Layout]] = Recent(1024)
+# What files looked like that were loaded. A layout is learned from the second file that looks the same: learning one
+# takes about as long as making the tables of a file, for nothing if no other file has it.
+_seen: Recent[tuple[int, ...], bool] = Recent(1024)
+
+
+def find_layout(header: bytes, index: bytes) -> tuple[Layout, int] | None:
+    """Return the layout of a file, and where in its index the stored lengths begin; `None` if it is not known."""
+    at = index.find(_STORED) + len(_STORED)
+    for layout in _layouts.get((header, index[:at])) or ():
+        if layout.holds(index, at):
+            return layout, at
+    return None
+
+
+def learn(reader: FileReader) -> None:
+    """Learn the layout of an open file, of which the whole object was loaded, if it is small and simple."""
+    contents = reader.contents
+    if not _is_simple(reader) or not _was_seen(reader):
+        return
+    begin = int(contents.chunk_offsets[-1] + contents.chunk_stored[-1])
+    index = bytes(reader.source.read(begin, contents.length - TRAILER.size - begin))
+    parts = _taken_apart(index)
+    if parts is None:
+        return
+    head, stored, middle, tail = parts
+    layout = Layout(
+        middle=middle,
+        tail=tail,
+        stored=stored,
+        lengths=contents.chunk_stored.tolist(),
+        algorithm=ALGORITHMS[contents.checksum.name],
+        chunks=list(_chunks(reader)),
+        buffers=list(_buffers(reader)),
+        libraries=contents.libraries,
+    )
+    key = reader.header.pack(), head
+    others = [other for other in _layouts.get(key) or () if (other.middle, other.tail) != (middle, tail)]
+    _layouts.put(key, [layout, *others][:_MOST_ALIKE])
+
+
+def _was_seen(reader: FileReader) -> bool:
+    """Return whether a file that looks like this one was loaded before, and take note that one was."""
+    contents = reader.contents
+    looks = (
+        reader.stream_nbytes,
+        len(contents.chunk_stored),
+        len(contents.buffer_starts),
+        int(contents.chunk_starts[-1]),
+    )
+    seen = _seen.get(looks)
+    _seen.put(looks, True)
+    return seen is not None
+
+
+def _is_simple(reader: FileReader) -> bool:
+    contents = reader.contents
+    chunks, buffers = len(contents.chunk_stored), len(contents.buffer_starts)
+    return (
+        contents.version == VERSION
+        and not contents.sealed
+        and max(contents.length, int(contents.chunk_starts[-1])) <= SLAB_BYTES
+        and max(chunks, buffers) <= _FEW
+        and reader.stream_chunks == range(1)
+        and not any(reader.needs_helper(i) for i in range(chunks))
+        and bool((reader.placement.first == reader.placement.last).all())
+        and buffers <= Limits().buffers_in(0)
+    )
+
+
+def _taken_apart(index: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Return an index up to its stored lengths, these lengths, what follows them, and what follows the checksums."""
+    values = msgpack.unpackb(index, strict_map_key=False)
+    if msgpack.packb(values, use_bin_type=True) != index:
+        return None
+    stored, checksums = values["chunks"]["stored"], values["chunks"]["values"]
+    marks = os.urandom(16), os.urandom(len(checksums))  # of the same length, so that the length before them stays
+    values["chunks"].update(stored=marks[0], values=marks[1])
+    head, _, rest = msgpack.packb(values, use_bin_type=True).partition(msgpack.packb(marks[0], use_bin_type=True))
+    middle, _, tail = rest.partition(marks[1])
+    packed = msgpack.packb(stored, use_bin_type=True)
+    if head + packed + middle + checksums + tail != index or index.find(_STORED) + len(_STORED) != len(head):
+        return None
+    return head, packed, middle, tail
+
+
+def _chunks(reader: FileReader) -> Iterator[ChunkLayout]:
+    contents, placement = reader.contents, reader.placement
+    starts, ends = contents.chunk_starts.tolist(), (contents.chunk_offsets + contents.chunk_stored).tolist()
+    gaps = list(zip(placement.gap_starts.tolist(), placement.gap_stops.tolist()))
+    for i, (begin, end, offset, before) in enumerate(
+        zip(starts, starts[1:], contents.chunk_offsets.tolist(), [HEADER.size, *ends])
+    ):
+        inside = [(max(a, begin) - begin, min(b, end) - begin) for a, b in gaps if a < end and b > begin]
+        yield ChunkLayout(end - begin, offset - before, reader.chain(i), inside)
+
+
+def _buffers(reader: FileReader) -> Iterator[BufferLayout]:
+    contents, placement = reader.contents, reader.placement
+    starts = contents.chunk_starts.tolist()
+    for i, (start, stop) in enumerate(zip(contents.buffer_starts.tolist(), placement.stops.tolist())):
+        chunk = int(placement.first[i])
+        plain = contents.kinds[int(contents.buffer_kinds[i])].dtype is None
+        apart = int(placement.roots[i]) != i
+        yield BufferLayout(chunk, start - starts[chunk], stop - starts[chunk], plain, apart)
