@@ -24,7 +24,6 @@ from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader, check_chunks
-from .reading.layouts import learn
 from .reading.limiting import (
     UNKNOWN_ORIGIN,
     check_decoding,
@@ -330,10 +329,8 @@ def load_steps(
     """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
         trusted = trusted_here(trusted)
-        obj = yield from Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted).steps()
-        if trusted is None and opened._mapped is None:
-            learn(opened._reader)
-        return obj
+        loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
+        return (yield from loading.steps())
 
 
 def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:

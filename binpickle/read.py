@@ -15,8 +15,8 @@ from .files.source import BytesSource, Source
 from .limits import Limits
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader
-from .reading.known import UNKNOWN, load_known
 from .reading.limiting import UNKNOWN_ORIGIN, load_limits, require_limits
+from .reading.small import UNKNOWN, load_small
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
@@ -190,10 +190,10 @@ def loads(
 
 
 def _load(source: Source, threads: int | None) -> Any:
-    """Load by default options, quickly if the file is small and this process has loaded one of its layout before."""
+    """Load by default options, quickly if the file is small."""
     with closing(source):
         try:
-            obj = load_known(source)
+            obj = load_small(source)
         except BinPickleError as error:
             error.file = error.file or source.name
             raise

@@ -58,10 +58,10 @@ from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading import environment, limiting
-from binpickle.reading.known import UNKNOWN, load_known
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
 from binpickle.reading.recent import Recent
+from binpickle.reading.small import UNKNOWN, load_small
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
@@ -123,7 +123,7 @@ __all__ = [
     "UNKNOWN",
     "BytesSource",
     "Recent",
-    "load_known",
+    "load_small",
     "VERSION",
     "allocate",
     "parameters",

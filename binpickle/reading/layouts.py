@@ -4,8 +4,8 @@ Strategy: services and caches keep many small files that differ in their values 
 the checksums differ, and the stored lengths of encoded chunks. An index that was parsed is taken apart there; if the
 rest of another index is equal to the rest of this one, byte for byte, it need not be parsed.
 
-Rule: a layout is learned only from an index whose MessagePack is written in the one canonical form, so that equal
-values mean equal bytes and every byte is known to belong to the rest, to the lengths or to the checksums.
+Rule: a layout is known only by an index whose MessagePack is written in the one canonical form, so that equal values
+mean equal bytes and every byte is known to belong to the rest, to the lengths or to the checksums.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgpack
 
 from ..codecs.chain import Chain
 from ..format.checksums import ALGORITHMS, Algorithm
-from ..format.header import HEADER, TRAILER, VERSION
+from ..format.header import HEADER, VERSION
 from ..limits import Limits
 from .filereader import FileReader
 from .memory import SLAB_BYTES
@@ -72,6 +72,7 @@ class Layout(NamedTuple):
     """What files of one layout have in common.
 
     Attributes:
+        head: the bytes of the index before the stored lengths of the chunks.
         middle: the bytes of the index between the stored lengths and the checksums.
         tail: the bytes of the index behind the checksums.
         stored: the bytes of the index that hold the stored lengths, in the file from which the layout was learned.
@@ -82,6 +83,7 @@ class Layout(NamedTuple):
         libraries: the writer's versions.
     """
 
+    head: bytes
     middle: bytes
     tail: bytes
     stored: bytes
@@ -95,39 +97,32 @@ class Layout(NamedTuple):
         """Return where the checksums begin in an index of this layout."""
         return len(index) - len(self.tail) - self.algorithm.size * len(self.chunks)
 
-    def holds(self, index: bytes, at: int) -> bool:
-        """Return whether an index is of this layout, if it is so up to the stored lengths, which begin at `at`."""
+    def continues(self, index: bytes) -> bool:
+        """Return whether an index that begins with `head` is of this layout."""
         middle = self.values_at(index) - len(self.middle)
-        return middle > at and index.startswith(self.middle, middle) and index.endswith(self.tail)
+        return middle > len(self.head) and index.startswith(self.middle, middle) and index.endswith(self.tail)
 
 
 _layouts: Recent[_Key, list[Layout]] = Recent(1024)
-# What files looked like that were loaded. A layout is learned from the second file that looks the same: learning one
-# takes about as long as making the tables of a file, for nothing if no other file has it.
-_seen: Recent[tuple[int, ...], bool] = Recent(1024)
 
 
-def find_layout(header: bytes, index: bytes) -> tuple[Layout, int] | None:
-    """Return the layout of a file, and where in its index the stored lengths begin; `None` if it is not known."""
-    at = index.find(_STORED) + len(_STORED)
-    for layout in _layouts.get((header, index[:at])) or ():
-        if layout.holds(index, at):
-            return layout, at
+def find_layout(header: bytes, index: bytes) -> Layout | None:
+    """Return the layout of a file, if it is known."""
+    head = index[: index.find(_STORED) + len(_STORED)]
+    for layout in _layouts.get((header, head)) or ():
+        if layout.continues(index):
+            return layout
     return None
 
 
-def learn(reader: FileReader) -> None:
-    """Learn the layout of an open file, of which the whole object was loaded, if it is small and simple."""
-    contents = reader.contents
-    if not _is_simple(reader) or not _was_seen(reader):
-        return
-    begin = int(contents.chunk_offsets[-1] + contents.chunk_stored[-1])
-    index = bytes(reader.source.read(begin, contents.length - TRAILER.size - begin))
-    parts = _taken_apart(index)
-    if parts is None:
-        return
+def learn(header: bytes, index: bytes, reader: FileReader) -> Layout | None:
+    """Return the layout of a file whose tables were made, and keep it for other files; `None` if it is not simple."""
+    contents, parts = reader.contents, _taken_apart(index)
+    if parts is None or not _is_simple(reader):
+        return None
     head, stored, middle, tail = parts
     layout = Layout(
+        head=head,
         middle=middle,
         tail=tail,
         stored=stored,
@@ -137,23 +132,8 @@ def learn(reader: FileReader) -> None:
         buffers=list(_buffers(reader)),
         libraries=contents.libraries,
     )
-    key = reader.header.pack(), head
-    others = [other for other in _layouts.get(key) or () if (other.middle, other.tail) != (middle, tail)]
-    _layouts.put(key, [layout, *others][:_MOST_ALIKE])
-
-
-def _was_seen(reader: FileReader) -> bool:
-    """Return whether a file that looks like this one was loaded before, and take note that one was."""
-    contents = reader.contents
-    looks = (
-        reader.stream_nbytes,
-        len(contents.chunk_stored),
-        len(contents.buffer_starts),
-        int(contents.chunk_starts[-1]),
-    )
-    seen = _seen.get(looks)
-    _seen.put(looks, True)
-    return seen is not None
+    _layouts.put((header, head), [layout, *(_layouts.get((header, head)) or ())][:_MOST_ALIKE])
+    return layout
 
 
 def _is_simple(reader: FileReader) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internals import TRAILER, UNKNOWN, BytesSource, Recent, Trailer, load_known
+from internals import TRAILER, UNKNOWN, BytesSource, Recent, Trailer, load_small
 from numcodecs import Zstd
 
 import binpickle
@@ -80,7 +80,7 @@ def flat(obj: Any) -> list[np.ndarray]:
 def test_same(name: str, way: str) -> None:
     """A file of a known layout gives the object that it gives otherwise, in memory of its own."""
     data = known(name, **WAYS[way])
-    assert load_known(BytesSource(data)) is not UNKNOWN
+    assert load_small(BytesSource(data)) is not UNKNOWN
     got, expected = binpickle.loads(data), usually(data)
     assert binpickle.dumps(got, **WAYS[way]) == binpickle.dumps(expected, **WAYS[way])
     for array, like in zip(flat(got), flat(expected)):
@@ -144,18 +144,19 @@ def test_stored_lengths() -> None:
     other = binpickle.dumps({"a": np.arange(1000) ** 3})
     assert len(other) != len(data)
     assert binpickle.loads(other)["a"][-1] == 999**3
-    assert load_known(BytesSource(other)) is not UNKNOWN
+    assert load_small(BytesSource(other)) is not UNKNOWN
 
 
-def test_not_known() -> None:
-    """Sealed files, large ones, and any file that looks like no other are loaded as usual."""
+def test_others() -> None:
+    """Sealed files, large ones, files of earlier versions and those of many buffers are loaded as usual."""
     sealed = binpickle.dumps(objects(1)["array"], key=b"k" * 32)
     large = binpickle.dumps(np.arange(1 << 16), codecs=[])
-    for data in (sealed, large):
+    many = binpickle.dumps([np.full(600, i, np.uint8) for i in range(65)], codecs=[])
+    old = (Path(__file__).parents[1] / "data" / "golden" / "v1-msgpack06" / "blosc-many-blocks.bpk").read_bytes()
+    for data in (sealed, large, many, old):
         for _ in range(3):
             binpickle.loads(data)
-        assert load_known(BytesSource(data)) is UNKNOWN
-    assert load_known(BytesSource(binpickle.dumps(["never seen", "x" * 1234]))) is UNKNOWN
+        assert load_small(BytesSource(data)) is UNKNOWN
 
 
 def test_error_names_the_file(tmp_path: Path) -> None:

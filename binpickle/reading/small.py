@@ -1,4 +1,4 @@
-"""Small files of a layout that is known, loaded without making their tables again.
+"""Small files, loaded by their layout: no tables are made for a file of a layout that is known.
 
 Rule: a file of a known layout has the same checks as any other, of all that its layout leaves open. If anything is not
 as it should be, the answer is `UNKNOWN`, and the usual way of loading tells what is wrong.
@@ -15,24 +15,28 @@ import numpy as np
 
 from ..codecs.chain import decode
 from ..errors import BinPickleError
-from ..files.source import Source
+from ..files.source import BytesSource, Source
 from ..format.columns import unpack_column
 from ..format.header import HEADER, LEAST_ALIGNMENT, NO_SEAL, TRAILER, Trailer
-from .layouts import Layout, find_layout
+from ..limits import Limits
+from .filereader import FileReader
+from .layouts import Layout, find_layout, learn
 from .loading import unpickle
 from .memory import SLAB_BYTES
 
-__all__ = ["UNKNOWN", "load_known"]
+__all__ = ["UNKNOWN", "load_small"]
 
 UNKNOWN = object()
-"""In place of an object: the file is not of a known layout, or not as it should be."""
+"""In place of an object: the file is not small and simple, or not as it should be."""
 
 _NOT_RIGHT = "not as in a file of this layout"
 _LEAST = HEADER.size + TRAILER.size
+# An index of more bytes is hardly that of a few buffers.
+_SMALL_INDEX = 4 << 10
 
 
-def load_known(source: Source) -> Any:
-    """Return the object of a small file of a known layout, or `UNKNOWN`.
+def load_small(source: Source) -> Any:
+    """Return the object of a file, if that is small and simple, or `UNKNOWN`.
 
     It is the object that the usual way of loading returns, by default options, in the same kind of memory.
 
@@ -45,18 +49,18 @@ def load_known(source: Source) -> Any:
     memory = np.empty(source.size, np.uint8)
     try:
         source.read_into(0, memory)
-        found = _find(memory)
-        chunks = None if found is None else list(_read_chunks(memory, *found))
+        index = _index(memory)
+        layout = None if index is None else _layout(memory, index)
+        if index is None or layout is None:
+            return UNKNOWN
+        chunks = list(_read_chunks(memory, layout, index))
     except (BinPickleError, ValueError):
         return UNKNOWN
-    if found is None or chunks is None:
-        return UNKNOWN
-    layout = found[0]
     return unpickle(io.BytesIO(chunks[0].data), _buffers(layout, chunks), layout.libraries)
 
 
-def _find(memory: np.ndarray) -> tuple[Layout, bytes, int] | None:
-    """Return the layout of a file, its index, and where in the index the stored lengths begin.
+def _index(memory: np.ndarray) -> bytes | None:
+    """Return the index of a file; `None` if it is large or damaged, or has a seal.
 
     Raises:
         FormatError: the file has no trailer.
@@ -64,14 +68,24 @@ def _find(memory: np.ndarray) -> tuple[Layout, bytes, int] | None:
     view, end = memory.data, len(memory) - TRAILER.size
     trailer = Trailer.unpack(bytes(view[end:]))
     index = bytes(view[trailer.index_offset : end])
-    fits = trailer.file_length == len(memory) and trailer.index_length == len(index)
+    fits = trailer.file_length == len(memory) and trailer.index_length == len(index) <= _SMALL_INDEX
     if not fits or trailer.seal != NO_SEAL or hashlib.sha256(index).digest() != trailer.index_digest:
         return None
-    found = find_layout(bytes(view[: HEADER.size]), index)
-    return None if found is None else (found[0], index, found[1])
+    return index
 
 
-def _read_chunks(memory: np.ndarray, layout: Layout, index: bytes, at: int) -> Iterator[np.ndarray]:
+def _layout(memory: np.ndarray, index: bytes) -> Layout | None:
+    """Return the layout of a file; `None` if it is not simple.
+
+    Raises:
+        BinPickleError: the tables of the file are wrong.
+    """
+    header = bytes(memory.data[: HEADER.size])
+    layout = find_layout(header, index)
+    return learn(header, index, FileReader(BytesSource(memory), Limits())) if layout is None else layout
+
+
+def _read_chunks(memory: np.ndarray, layout: Layout, index: bytes) -> Iterator[np.ndarray]:
     """Yield the decoded chunks; all of them are right once this generator has ended.
 
     Raises:
@@ -79,7 +93,7 @@ def _read_chunks(memory: np.ndarray, layout: Layout, index: bytes, at: int) -> I
     """
     size = layout.algorithm.size
     values = layout.values_at(index)
-    lengths = _lengths(layout, index[at : values - len(layout.middle)])
+    lengths = _lengths(layout, index[len(layout.head) : values - len(layout.middle)])
     position = HEADER.size
     for chunk, length in zip(layout.chunks, lengths):
         start = position + chunk.padding
