@@ -11,7 +11,7 @@ import os
 import pickle
 import time
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import binpickle
 
@@ -47,18 +47,19 @@ def cases(scale: Scale) -> list[Case]:
     return found + [bytes_case("8 kB array", ramps, files, rounds), bytes_case("plain dict", dicts, files, rounds)]
 
 
-class Claims:
-    """What a case claims against pickle: the ratios of dump and load, raw and `auto`; `None` is only shown."""
+class Claims(NamedTuple):
+    """What a case claims against pickle: ratios; `None` is only shown."""
 
-    def __init__(self, raw_dump: float | None, auto_dump: float | None, raw_load: float | None, auto_load: float | None):
-        self.limits = {"raw": (raw_dump, raw_load), "auto": (auto_dump, auto_load)}
+    raw_dump: float | None
+    auto_dump: float | None
+    raw_load: float | None
+    auto_load: float | None
 
     def targets(self) -> tuple[Target, ...]:
         """Return them as targets."""
+        ways = {"raw": (self.raw_dump, self.raw_load), "auto": (self.auto_dump, self.auto_load)}
         return tuple(
-            ratio(metric, way, PICKLE, limit)
-            for way, limits in self.limits.items()
-            for metric, limit in zip(ONE, limits)
+            ratio(metric, way, PICKLE, limit) for way, limits in ways.items() for metric, limit in zip(ONE, limits)
         )
 
 
