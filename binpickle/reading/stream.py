@@ -86,7 +86,7 @@ class StreamReader:
                 break
             job = read_job(self._reader, i, None, self._check, self._hostile)
             if not job.light:
-                self._crew.submit(job)
+                self._crew.submit(job, later=bool(self._ahead))
             self._ahead.append(job)
         if not self._ahead:
             return False

@@ -18,8 +18,12 @@ A helper is, in this order:
     working: it runs jobs while `_waiting` has some and `may_stay` allows it;
     gone: no longer counted in `_coming`. A helper never waits for a job, so it leaves as soon as there is none.
 
-The owner waits in one case: the job it wants is running in a helper, and it can run no job itself. Each helper that
-ends a job, or leaves, then wakes it (`_tell_owner`). All of this state is read and written under `_lock`.
+An owner that takes part needs `threads - 1` helpers. One that must not run the jobs itself (`off_main`) only waits and
+consumes, and then has `threads` helpers: while all of them work, it runs no other job either.
+
+The owner waits in two cases: the job it wants is running in a helper and it can run no job itself; or as many helpers
+work as there may be threads. Each helper that ends a job, or leaves, then wakes it (`_tell_owner`). All of this state
+is read and written under `_lock`.
 """
 
 from __future__ import annotations
@@ -83,12 +87,12 @@ class Job(Generic[T]):
 
 
 class Crew:
-    """An owner and up to `threads - 1` helpers. The module says which states jobs and helpers have.
+    """An owner and its helpers. The module says how many there are, and which states jobs and helpers have.
 
     A subclass decides when an invited helper comes (`admit`) or does not (`turn_away`), and whether it stays.
 
     Args:
-        threads: how many threads may work at the same time, the owner included.
+        threads: how many threads may run jobs at the same time, the owner included.
     """
 
     def __init__(self, threads: int):
@@ -143,13 +147,18 @@ class Crew:
         with self._lock:
             self._coming -= 1
 
-    def submit(self, job: Job[Any]) -> None:
-        """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread."""
+    def submit(self, job: Job[Any], later: bool = False) -> None:
+        """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread.
+
+        Args:
+            job: the job.
+            later: whether the owner has something else to do before it asks for the result.
+        """
         with self._lock:
             self._waiting.append(job)
             other = _needs_other_thread(job)
             # The owner runs a single waiting job itself: starting a helper for it would make small files slower.
-            invite = (other or len(self._waiting) > 1) and self._coming < max(self.threads - 1, other)
+            invite = (other or later or len(self._waiting) > 1) and self._coming < self.threads - (not other)
             invite = invite and self._refused is None
             self._coming += invite
         if invite:
@@ -192,10 +201,10 @@ class Crew:
         with self._lock:
             if wanted.done:
                 return None
-            for job in self._waiting:
-                if not _needs_other_thread(job):
-                    self._waiting.remove(job)
-                    return job
+            job = next((job for job in self._waiting if not _needs_other_thread(job)), None)
+            if job is not None and self._coming < self.threads:
+                self._waiting.remove(job)
+                return job
             self._owner_waits = waits = self._coming > 0 or not self._waiting
             if not waits and self._refused is not None:
                 raise self._refused
@@ -255,9 +264,10 @@ class Pipeline(Generic[T]):
         """Add a job; consume earlier results while the window is full. Called in the owner's thread."""
         self._crew.check()
         if not job.light:
-            self._crew.submit(job)
+            self._crew.submit(job, later=bool(self._jobs))
         self._jobs.append(job)
-        while self._jobs and (len(self._jobs) > self._window or self._jobs[0].done or self._jobs[0].light):
+        # One result for one job: while the owner consumed a row of them, helpers would run out of jobs.
+        if len(self._jobs) > self._window or self._jobs[0].done or self._jobs[0].light:
             self._retire()
 
     def drain(self) -> Iterator[None]:
