@@ -1,8 +1,9 @@
 """How much of the time the threads of a call work, and how much they wait: a count that needs no spare cores.
 
 Rule: a thread is busy while it runs a chunk job, and the owner also while it does anything but wait in `Crew.finish`.
-A thread that the system has taken its processor from is busy, too: so sixteen threads can be judged on two cores. What
-it does not show is that threads may slow each other down, for the memory's bandwidth or the interpreter's lock.
+A thread from which the system took its processor is busy, too, so a few more threads than cores can be judged. With
+many more, the count is too high: the owner, which writes, then has a processor as rarely as each helper. The count does
+not show that threads slow each other down, by the bandwidth of the memory or the lock of the interpreter.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ class Busy:
         self.waited = 0.0
         self.seconds = 0.0
 
-    def share(self, threads: int) -> float:
-        """Return the share of the time in which `threads` threads were busy, the owner included, up to 1."""
+    def waiting(self, threads: int) -> float:
+        """Return the share of the time for which `threads` threads, the owner included, had nothing to do."""
         owner = threading.get_ident()
         helping = sum(seconds for thread, seconds in self.jobs.items() if thread != owner)
-        return (self.seconds - self.waited + helping) / (threads * self.seconds)
+        return max(0.0, 1 - (self.seconds - self.waited + helping) / (threads * self.seconds))
 
 
 @contextmanager

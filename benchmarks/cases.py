@@ -53,6 +53,10 @@ ROWS = {
     "15": "small",
     "16": "small",
     "17": "small",
+    "18": "blosc",
+    "19": "arrays",
+    "20": "values",
+    "25": "scaling",
     "growth": "growth",
     "torch": "tensors",
 }

@@ -17,6 +17,9 @@ __all__ = [
     "dicts",
     "floats",
     "forests",
+    "long_array",
+    "long_bytes",
+    "long_text",
     "many_8k",
     "many_random",
     "many_walks",
@@ -176,6 +179,21 @@ def text(size: int) -> list[str]:
     page = " ".join(words[index] for index in rng.integers(0, len(words), 200_000))
     starts = rng.integers(0, len(page) - 200, max(1, size // 200))
     return [page[start : start + 200] for start in starts.tolist()]
+
+
+def long_bytes(size: int) -> dict[str, Any]:
+    """Make a dict that holds `bytes` of noise, `size` of them."""
+    return {"data": _rng().bytes(size), "name": "noise"}
+
+
+def long_array(size: int) -> dict[str, Any]:
+    """Make a dict that holds a `bytearray` of noise, of `size` bytes."""
+    return {"data": bytearray(_rng().bytes(size)), "name": "noise"}
+
+
+def long_text(size: int) -> dict[str, Any]:
+    """Make a dict that holds one string of sentences, of about `size` bytes in UTF-8."""
+    return {"data": "é".join(text(size)), "name": "text"}
 
 
 def columns(rows: int) -> Any:

@@ -178,6 +178,10 @@ class Crew:
                 other.run()
         return job.take()
 
+    def goes_on(self) -> bool:
+        """Return whether a long job that is only of use to others should go on. Called in the helper's thread."""
+        return not self._cancelled and not self._closed and self.may_stay()
+
     def check(self) -> None:
         """Raise `Cancelled` once the crew has been cancelled."""
         if self._cancelled:

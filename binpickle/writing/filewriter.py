@@ -24,12 +24,15 @@ from ..pickling.pickler import Pickling
 from ..threads.crew import Crew, Job, Pipeline, exhaust
 from ..threads.meter import Meter
 from ..types import BytesLike, Progress
-from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
+from .chunk import AUTO, ChunkPlan, EncodedChunk, check_ahead, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["FileWriter", "write_steps"]
+
+# Checksums of fewer bytes take less time than a helper thread takes to come.
+_CHECK_AHEAD_FROM = 64 << 20
 
 
 class FileWriter:
@@ -68,10 +71,19 @@ class FileWriter:
 
     def write_chunks(self, plan: Plan) -> Iterator[None]:
         """Write all chunks of the buffers; yields after each chunk."""
+        self._check_ahead(plan)
         for chunk in plan.chunks:
             self._chunks.push(chunk)
             yield
         yield from self._chunks.drain()
+
+    def _check_ahead(self, plan: Plan) -> None:
+        """Let a helper compute the checksums of the chunks that this thread will do little but write."""
+        algorithm = self._options.algorithm
+        plain = [chunk for chunk in plan.chunks if chunk.is_plain]
+        worth_it = self._crew.threads > 1 and sum(chunk.nbytes for chunk in plain) >= _CHECK_AHEAD_FROM
+        if worth_it and ALGORITHMS[algorithm].cheap:  # a digest is a job of its own
+            self._crew.submit(Job(partial(check_ahead, plain, algorithm, self._crew.goes_on)), later=True)
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
         """Write the index and the trailer."""
