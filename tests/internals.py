@@ -64,6 +64,7 @@ from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
+from binpickle.writing import filewriter as filewriter_module
 from binpickle.writing import plan as plan_module
 from binpickle.writing import stream as stream_module
 from binpickle.writing.chunk import AUTO
@@ -137,6 +138,7 @@ __all__ = [
     "environment",
     "exact_sums",
     "exhaust",
+    "filewriter_module",
     "find_placement",
     "pack_column",
     "parse_codecs",

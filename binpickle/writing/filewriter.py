@@ -29,10 +29,10 @@ from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
 from .stream import GatheredStream, RawStream, StreamCut
 
-__all__ = ["FileWriter", "write_steps"]
+__all__ = ["CHECK_AHEAD_FROM", "FileWriter", "write_steps"]
 
-# Checksums of fewer bytes take less time than a helper thread takes to come.
-_CHECK_AHEAD_FROM = 64 << 20
+CHECK_AHEAD_FROM = 64 << 20
+"""Checksums of fewer raw bytes are computed by the thread that writes: a helper would come too late."""
 
 
 class FileWriter:
@@ -81,7 +81,7 @@ class FileWriter:
         """Let a helper compute the checksums of the chunks that this thread will do little but write."""
         algorithm = self._options.algorithm
         plain = [chunk for chunk in plan.chunks if chunk.is_plain]
-        worth_it = self._crew.threads > 1 and sum(chunk.nbytes for chunk in plain) >= _CHECK_AHEAD_FROM
+        worth_it = self._crew.threads > 1 and sum(chunk.nbytes for chunk in plain) >= CHECK_AHEAD_FROM
         if worth_it and ALGORITHMS[algorithm].cheap:  # a digest is a job of its own
             self._crew.submit(Job(partial(check_ahead, plain, algorithm, self._crew.goes_on)), later=True)
 
