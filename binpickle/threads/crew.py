@@ -179,8 +179,9 @@ class Crew:
         return job.take()
 
     def goes_on(self) -> bool:
-        """Return whether a long job that is only of use to others should go on. Called in the helper's thread."""
-        return not self._cancelled and not self._closed and self.may_stay()
+        """Return whether a long job that only spares the owner work should go on; never if the owner runs it."""
+        helps = threading.current_thread() in self._helpers
+        return helps and not self._cancelled and not self._closed and self.may_stay()
 
     def check(self) -> None:
         """Raise `Cancelled` once the crew has been cancelled."""

@@ -209,6 +209,25 @@ def test_one_result_at_a_time(threads: int) -> None:
     assert got == list(range(20))
 
 
+def test_long_job_ends() -> None:
+    """A job that asks whether to go on ends when the crew is closed or cancelled, and at once in the owner's thread."""
+    for leave in (Crew.close, Crew.cancel):
+        crew, begun = Crew(2), threading.Event()
+
+        def work(crew: Crew = crew, begun: threading.Event = begun) -> None:
+            while crew.goes_on():
+                begun.set()
+
+        crew.submit(Job(work), later=True)
+        assert begun.wait(60)
+        leave(crew)
+        crew.close()
+    with Deserted(2) as crew:
+        job = Job(crew.goes_on)
+        crew.submit(job, later=True)
+        assert crew.finish(job) is False
+
+
 def test_cancel() -> None:
     """After `cancel`, from any thread, the owner stops at the next job."""
     with Crew(2) as crew:
