@@ -61,7 +61,7 @@ from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
-from binpickle.threads.cpus import usable_cpus
+from binpickle.threads.cpus import has_idle_cpu, usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
 from binpickle.writing import filewriter as filewriter_module
@@ -140,6 +140,7 @@ __all__ = [
     "exhaust",
     "filewriter_module",
     "find_placement",
+    "has_idle_cpu",
     "pack_column",
     "parse_codecs",
     "parse_of_legacy",

@@ -21,6 +21,7 @@ from ..format.write_index import IndexBuilder
 from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
+from ..threads.cpus import has_idle_cpu
 from ..threads.crew import Crew, Job, Pipeline, exhaust
 from ..threads.meter import Meter
 from ..types import BytesLike, Progress
@@ -82,7 +83,7 @@ class FileWriter:
         algorithm = self._options.algorithm
         plain = [chunk for chunk in plan.chunks if chunk.is_plain]
         worth_it = self._crew.threads > 1 and sum(chunk.nbytes for chunk in plain) >= CHECK_AHEAD_FROM
-        if worth_it and ALGORITHMS[algorithm].cheap:  # a digest is a job of its own
+        if worth_it and ALGORITHMS[algorithm].cheap and has_idle_cpu():  # a digest is a job of its own
             self._crew.submit(Job(partial(check_ahead, plain, algorithm, self._crew.goes_on)), later=True)
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
