@@ -5,6 +5,7 @@ Rule: `make(size)` takes one number, bytes or a count as its docstring says, and
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,22 @@ from .cases import MIB
 
 __all__ = [
     "columns",
+    "dicts",
     "floats",
+    "forests",
+    "long_array",
+    "long_bytes",
+    "long_text",
     "many_8k",
     "many_random",
     "many_walks",
+    "megabytes",
     "mixed",
     "numbers",
+    "ramps",
+    "scattered",
     "several",
+    "shapes",
     "text",
     "tiled",
     "tiles_intact",
@@ -107,6 +117,46 @@ def many_8k(count: int) -> list[np.ndarray[Any, Any]]:
     return [rng.random(1024) for _ in range(count)]
 
 
+def ramps(count: int) -> list[dict[str, Any]]:
+    """Make `count` dicts of one shape, each with another array of 8 kB that compresses."""
+    return [{"a": np.arange(1000) + number} for number in range(count)]
+
+
+def shapes(count: int) -> list[dict[str, Any]]:
+    """Make `count` dicts with arrays of about 8 kB, no two of one shape and one key."""
+    return [{f"a{number}": np.arange(600 + number)} for number in range(count)]
+
+
+def dicts(count: int) -> list[dict[str, Any]]:
+    """Make `count` small dicts of plain values, as a cache or a service keeps them."""
+    return [
+        {"id": number, "name": f"run {number}", "loss": number / 7, "tags": ["a", "b"], "done": number % 2 == 0}
+        for number in range(count)
+    ]
+
+
+def megabytes(count: int) -> list[dict[str, Any]]:
+    """Make `count` dicts, each with an array of 1 MB that does not compress."""
+    rng = _rng()
+    return [{"a": rng.random(125_000)} for _ in range(count)]
+
+
+def scattered(count: int) -> list[list[np.ndarray[Any, Any]]]:
+    """Make `count` lists of 100 arrays of 10 kB that do not compress."""
+    rng = _rng()
+    return [[rng.random(1250) for _ in range(100)] for _ in range(count)]
+
+
+def forests(count: int) -> list[Any]:
+    """Make `count` copies of a random forest of 7 MB in 258 buffers."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    inputs = _rng().normal(size=(900, 20))
+    model = RandomForestRegressor(n_estimators=86, n_jobs=1, random_state=0, max_features=6)
+    model.fit(inputs, inputs[:, :5].sum(axis=1) ** 2)
+    return [copy.deepcopy(model) for _ in range(count)]
+
+
 def vocabulary(count: int) -> dict[str, int]:
     """Make a dict of `count` words to numbers, as a vectoriser holds."""
     return {f"token{number:x}": number for number in range(count)}
@@ -129,6 +179,21 @@ def text(size: int) -> list[str]:
     page = " ".join(words[index] for index in rng.integers(0, len(words), 200_000))
     starts = rng.integers(0, len(page) - 200, max(1, size // 200))
     return [page[start : start + 200] for start in starts.tolist()]
+
+
+def long_bytes(size: int) -> dict[str, Any]:
+    """Make a dict that holds `bytes` of noise, `size` of them."""
+    return {"data": _rng().bytes(size), "name": "noise"}
+
+
+def long_array(size: int) -> dict[str, Any]:
+    """Make a dict that holds a `bytearray` of noise, of `size` bytes."""
+    return {"data": bytearray(_rng().bytes(size)), "name": "noise"}
+
+
+def long_text(size: int) -> dict[str, Any]:
+    """Make a dict that holds one string of sentences, of about `size` bytes in UTF-8."""
+    return {"data": "é".join(text(size)), "name": "text"}
 
 
 def columns(rows: int) -> Any:

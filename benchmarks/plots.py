@@ -1,4 +1,4 @@
-"""Draws results as SVG: how each claim came out, and how time and memory grow with bytes and with buffers.
+"""Draws results as SVG: six bars for users, how each claim came out, how time and memory grow with bytes and buffers.
 
 Rule: drawn from the JSON alone, so that a drawing can be made again anywhere.
 """
@@ -28,6 +28,17 @@ mpl.rcParams["svg.hashsalt"] = "binpickle"
 mpl.rcParams["svg.fonttype"] = "none"  # text stays text: a tenth of the size
 METADATA = {"Date": None}
 
+OURS, PEERS = "#2a7f62", "#d9d9d9"
+
+# What users ask first. For each bar the text, and the row, the metric, our way and the peer of its line.
+SUMMARY = {
+    "Write compressed arrays": ("4", "dump", "auto", "joblib compress=3"),
+    "Size of the compressed file": ("4", "size", "auto", "joblib compress=3"),
+    "Read compressed arrays": ("4", "load", "auto", "Blosc2 zstd 3"),
+    "Read a raw array": ("2", "load", "raw", "np.save / np.load"),
+    "Write a raw array, with checksums": ("1", "dump", "raw", "np.save / np.load"),
+    "Read 25,000 small arrays": ("6", "load", "raw", "pickle 5"),
+}
 GROWTH = {"bytes": "bytes of one array", "buffers": "arrays of 800 bytes"}
 
 
@@ -37,10 +48,41 @@ def draw(results: dict[str, Any], folder: Path) -> None:
     claims = [line for line in read_lines(results) if line.kind == "ratio" and line.at_most and line.result]
     if claims:
         _ratios(claims, folder / "benchmark-ratios.svg")
+    bars = _summary(claims)
+    if bars:
+        _bars(bars, folder / "benchmark-summary.svg")
     for kind, label in GROWTH.items():
         curves = _curves(results, kind)
         if curves:
             _growth(curves, label, folder / f"benchmark-growth-{kind}.svg")
+
+
+def _summary(claims: list[Line]) -> list[tuple[str, str, float]]:
+    """Return the bars for users that were measured: what was done, what of which peer counts, and the ratio to it."""
+    found = []
+    for text, (row, metric, way, peer) in SUMMARY.items():
+        of_row = (line for line in claims if (line.row, line.metric, line.way, line.peer) == (row, metric, way, peer))
+        line = next(of_row, None)  # the first case: row 6 has one more
+        if line is not None and line.result:
+            name = "np.load" if (row, metric) == ("2", "load") else peer.split()[0]
+            found.append((text, f"{name}'s {'size' if metric == 'size' else 'time'}", line.result))
+    return found
+
+
+def _bars(bars: list[tuple[str, str, float]], path: Path) -> None:
+    """Draw a bar for each, above a grey one for the peer, with large labels: the drawing is read on phones, too."""
+    figure, axes = plt.subplots(figsize=(4.8, 0.2 + 0.95 * len(bars)), layout="constrained")
+    for place, (text, peer, result) in enumerate(bars):
+        axes.barh(place, 1, color=PEERS, height=0.26)
+        axes.barh(place, result, color=OURS, height=0.26)
+        axes.plot([1, 1], [place - 0.18, place + 0.18], color="black", linewidth=1.5)
+        axes.text(0, place - 0.18, text, fontsize=12, fontweight="bold", va="bottom")
+        axes.text(0, place + 0.16, f"{result:.0%} of {peer}", fontsize=12, va="top")
+    axes.set_ylim(len(bars) - 0.5, -0.5)
+    axes.set_xlim(0, max(1.0, *(result for _, _, result in bars)))
+    axes.axis("off")
+    figure.savefig(path, metadata=METADATA)
+    plt.close(figure)
 
 
 def _ratios(claims: list[Line], path: Path) -> None:

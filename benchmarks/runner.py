@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List
 
-from .cases import MIB, Case, Contender, Scale
+from .cases import MEMORY, MIB, Case, Contender, Scale
 
 __all__ = ["Failed", "Measurements", "run_case"]
 
@@ -52,8 +52,10 @@ class Measurements:
 
 
 def run_case(case: Case, scale: Scale, folder: Path, tell: Callable[[str], None]) -> Measurements:
-    """Run all rounds of a case in a scratch folder below `folder`."""
+    """Run all rounds of a case in a scratch folder below `folder`, or in memory if the case says so."""
     done = Measurements(case)
+    if case.in_memory:
+        folder = MEMORY
     with tempfile.TemporaryDirectory(dir=folder, prefix="binpickle-bench-") as scratch:
         session = Session(case, scale, Path(scratch), done)
         for contender in case.contenders:

@@ -64,9 +64,10 @@ from binpickle.reading.recent import Recent
 from binpickle.reading.small import UNKNOWN, load_small
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
-from binpickle.threads.cpus import usable_cpus
+from binpickle.threads.cpus import has_idle_cpu, usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
+from binpickle.writing import filewriter as filewriter_module
 from binpickle.writing import plan as plan_module
 from binpickle.writing import stream as stream_module
 from binpickle.writing.chunk import AUTO
@@ -145,7 +146,9 @@ __all__ = [
     "environment",
     "exact_sums",
     "exhaust",
+    "filewriter_module",
     "find_placement",
+    "has_idle_cpu",
     "pack_column",
     "parse_codecs",
     "parse_of_legacy",

@@ -1,4 +1,4 @@
-"""Rows 1 to 3: one large float64 array written, loaded and mapped, against NumPy's own file."""
+"""Rows 1 to 3 and 19: one large float64 array written, loaded and mapped, against NumPy's own file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["cases"]
 
 
 def cases(scale: Scale) -> list[Case]:
-    """Declare the cases of rows 1, 2 and 3."""
+    """Declare the cases of rows 1, 2, 3 and 19."""
     size = scale.pick(512, 256) * MIB
     name = f"{size // MIB} MiB float64 array"
     both = (NUMPY, ours("raw", codecs=[]), ours("mappable", mappable=True))
@@ -44,8 +44,24 @@ def cases(scale: Scale) -> list[Case]:
             ),
         ),
     ]
+    found += [written(size, scale.pick(21, 9), in_memory) for in_memory in (False, True)]
     sizes = (MIB, 64 * MIB, 512 * MIB, 4 * GIB) if scale.full else (MIB, 256 * MIB)
     return found + [mapped(size, scale.pick(15, 5)) for size in sizes]
+
+
+def written(size: int, rounds: int, in_memory: bool) -> Case:
+    """Declare one case of row 19."""
+    return Case(
+        row="19",
+        name=f"{size // MIB} MiB float64 array{', tmpfs' if in_memory else ''}",
+        make=uniform,
+        size=size,
+        contenders=(NUMPY, ours("raw", codecs=[]), ours("raw, 1 thread", codecs=[], threads=1)),
+        steps=("dump",),
+        rounds=rounds,
+        targets=(ratio("dump", "raw", NUMPY.name, 1.1), ratio("dump", "raw, 1 thread", NUMPY.name)),
+        in_memory=in_memory,
+    )
 
 
 def mapped(size: int, rounds: int) -> Case:

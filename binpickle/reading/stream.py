@@ -1,18 +1,20 @@
 """The pickle stream of an open file, decoded while the unpickler reads it.
 
 Rule: only a few chunks are decoded ahead of the reader, so that memory stays bounded whatever the length of the stream.
+Raw chunks are read where they are wanted: a long `bytes` object is filled in place, and its bytes are copied once.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
 from ..threads.crew import Crew, Job
 from .filereader import Advance, FileReader, read_job
+from .pages import allocate, use_huge_pages
 
 __all__ = ["StreamReader"]
 
@@ -36,16 +38,21 @@ class StreamReader:
         self._check = check
         self._hostile = hostile
         self._advance = advance
-        self._chunks = iter(reader.stream_chunks)
+        self._chunks = reader.stream_chunks
+        self._begun = 0  # how many of the chunks have a job
         self._ahead: deque[Job[np.ndarray]] = deque()
         self._view = memoryview(b"")
+        self._left = reader.stream_nbytes
 
     def read(self, nbytes: int = -1) -> bytes | memoryview:
         """Return that many bytes, or the rest if it is shorter; the rest if the number is negative."""
         if 0 <= nbytes <= len(self._view):
+            self._left -= nbytes
             piece, self._view = self._view[:nbytes], self._view[nbytes:]
             return piece
-        return b"".join(self._pieces(nbytes))
+        out = allocate(self._left if nbytes < 0 else min(nbytes, self._left))
+        self._fill(out)
+        return out.data
 
     def read_bytes(self, nbytes: int) -> bytes:
         """Return at most that many bytes, and no bytes only at the end."""
@@ -55,12 +62,12 @@ class StreamReader:
 
     def readinto(self, out: Any) -> int:
         """Fill a writable buffer; return how many bytes were left to fill it."""
-        target = memoryview(out).cast("B")
-        filled = 0
-        for piece in self._pieces(len(target)):
-            target[filled : filled + len(piece)] = piece
-            filled += len(piece)
-        return filled
+        nbytes = min(memoryview(out).nbytes, self._left)
+        if nbytes:
+            target = np.frombuffer(out, np.uint8, nbytes)
+            use_huge_pages(target)
+            self._fill(target)
+        return nbytes
 
     def readline(self) -> bytes:
         """Return the bytes up to and including a newline, or the rest; the arguments of old opcodes end with one."""
@@ -71,22 +78,53 @@ class StreamReader:
                 break
         return bytes(line)
 
-    def _pieces(self, nbytes: int) -> Iterator[memoryview]:
-        while nbytes and (self._view or self._fetch()):
-            piece = self._view[:nbytes] if nbytes > 0 else self._view
-            self._view = self._view[len(piece) :]
-            nbytes -= len(piece) if nbytes > 0 else 0
-            yield piece
+    def _fill(self, out: np.ndarray) -> None:
+        """Fill memory with the next bytes; there are enough.
+
+        All of it happens in this thread: the memory may belong to an object that is freed as soon as this raises.
+        """
+        self._left -= len(out)
+        while len(out):
+            if not self._view:
+                out = out[self._read_in_place(out) :]
+                if not len(out):
+                    break
+                self._fetch()
+            piece = self._view[: len(out)]
+            out[: len(piece)] = piece
+            self._view, out = self._view[len(piece) :], out[len(piece) :]
+
+    def _read_in_place(self, out: np.ndarray) -> int:
+        """Read the next chunks straight into memory: the raw ones that it can hold as a whole. Return their length."""
+        filled = 0
+        while True:
+            i = self._next_raw()
+            nbytes = 0 if i is None else self._reader.chunk_nbytes(i)
+            if i is None or nbytes > len(out) - filled:
+                return filled
+            self._crew.check()
+            self._reader.read_chunk(i, out[filled : filled + nbytes], self._check, self._hostile)
+            self._advance(nbytes)
+            filled += nbytes
+            if self._ahead:
+                self._ahead.popleft()
+            else:
+                self._begun += 1
+
+    def _next_raw(self) -> int | None:
+        """Return the number of the next chunk if it is stored raw; its job, if it has one, has not run."""
+        i = self._begun - len(self._ahead)
+        if i == len(self._chunks) or (self._ahead and not self._ahead[0].light) or self._reader.chain(self._chunks[i]):
+            return None
+        return self._chunks[i]
 
     def _fetch(self) -> bool:
         """Make the next chunk the current one; return whether there was one."""
-        while len(self._ahead) < 1 + self._crew.threads:
-            i = next(self._chunks, None)
-            if i is None:
-                break
-            job = read_job(self._reader, i, None, self._check, self._hostile)
+        while len(self._ahead) < 1 + self._crew.threads and self._begun < len(self._chunks):
+            job = read_job(self._reader, self._chunks[self._begun], None, self._check, self._hostile)
+            self._begun += 1
             if not job.light:
-                self._crew.submit(job)
+                self._crew.submit(job, later=bool(self._ahead))
             self._ahead.append(job)
         if not self._ahead:
             return False

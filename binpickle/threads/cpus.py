@@ -9,7 +9,7 @@ from operator import index
 
 from .cgroups import cpu_quota
 
-__all__ = ["check_threads", "usable_cpus"]
+__all__ = ["check_threads", "has_idle_cpu", "usable_cpus"]
 
 
 def usable_cpus() -> int:
@@ -20,6 +20,19 @@ def usable_cpus() -> int:
         count = os.cpu_count() or 1
     quota = _quota()
     return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def has_idle_cpu() -> bool:
+    """Return whether a second thread would find a CPU that nobody uses, by the load of the last minute.
+
+    A thread that only spares another one work takes time from it where none is idle: each waits for the interpreter's
+    lock while the other one holds it and has no CPU.
+    """
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows, or a system that does not tell
+        return True
+    return load < usable_cpus() - 0.5
 
 
 def check_threads(threads: int | None) -> int:

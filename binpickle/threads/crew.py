@@ -18,8 +18,12 @@ A helper is, in this order:
     working: it runs jobs while `_waiting` has some and `may_stay` allows it;
     gone: no longer counted in `_coming`. A helper never waits for a job, so it leaves as soon as there is none.
 
-The owner waits in one case: the job it wants is running in a helper, and it can run no job itself. Each helper that
-ends a job, or leaves, then wakes it (`_tell_owner`). All of this state is read and written under `_lock`.
+An owner that takes part needs `threads - 1` helpers. One that must not run the jobs itself (`off_main`) only waits and
+consumes, and then has `threads` helpers: while all of them work, it runs no other job either.
+
+The owner waits in two cases: the job it wants is running in a helper and it can run no job itself; or as many helpers
+work as there may be threads. Each helper that ends a job, or leaves, then wakes it (`_tell_owner`). All of this state
+is read and written under `_lock`.
 """
 
 from __future__ import annotations
@@ -90,12 +94,12 @@ class Job(Generic[T]):
 
 
 class Crew:
-    """An owner and up to `threads - 1` helpers. The module says which states jobs and helpers have.
+    """An owner and its helpers. The module says how many there are, and which states jobs and helpers have.
 
     A subclass decides when an invited helper comes (`admit`) or does not (`turn_away`), and whether it stays.
 
     Args:
-        threads: how many threads may work at the same time, the owner included.
+        threads: how many threads may run jobs at the same time, the owner included.
     """
 
     def __init__(self, threads: int):
@@ -151,15 +155,22 @@ class Crew:
         with self._lock:
             self._coming -= 1
 
-    def submit(self, job: Job[Any]) -> None:
-        """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread."""
+    def submit(self, job: Job[Any], later: bool = False) -> None:
+        """Let a helper run the job, if one comes before the owner asks for the result. Called in the owner's thread.
+
+        Args:
+            job: the job.
+            later: whether the owner has something else to do before it asks for the result.
+        """
         with self._lock:
             self._waiting.append(job)
             self._backlog += job.nbytes
             other = _needs_other_thread(job)
-            # The owner runs the first waiting job itself. A helper that had little else to do would cost time.
-            worth = other or self._backlog - self._waiting[0].nbytes >= _WORTH_HELPER
-            invite = worth and self._coming < max(self.threads - 1, other) and self._refused is None
+            # The owner runs the first waiting job itself, but for one that it needs later. A helper that had little else
+            # to do would cost time.
+            left = self._backlog - (0 if later else self._waiting[0].nbytes)
+            worth = other or left >= _WORTH_HELPER
+            invite = worth and self._coming < self.threads - (not other) and self._refused is None
             self._coming += invite
         if invite:
             self.invite()
@@ -177,6 +188,11 @@ class Crew:
             if other is not None:
                 other.run()
         return job.take()
+
+    def goes_on(self) -> bool:
+        """Return whether a long job that only spares the owner work should go on; never if the owner runs it."""
+        helps = threading.current_thread() in self._helpers
+        return helps and not self._cancelled and not self._closed and self.may_stay()
 
     def check(self) -> None:
         """Raise `Cancelled` once the crew has been cancelled."""
@@ -201,11 +217,11 @@ class Crew:
         with self._lock:
             if wanted.done:
                 return None
-            for job in self._waiting:
-                if not _needs_other_thread(job):
-                    self._waiting.remove(job)
-                    self._backlog -= job.nbytes
-                    return job
+            job = next((job for job in self._waiting if not _needs_other_thread(job)), None)
+            if job is not None and self._coming < self.threads:
+                self._waiting.remove(job)
+                self._backlog -= job.nbytes
+                return job
             self._owner_waits = waits = self._coming > 0 or not self._waiting
             if not waits and self._refused is not None:
                 raise self._refused
@@ -269,9 +285,10 @@ class Pipeline(Generic[T]):
         """Add a job; consume earlier results while the window is full. Called in the owner's thread."""
         self._crew.check()
         if not job.light:
-            self._crew.submit(job)
+            self._crew.submit(job, later=bool(self._jobs))
         self._jobs.append(job)
-        while self._jobs and (len(self._jobs) > self._window or self._jobs[0].done or self._jobs[0].light):
+        # One result for one job: while the owner consumed a row of them, helpers would run out of jobs.
+        if len(self._jobs) > self._window or self._jobs[0].done or self._jobs[0].light:
             self._retire()
 
     def drain(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from ..codecs.auto import encode_best
 from ..codecs.chain import RAW, Chain, encode
 from ..format.checksums import checksum_of
 
-__all__ = ["AUTO", "BYTES", "ChunkPlan", "EncodedChunk", "encode_chunk"]
+__all__ = ["AUTO", "BYTES", "ChunkPlan", "EncodedChunk", "check_ahead", "encode_chunk"]
 
 AUTO = None
 """In place of a chain: `encode_chunk` chooses the codecs."""
@@ -41,9 +41,11 @@ class ChunkPlan:
         chain: the codecs to apply, or `AUTO`.
         alignment: the alignment of the chunk in the file, if it is stored raw.
         dtype: the element type that codecs see.
+        checksum: that of the bytes, if it was computed ahead.
+        begun: whether a thread has begun to encode the chunk.
     """
 
-    __slots__ = ("_fetch", "_gaps", "_pieces", "alignment", "chain", "dtype", "nbytes")
+    __slots__ = ("_fetch", "_gaps", "_pieces", "alignment", "begun", "chain", "checksum", "dtype", "nbytes")
 
     def __init__(
         self,
@@ -59,9 +61,16 @@ class ChunkPlan:
         self.chain = chain
         self.dtype = dtype
         self.alignment = alignment
+        self.checksum: bytes | None = None
+        self.begun = False
         self._pieces = pieces
         self._gaps = gaps
         self._fetch = fetch
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the chunk is stored as it lies in memory, in one piece."""
+        return self.chain == RAW and self._fetch is None and len(self._pieces) == 1
 
     def pieces(self) -> list[Any]:
         """Return the bytes of the chunk as pieces: those of the caller's memory, unless they are many and small."""
@@ -110,13 +119,33 @@ def encode_chunk(plan: ChunkPlan, algorithm: str, auto: bool = False) -> Encoded
         algorithm: the name of the checksum or digest.
         auto: store the chunk raw if its codecs do not make it smaller.
     """
+    plan.begun = True
     if plan.chain == RAW:
         chain, pieces, stored = RAW, plan.pieces(), plan.nbytes
     else:
         chain, encoded = _encoded(plan.gather(), plan.chain, auto)
         pieces, stored = [encoded], encoded.nbytes
     alignment = 1 if chain else plan.alignment
-    return EncodedChunk(plan.nbytes, alignment, chain, pieces, stored, checksum_of(pieces, algorithm))
+    checksum = plan.checksum or checksum_of(pieces, algorithm)
+    return EncodedChunk(plan.nbytes, alignment, chain, pieces, stored, checksum)
+
+
+def check_ahead(chunks: Sequence[ChunkPlan], algorithm: str, goes_on: Callable[[], bool]) -> None:
+    """Compute the checksums of plain chunks in a helper, while the owner writes the chunks before them.
+
+    Nobody waits for a checksum: the owner computes one that is not there when it comes to the chunk. Now and then both
+    compute the same one, and get the same bytes.
+
+    Args:
+        chunks: the chunks, in the order in which they are written; all are plain.
+        algorithm: the name of the checksum.
+        goes_on: says before each chunk whether there is any use in going on.
+    """
+    for chunk in chunks:
+        if not goes_on():
+            break
+        if not chunk.begun:
+            chunk.checksum = checksum_of(chunk.pieces(), algorithm)
 
 
 def _encoded(data: np.ndarray, chain: Chain | None, auto: bool) -> tuple[Chain, memoryview]:

@@ -19,15 +19,19 @@ from ..format.write_index import IndexBuilder
 from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
+from ..threads.cpus import has_idle_cpu
 from ..threads.crew import Crew, Job, Pipeline, exhaust
 from ..threads.meter import Meter
 from ..types import BytesLike, Progress
-from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
+from .chunk import AUTO, ChunkPlan, EncodedChunk, check_ahead, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
 from .stream import GatheredStream, RawStream, StreamCut
 
-__all__ = ["FileWriter", "write_steps"]
+__all__ = ["CHECK_AHEAD_FROM", "FileWriter", "write_steps"]
+
+CHECK_AHEAD_FROM = 64 << 20
+"""Checksums of fewer raw bytes are computed by the thread that writes: a helper would come too late."""
 
 # With header, index and trailer so much data mostly fits in one block of a disk, which is what the file takes anyway.
 _FITS_A_BLOCK = 3584
@@ -72,10 +76,19 @@ class FileWriter:
 
     def write_chunks(self, plan: Plan) -> Iterator[None]:
         """Write all chunks of the buffers; yields after each chunk."""
+        self._check_ahead(plan)
         for chunk in plan.chunks:
             self._chunks.push(chunk)
             yield
         yield from self._chunks.drain()
+
+    def _check_ahead(self, plan: Plan) -> None:
+        """Let a helper compute the checksums of the chunks that this thread will do little but write."""
+        algorithm = self._options.algorithm
+        plain = [chunk for chunk in plan.chunks if chunk.is_plain]
+        worth_it = self._crew.threads > 1 and sum(chunk.nbytes for chunk in plain) >= CHECK_AHEAD_FROM
+        if worth_it and ALGORITHMS[algorithm].cheap and has_idle_cpu():  # a digest is a job of its own
+            self._crew.submit(Job(partial(check_ahead, plain, algorithm, self._crew.goes_on)), later=True)
 
     def finish(self, plan: Plan, found: OutOfBand, libraries: Mapping[str, str]) -> None:
         """Write the index and the trailer."""

@@ -149,8 +149,9 @@ def test_window(threads: int) -> None:
 
 
 @THREADS
-def test_never_more_threads(threads: int) -> None:
-    """No more threads work at a time than were asked for."""
+@pytest.mark.parametrize("modes", [["plain"], ["off_main"], ["off_main", "plain"], ["plain", "plain", "off_main"]])
+def test_never_more_threads(threads: int, modes: list[str]) -> None:
+    """As many threads work at a time as were asked for, and no more, whether the owner can take part or not."""
     lock, working, worst = threading.Lock(), [0], [0]
 
     def work() -> None:
@@ -162,8 +163,17 @@ def test_never_more_threads(threads: int) -> None:
             working[0] -= 1
 
     with Crew(threads) as crew:
-        run(crew, (Job(work) for _ in range(30)))
+        run(crew, (Job(work, *MODES[modes[i % len(modes)]]) for i in range(30)))
     assert worst == [threads]
+
+
+@THREADS
+def test_idle_owner_is_replaced(threads: int) -> None:
+    """If the owner must not run the jobs, as many helpers work at a time as there may be threads."""
+    together = threading.Barrier(threads)
+    with Crew(threads) as crew:
+        run(crew, (Job(lambda: together.wait(60), off_main=True) for _ in range(threads)))
+    assert not together.broken
 
 
 def test_one_job_needs_no_helper() -> None:
@@ -172,6 +182,50 @@ def test_one_job_needs_no_helper() -> None:
         job = Job(threading.current_thread)
         crew.submit(job)
         assert crew.finish(job) is threading.current_thread()
+
+
+def test_one_job_for_later() -> None:
+    """A single job of which the owner needs the result later is run by a helper."""
+    ran: list[Any] = []
+    with Crew(2) as crew:
+        ended = threading.Event()
+        crew.submit(Job(lambda: (ran.append(in_main()), ended.set())), later=True)
+        assert ended.wait(60)
+    assert ran == [False]
+
+
+@THREADS
+def test_one_result_at_a_time(threads: int) -> None:
+    """For each new job at most one result is consumed, so that helpers are given work between two results."""
+    got: list[int] = []
+    with Crew(threads) as crew:
+        pipeline = Pipeline(crew, got.append)
+        for i in range(20):
+            before = len(got)
+            pipeline.push(Job(lambda i=i: i))
+            assert len(got) <= before + 1
+            time.sleep(0.001 * (i % 4 == 3))
+        exhaust(pipeline.drain())
+    assert got == list(range(20))
+
+
+def test_long_job_ends() -> None:
+    """A job that asks whether to go on ends when the crew is closed or cancelled, and at once in the owner's thread."""
+    for leave in (Crew.close, Crew.cancel):
+        crew, begun = Crew(2), threading.Event()
+
+        def work(crew: Crew = crew, begun: threading.Event = begun) -> None:
+            while crew.goes_on():
+                begun.set()
+
+        crew.submit(Job(work), later=True)
+        assert begun.wait(60)
+        leave(crew)
+        crew.close()
+    with Deserted(2) as crew:
+        job = Job(crew.goes_on)
+        crew.submit(job, later=True)
+        assert crew.finish(job) is False
 
 
 def test_cancel() -> None:
