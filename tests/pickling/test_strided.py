@@ -89,4 +89,4 @@ def test_bytes_between_fields(row: int) -> None:
     in_memory = array.base.view(np.uint8).reshape(-1, structure.itemsize)[::2].tobytes()
     data = binpickle.dumps(array, codecs=[])
     assert in_memory in data
-    assert_same(binpickle.loads(data), array)
+    assert binpickle.loads(data).view(np.uint8).tobytes() == in_memory
