@@ -18,7 +18,6 @@ from ..files.sink import Sink
 from ..format.checksums import ALGORITHMS
 from ..format.header import SEAL_DOMAIN
 from ..format.write_index import IndexBuilder
-from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
 from ..threads.crew import Crew, Job, Pipeline, exhaust
@@ -27,6 +26,8 @@ from ..types import BytesLike, Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
+from .playback import Playback, in_band_below
+from .staged import Staged, reading
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["FileWriter", "write_steps"]
@@ -191,9 +192,23 @@ def write_steps(
 
     Yields when pickling has ended, and after each further chunk. Each step may run in another thread.
     """
+    if isinstance(obj, Staged):
+        with reading(obj, options.mappable, options.pickler) as playback:
+            yield from _steps(playback, None, sink, crew, options, progress)
+    else:
+        yield from _steps(Pickling, obj, sink, crew, options, progress)
+
+
+def _steps(
+    pickler: Callable[..., Pickling | Playback],
+    obj: Any,
+    sink: Sink,
+    crew: Crew,
+    options: DumpOptions,
+    progress: Progress | None,
+) -> Iterator[None]:
     writer = FileWriter(sink, crew, options, progress)
-    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # a mappable file maps small arrays, too
-    pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
+    pickling = pickler(writer.write_stream, options.pickler, in_band_below(options.mappable))
     pickling.dump(obj)
     found = pickling.out_of_band()
     plan = writer.plan(found)

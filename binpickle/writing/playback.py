@@ -1,0 +1,87 @@
+"""What a run of a pickler gave, kept so that a dump can have it once more.
+
+Rule: what is kept does not change with the object, except for the buffers: `copying` replaces these.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Mapping
+
+import numpy as np
+
+from ..pickling.arrays import IN_BAND_BELOW
+from ..pickling.out_of_band import OutOfBand
+from ..pickling.pickler import Pickling
+
+__all__ = ["Playback", "Run", "in_band_below"]
+
+
+def in_band_below(mappable: bool) -> int:
+    """Return how many bytes an array must have to go out of band: a mappable file maps small arrays, too."""
+    return 0 if mappable else IN_BAND_BELOW
+
+
+class Run:
+    """One run of a pickler.
+
+    Args:
+        obj: the object.
+        pickler: the pickler class to build on.
+        mappable: whether the run is for a mappable file.
+        check: called for each piece of the stream; if it raises, the run ends.
+
+    Attributes:
+        stream: the pieces of the stream.
+        found: the buffers.
+        libraries: the versions of the libraries whose classes the stream names.
+    """
+
+    def __init__(self, obj: Any, pickler: Any, mappable: bool, check: Callable[[], object]):
+        self.stream: list[bytes] = []
+        pickling = Pickling(partial(_keep, self.stream, check), pickler, in_band_below(mappable))
+        pickling.dump(obj)
+        self.found = pickling.out_of_band()
+        self.libraries = pickling.libraries()
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the stream and of the buffers; memory that several buffers share counts once."""
+        is_root = self.found.roots == np.arange(len(self.found.buffers))
+        return sum(map(len, self.stream)) + int(self.found.nbytes[is_root].sum())
+
+    @property
+    def has_small_buffers(self) -> bool:
+        """Whether a buffer is so small that it belongs into the stream of a file that is not mappable."""
+        return bool((self.found.nbytes < IN_BAND_BELOW).any())
+
+
+def _keep(stream: list[bytes], check: Callable[[], object], piece: Any) -> None:
+    check()
+    stream.append(piece if type(piece) is bytes else bytes(piece))  # a `bytearray` in the object may change
+
+
+class Playback:
+    """Gives a writer what a run of a pickler gave; takes the place of `Pickling`.
+
+    Args:
+        run: the run.
+        write: see `Pickling`.
+    """
+
+    def __init__(self, run: Run, write: Callable[[Any], Any]):
+        self._run = run
+        self._write = write
+
+    def dump(self, _: Any) -> None:
+        """Write the stream."""
+        for piece in self._run.stream:
+            self._write(piece)
+
+    def out_of_band(self) -> OutOfBand:
+        """Return the buffers."""
+        return self._run.found
+
+    def libraries(self) -> Mapping[str, str]:
+        """Return the versions of the libraries, as they were."""
+        return self._run.libraries
