@@ -22,9 +22,10 @@ __all__ = ["Copies"]
 
 # A thread copies at least so many bytes at a time, a few milliseconds.
 _PIECE = 8 << 20
-# The C library copies large pieces past the processor's caches, which takes 0.6 of the time. What is large depends on
-# the machine; this is. Larger pieces would only keep threads waiting for each other at the end.
+# The C library copies very large pieces past the caches of the processor, which takes 0.6 of the time. What is very
+# large depends on the machine: 192 MiB where this was measured. Few threads gain less than that by sharing an array.
 _LARGEST_PIECE = 256 << 20
+_FEW_THREADS = 3
 # Buffers below this size are joined, which costs less than copying each by itself.
 _JOINED_BELOW = 16 << 10
 _MOST_JOINED = 1 << 20
@@ -52,20 +53,23 @@ class Copies:
                 places[i] = self._place_of(found.buffers[i], nbytes)
         self._sets.append((found, [places[root] for root in found.roots.tolist()]))
 
-    def jobs(self, memory: np.ndarray, share: int = 0) -> Iterator[Callable[[], object]]:
+    def jobs(self, memory: np.ndarray, threads: int | None = None) -> Iterator[Callable[[], object]]:
         """Yield functions that make all copies; any thread may call them, at the same time.
 
         Args:
             memory: uint8, 1-d, `nbytes` or more.
-            share: how many bytes one function should copy. By default few, so that little is in progress at a time.
+            threads: how many threads are to get a share each; `None` for small shares, so that all can soon stop.
         """
-        piece = min(max(share, _PIECE), _LARGEST_PIECE)
+        share = piece = _PIECE
+        if threads is not None:
+            share = min(max(self.nbytes // threads, _PIECE), _LARGEST_PIECE)
+            piece = share if threads > _FEW_THREADS else _LARGEST_PIECE
         batch: list[Callable[[], object]] = []
         nbytes = 0
         for function, size in self._calls(memory, piece):
             batch.append(function)
             nbytes += size
-            if nbytes >= piece:
+            if nbytes >= share:
                 yield partial(_call_all, batch)
                 batch, nbytes = [], 0
         if batch:

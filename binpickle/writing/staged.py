@@ -156,7 +156,7 @@ def stage_steps(staged: Staged, obj: Any, crew: Crew, even_shares: bool = False)
         staged._runs, staged._why_empty = {}, "the last restage did not end"
         memory = _room(staged, copies.nbytes)
         pipeline: Pipeline[object] = Pipeline(crew, lambda _: None)
-        for job in copies.jobs(memory, copies.nbytes // crew.threads if even_shares else 0):
+        for job in copies.jobs(memory, crew.threads if even_shares else None):
             pipeline.push(Job(job))
             yield
         yield from pipeline.drain()
