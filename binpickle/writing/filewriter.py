@@ -26,8 +26,8 @@ from ..types import BytesLike, Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
-from .playback import Playback, in_band_below
-from .staged import Staged, reading
+from .playback import Recording, in_band_below
+from .staged import Staged, held
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["FileWriter", "write_steps"]
@@ -193,20 +193,11 @@ def write_steps(
     Yields when pickling has ended, and after each further chunk. Each step may run in another thread.
     """
     if isinstance(obj, Staged):
-        with reading(obj, options.mappable, options.pickler) as playback:
-            yield from _steps(playback, None, sink, crew, options, progress)
-    else:
-        yield from _steps(Pickling, obj, sink, crew, options, progress)
-
-
-def _steps(
-    pickler: Callable[..., Pickling | Playback],
-    obj: Any,
-    sink: Sink,
-    crew: Crew,
-    options: DumpOptions,
-    progress: Progress | None,
-) -> Iterator[None]:
+        with held(obj) as recording:
+            yield from write_steps(recording, sink, crew, options, progress)
+        return
+    is_recording = isinstance(obj, Recording)
+    pickler = obj.player(options.mappable, options.pickler) if is_recording else Pickling
     writer = FileWriter(sink, crew, options, progress)
     pickling = pickler(writer.write_stream, options.pickler, in_band_below(options.mappable))
     pickling.dump(obj)

@@ -13,8 +13,9 @@ import numpy as np
 from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
+from ..pickling.protocol import pickle
 
-__all__ = ["Playback", "Run", "in_band_below"]
+__all__ = ["Playback", "Recording", "Run", "in_band_below"]
 
 
 def in_band_below(mappable: bool) -> int:
@@ -59,6 +60,42 @@ class Run:
 def _keep(stream: list[bytes], check: Callable[[], object], piece: Any) -> None:
     check()
     stream.append(piece if type(piece) is bytes else bytes(piece))  # a `bytearray` in the object may change
+
+
+class Recording:
+    """What the dumps of one object need, for all files that it was recorded for.
+
+    Args:
+        runs: by whether a file is mappable.
+        pickler: the pickler class of the runs.
+    """
+
+    def __init__(self, runs: Mapping[bool, Run], pickler: Any):
+        self._runs = runs
+        self._pickler = pickler
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the stream and of the buffers; of the larger run, if there are two."""
+        return max(run.nbytes for run in self._runs.values())
+
+    @property
+    def buffers(self) -> int:
+        """The number of buffers; of the run that has more, if there are two."""
+        return max(len(run.found.buffers) for run in self._runs.values())
+
+    def player(self, mappable: bool, pickler: Any) -> Callable[..., Playback]:
+        """Return what a dump with these options uses in place of the class `Pickling`.
+
+        Raises:
+            ValueError: the object was not recorded for such options.
+        """
+        if pickler not in (self._pickler, pickle.Pickler):
+            raise ValueError(f"this object was not staged with pickler={pickler.__name__}: give the pickler to stage()")
+        run = self._runs.get(bool(mappable))
+        if run is None:
+            raise ValueError(f"this object was staged with mappable={not mappable}: give stage() no mappable=")
+        return lambda write, *_: Playback(run, write)
 
 
 class Playback:

@@ -27,9 +27,9 @@ from ..threads.cpus import check_threads
 from ..threads.crew import Crew, Job, Pipeline, exhaust
 from ..types import PicklerClass
 from .copying import Copies
-from .playback import Playback, Run
+from .playback import Recording, Run
 
-__all__ = ["Staged", "holding", "reading", "stage", "stage_steps"]
+__all__ = ["Staged", "held", "holding", "stage", "stage_steps"]
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 _NO_MEMORY = np.empty(0, np.uint8)
@@ -49,7 +49,7 @@ class Staged:
         self._pickler: Any = pickle.Pickler if pickler is None else pickler
         check_pickler(self._pickler)
         self._memory = _NO_MEMORY
-        self._runs: dict[bool, Run] = {}  # by whether a file is mappable; none if it is empty
+        self._recording: Recording | None = None
         self._why_empty = "nothing was staged"
         self._lock = threading.Lock()  # held while the next two are compared and changed
         self._readers: set[object] = set()
@@ -83,12 +83,13 @@ class Staged:
         with self._lock:
             if self._filler is not None:
                 raise ValueError("a restage of this Staged object has not ended: close it afterwards")
-            self._runs, self._memory, self._why_empty = {}, _NO_MEMORY, "it was closed"
+            self._recording, self._memory, self._why_empty = None, _NO_MEMORY, "it was closed"
 
     @property
     def nbytes(self) -> int:
         """How many bytes are staged: those of the pickle stream and of the buffers."""
-        return max((run.nbytes for run in self._runs.values()), default=0)
+        recording = self._recording
+        return 0 if recording is None else recording.nbytes
 
     def __enter__(self) -> Staged:
         return self
@@ -99,10 +100,10 @@ class Staged:
         self.close()
 
     def __repr__(self) -> str:
-        runs = list(self._runs.values())
-        if not runs:
+        recording = self._recording
+        if recording is None:
             return f"<binpickle.Staged: empty, {self._why_empty}>"
-        return f"<binpickle.Staged: {len(runs[0].found.buffers)} buffers, {self.nbytes:,} bytes>"
+        return f"<binpickle.Staged: {recording.buffers} buffers, {recording.nbytes:,} bytes>"
 
     def __reduce_ex__(self, _: Any) -> Any:
         raise TypeError("a Staged object cannot be pickled or copied: give dump the Staged object alone")
@@ -153,7 +154,7 @@ def stage_steps(staged: Staged, obj: Any, crew: Crew, even_shares: bool = False)
         distinct = list(dict.fromkeys(runs.values()))
         for run in distinct:
             copies.add(run.found)
-        staged._runs, staged._why_empty = {}, "the last restage did not end"
+        staged._recording, staged._why_empty = None, "the last restage did not end"
         memory = _room(staged, copies.nbytes)
         pipeline: Pipeline[object] = Pipeline(crew, lambda _: None)
         for job in copies.jobs(memory, crew.threads if even_shares else None):
@@ -162,7 +163,7 @@ def stage_steps(staged: Staged, obj: Any, crew: Crew, even_shares: bool = False)
         yield from pipeline.drain()
         for run, found in zip(distinct, copies.described(memory)):
             run.found = found
-        staged._runs = runs
+        staged._recording = Recording(runs, staged._pickler)
 
 
 def _run(staged: Staged, obj: Any, crew: Crew) -> dict[bool, Run]:
@@ -202,40 +203,24 @@ def _filling(staged: Staged) -> Iterator[None]:
 
 
 @contextmanager
-def _held(staged: Staged) -> Iterator[None]:
-    """Keep others from filling a staged object."""
+def held(staged: Staged) -> Iterator[Recording]:
+    """Keep a staged object from being filled anew; give what it holds, even if it is closed meanwhile.
+
+    Raises:
+        ValueError: it is empty, or being filled.
+    """
     reader = object()
     try:
         with staged._lock:
+            recording = staged._recording
             if staged._filler is not None:
                 raise ValueError("a restage of this Staged object has not ended: wait for it before a dump")
-            if not staged._runs:
+            if recording is None:
                 raise ValueError(f"this Staged object is empty, {staged._why_empty}: restage an object before a dump")
             staged._readers.add(reader)
-        yield
+        yield recording
     finally:
         staged._readers.discard(reader)
-
-
-@contextmanager
-def reading(staged: Staged, mappable: bool, pickler: PicklerClass) -> Iterator[Callable[..., Playback]]:
-    """Let a dump read a staged object; give what the dump uses in place of `Pickling`.
-
-    Args:
-        staged: the staged object; until the end of the context it cannot be filled anew.
-        mappable: see `dump`.
-        pickler: see `dump`.
-
-    Raises:
-        ValueError: the object is empty, or was staged for other options.
-    """
-    with _held(staged):
-        run = staged._runs.get(bool(mappable))
-        if pickler not in (staged._pickler, pickle.Pickler):
-            raise ValueError(f"this object was not staged with pickler={pickler.__name__}: give the pickler to stage()")
-        if run is None:
-            raise ValueError(f"this object was staged with mappable={not mappable}: give stage() no mappable=")
-        yield lambda write, *_: Playback(run, write)
 
 
 def holding(function: F) -> F:
@@ -245,7 +230,7 @@ def holding(function: F) -> F:
     async def call(obj: Any, *args: Any, **options: Any) -> Any:
         if not isinstance(obj, Staged):
             return await function(obj, *args, **options)
-        with _held(obj):
-            return await function(obj, *args, **options)
+        with held(obj) as recording:
+            return await function(recording, *args, **options)
 
     return call  # type: ignore[return-value]

@@ -88,6 +88,18 @@ async def test_held_from_the_call_on(tmp_path: Any) -> None:
     assert (tmp_path / "a.bpk").read_bytes() == binpickle.dumps(OBJ)
 
 
+async def test_closed_while_a_dump_waits(tmp_path: Any) -> None:
+    """A dump that still waits for a thread writes its staged object although that is closed."""
+    limiter = anyio.CapacityLimiter(1)
+    async with anyio.create_task_group() as group, limiter:
+        with await astage(OBJ) as staged:
+            group.start_soon(lambda: adump(staged, tmp_path / "a.bpk", limiter=limiter))
+            while not limiter.statistics().tasks_waiting:
+                await anyio.lowlevel.checkpoint()
+        assert staged.nbytes == 0
+    assert (tmp_path / "a.bpk").read_bytes() == binpickle.dumps(OBJ)
+
+
 async def test_several_dumps(tmp_path: Any) -> None:
     """Several calls write one staged object at the same time."""
     staged = await astage(OBJ)
