@@ -87,7 +87,11 @@ def stepping(size: int, rounds: int) -> Case:
         contenders=(Contender(ALONE, step_alone, nothing), *ways, Contender(ASYNC, step_beside_adump, nothing)),
         steps=("dump",),
         rounds=rounds,
-        targets=tuple(ratio("step", way, ALONE, None if "all threads" in way else 1.1) for way in (*WRITING, ASYNC)),
+        targets=tuple(
+            ratio(metric, way, ALONE, None if "all threads" in way else 1.1)
+            for metric in ("step", "step, less waits")
+            for way in (*WRITING, ASYNC)
+        ),
         check=lambda build, loaded: True,
     )
 

@@ -42,16 +42,19 @@ class Copies:
 
     def __init__(self) -> None:
         self.nbytes = 0
-        self._places: dict[Hashable, _Place] = {}
+        self._places: list[_Place] = []
         self._sets: list[tuple[OutOfBand, list[_Place]]] = []
 
     def add(self, found: OutOfBand) -> None:
-        """Give each buffer a place. Buffers over memory that has a place already get that place."""
+        """Give each buffer a place. A buffer over memory that an earlier call gave a place gets that place."""
+        known = {_key(place.buffer, place.nbytes): place for place in self._places}
         places = [_NOWHERE] * len(found.buffers)
-        for i, (root, nbytes) in enumerate(zip(found.roots.tolist(), found.nbytes.tolist())):
+        roots = found.roots.tolist()
+        for i, (root, nbytes, buffer) in enumerate(zip(roots, found.nbytes.tolist(), found.buffers)):
             if root == i and nbytes:
-                places[i] = self._place_of(found.buffers[i], nbytes)
-        self._sets.append((found, [places[root] for root in found.roots.tolist()]))
+                place = known.get(_key(buffer, nbytes)) if known else None
+                places[i] = self._new_place(buffer, nbytes) if place is None else place
+        self._sets.append((found, [places[root] for root in roots]))
 
     def jobs(self, memory: np.ndarray, threads: int | None = None) -> Iterator[Callable[[], object]]:
         """Yield functions that make all copies; any thread may call them, at the same time.
@@ -86,7 +89,7 @@ class Copies:
     def _calls(self, memory: np.ndarray, piece: int) -> Iterator[tuple[Callable[[], object], int]]:
         """Yield functions that copy at most a piece each, and how much each copies."""
         joined: list[_Place] = []
-        for place in self._places.values():
+        for place in self._places:
             if joined and (joined[0].start + _MOST_JOINED < place.end or joined[-1].end != place.start):
                 yield _joining(memory, joined)
                 joined = []
@@ -99,14 +102,13 @@ class Copies:
         if joined:
             yield _joining(memory, joined)
 
-    def _place_of(self, buffer: Any, nbytes: int) -> _Place:
-        key = _key(buffer, nbytes)
-        place = self._places.get(key)
-        if place is None:
-            unchanging = not isinstance(buffer, Strided) and _is_unchanging(memoryview(buffer))
-            home = np.frombuffer(buffer.raw(), np.uint8) if unchanging else None
-            place = self._places[key] = _Place(buffer, nbytes, self.nbytes, home)
-            self.nbytes = self.nbytes if unchanging else place.end
+    def _new_place(self, buffer: Any, nbytes: int) -> _Place:
+        unchanging = not isinstance(buffer, Strided) and _is_unchanging(memoryview(buffer))
+        home = np.frombuffer(buffer.raw(), np.uint8) if unchanging else None
+        place = _Place(buffer, nbytes, self.nbytes, home)
+        self._places.append(place)
+        if home is None:
+            self.nbytes = place.end
         return place
 
 

@@ -191,13 +191,20 @@ def write_steps(
     """Write one object to an open sink, for `dump` and `adump`.
 
     Yields when pickling has ended, and after each further chunk. Each step may run in another thread.
+
+    Args:
+        obj: the object, a staged object, or what `held` gives of one.
+        sink: takes the bytes.
+        crew: does the jobs.
+        options: the options of the dump.
+        progress: see `dump`.
     """
     if isinstance(obj, Staged):
         with held(obj) as recording:
             yield from write_steps(recording, sink, crew, options, progress)
         return
-    is_recording = isinstance(obj, Recording)
-    pickler = obj.player(options.mappable, options.pickler) if is_recording else Pickling
+    recorded = isinstance(obj, Recording)
+    pickler = obj.player(options.mappable, options.pickler) if recorded else Pickling
     writer = FileWriter(sink, crew, options, progress)
     pickling = pickler(writer.write_stream, options.pickler, in_band_below(options.mappable))
     pickling.dump(obj)
