@@ -42,8 +42,8 @@ from .streams import Received, SendSink, Stream, interruptible, receiver, sender
 __all__ = ["adump", "aload"]
 
 
-@explaining
 @holding
+@explaining
 async def adump(
     obj: Any,
     file: PathOrAsyncWritable,

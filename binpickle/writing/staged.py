@@ -224,13 +224,19 @@ def held(staged: Staged) -> Iterator[Recording]:
 
 
 def holding(function: F) -> F:
-    """Let an async function that writes hold a staged object from the call on, also while it waits for a thread."""
+    """Let an async function that writes `obj` hold a staged object from its beginning on, while it waits for a thread.
+
+    Else the staged object could be filled anew before it is written.
+    """
 
     @wraps(function)
-    async def call(obj: Any, *args: Any, **options: Any) -> Any:
+    async def call(*args: Any, **options: Any) -> Any:
+        obj = args[0] if args else options.get("obj")
         if not isinstance(obj, Staged):
-            return await function(obj, *args, **options)
+            return await function(*args, **options)
         with held(obj) as recording:
-            return await function(recording, *args, **options)
+            if args:
+                return await function(recording, *args[1:], **options)
+            return await function(**{**options, "obj": recording})
 
     return call  # type: ignore[return-value]

@@ -105,7 +105,7 @@ async def test_several_dumps(tmp_path: Any) -> None:
     staged = await astage(OBJ)
     async with anyio.create_task_group() as group:
         for n in range(4):
-            group.start_soon(lambda n=n: adump(staged, tmp_path / str(n), codecs="lz4"))
+            group.start_soon(lambda n=n: adump(obj=staged, file=tmp_path / str(n), codecs="lz4"))
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {binpickle.dumps(OBJ, codecs="lz4")}
 
 
