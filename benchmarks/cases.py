@@ -57,6 +57,7 @@ ROWS = {
     "19": "arrays",
     "20": "values",
     "25": "scaling",
+    "27": "staging",
     "growth": "growth",
     "torch": "tensors",
 }

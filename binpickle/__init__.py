@@ -27,10 +27,12 @@ from .reading.description import Buffer, Summary, Total
 from .reading.entries import Entry
 from .repacking import SAME, repack
 from .write import BinPickler, dump, dumps
+from .writing.staged import Staged, stage
 
 if TYPE_CHECKING:
     from . import trust
     from .aio import adump, aload
+    from .aio.staging import astage
     from .inspection import Inspection, inspect
 
 __version__ = "1.0.0.dev0"
@@ -50,10 +52,12 @@ __all__ = [
     "LimitError",
     "Limits",
     "SAME",
+    "Staged",
     "UnknownCodecError",
     "UntrustedError",
     "adump",
     "aload",
+    "astage",
     "dump",
     "dumps",
     "file_info",
@@ -62,6 +66,7 @@ __all__ = [
     "loads",
     "register_codec",
     "repack",
+    "stage",
     "trust",
 ]
 
@@ -72,14 +77,15 @@ def _adopt(*objects: Any) -> None:
         obj.__module__ = __name__
 
 
-_adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, _reopen)
+_adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, Staged, _reopen)
 _adopt(Buffer, Entry, Summary, Total)  # open files and inspections return them; nobody has to name them
-_adopt(dump, dumps, file_info, load, loads, register_codec, repack)
+_adopt(dump, dumps, file_info, load, loads, register_codec, repack, stage)
 
 # Most programs never use these names. Their modules import anyio or the strict machine, so they are imported on demand.
 _LAZY = {
     "adump": ".aio",
     "aload": ".aio",
+    "astage": ".aio.staging",
     "Inspection": ".inspection",
     "inspect": ".inspection",
     "trust": ".trust",

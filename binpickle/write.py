@@ -41,7 +41,8 @@ def dump(
     object leaves a partial file there, which `load` refuses.
 
     Args:
-        obj: the object to write: any object that pickle can write. Do not change it until this function returns.
+        obj: the object to write: any object that pickle can write. Do not change it until this function returns. Or
+            what `stage` made of an object, which may then change.
         file: a path, or a binary file object, which needs `write` and nothing else. Writing begins at its position.
         mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
         codecs: `"auto"` chooses codecs for each buffer. A list of codecs is applied to every buffer in its order; a

@@ -54,6 +54,7 @@ from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
 from binpickle.pickling import arrays, renames
+from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
@@ -69,6 +70,7 @@ from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
 from binpickle.writing import filewriter as filewriter_module
 from binpickle.writing import plan as plan_module
+from binpickle.writing import staged as staged_module
 from binpickle.writing import stream as stream_module
 from binpickle.writing.chunk import AUTO
 from binpickle.writing.options import DumpOptions
@@ -156,6 +158,8 @@ __all__ = [
     "pickle",
     "plan_buffers",
     "plan_module",
+    "staged_module",
+    "IN_BAND_BELOW",
     "register_codec",
     "renames",
     "shuffle",

@@ -51,6 +51,16 @@ def dumping(obj: object, path: Path, stream: BinaryIO) -> None:
     binpickle.loads(data)
 
 
+def staging(obj: object, path: Path) -> None:
+    with binpickle.stage(obj, mappable=False, pickler=Pickler, threads=2) as staged:
+        binpickle.dump(staged, path)
+        staged.restage(obj, threads=1)
+        size: int = staged.nbytes
+    again: binpickle.Staged = binpickle.stage(obj)
+    again.close()
+    binpickle.dumps(again)[:size]
+
+
 def loading(path: Path, stream: BinaryIO, data: bytearray) -> None:
     anything = binpickle.load("model.bpk")
     array = np.asarray(anything)
@@ -69,6 +79,8 @@ async def in_an_event_loop(obj: object, path: Path, sink: anyio.abc.ByteSendStre
     await binpickle.adump(obj, path, mappable=True)
     await binpickle.adump(obj, anyio.Path("model.bpk"), limiter=anyio.CapacityLimiter(2), progress=show)
     await binpickle.adump(obj, sink, codecs=["lz4"])
+    staged: binpickle.Staged = await binpickle.astage(obj, limiter=anyio.CapacityLimiter(2), mappable=True)
+    await binpickle.adump(await binpickle.astage(obj, into=staged), path)
     anything = await binpickle.aload(path, mmap_mode="r", limiter=anyio.CapacityLimiter(2))
     print(anything)
 
@@ -164,6 +176,8 @@ def found_wrong(obj: object, path: Path, text: TextIO, stream: BinaryIO) -> None
     binpickle.BinPickleFile(path, mmap_mode=True)  # type: ignore[arg-type]
     binpickle.BinPickler.compressed(path, 9)  # type: ignore[arg-type]
     binpickle.repack(path, text)  # type: ignore[arg-type]
+    binpickle.stage(obj, mappable="yes")  # type: ignore[arg-type]
+    binpickle.stage(obj).restage(obj, mappable=True)  # type: ignore[call-arg]
     binpickle.register_codec("zstd")  # type: ignore[arg-type]
 
 
@@ -175,5 +189,6 @@ async def found_wrong_in_an_event_loop(obj: object, path: Path, text: TextIO) ->
     """See `found_wrong`."""
     await binpickle.adump(obj, 7)  # type: ignore[arg-type]
     await binpickle.adump(obj, path, limiter=4)  # type: ignore[arg-type]
+    await binpickle.astage(obj, into=obj)  # type: ignore[arg-type]
     await binpickle.aload(text)  # type: ignore[arg-type]
     await binpickle.aload(path, mmap_mode="w")  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ from ..types import (
 )
 from ..writing.filewriter import write_steps
 from ..writing.options import DumpOptions, explaining
+from ..writing.staged import holding
 from .crew import AsyncCrew
 from .hops import Steps, run
 from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
@@ -41,6 +42,7 @@ from .streams import Received, SendSink, Stream, interruptible, receiver, sender
 __all__ = ["adump", "aload"]
 
 
+@holding
 @explaining
 async def adump(
     obj: Any,
@@ -69,7 +71,7 @@ async def adump(
     for it any more.
 
     Args:
-        obj: the object to write.
+        obj: the object to write, or what `stage` made of one, which may then change meanwhile.
         file: a path or file object as for `dump`; or an object with a coroutine `write` (`anyio.open_file`) or
             `send(bytes)` (`anyio.abc.ByteSendStream`). Encoding is at most a few chunks ahead of such a stream.
         limiter: bounds how many threads work at the same time. By default all calls on an event loop share one limiter,

@@ -21,7 +21,7 @@ from .out_of_band import OutOfBand, find_shared
 from .protocol import PickleBuffer, Reduced, module_of
 from .states import BytesOfBuffer, inherits_pickling, replace_state
 from .storages import Storages
-from .strided import Strided, fetch, pickle_buffer
+from .strided import Strided, fetch, opaque, pickle_buffer
 
 __all__ = ["ArrayReducer", "IN_BAND_BELOW"]
 
@@ -155,7 +155,7 @@ class ArrayReducer:
             axes: its axes, slowest first.
         """
         if flat.nbytes < self._in_band_below:
-            data = flat.tobytes()
+            data = opaque(flat).tobytes()
             return bytearray(data) if flat.flags.writeable else data
         if flat.flags.c_contiguous:
             buffer = pickle_buffer(flat)

@@ -1,7 +1,8 @@
 """Arrays whose memory has gaps, in place of out-of-band buffers.
 
 Rule: nothing is copied until a chunk is written, and then only what goes into that chunk. So a dump of strided arrays
-takes no more memory than one of contiguous arrays, and all threads copy.
+takes no more memory than one of contiguous arrays, and all threads copy. NumPy copies structures field by field, and
+leaves whatever lay in the new memory between the fields: structures are copied as plain bytes (`opaque`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from ..format.shapes import element_count
 from .protocol import PickleBuffer
 
-__all__ = ["Strided", "fetch", "pickle_buffer"]
+__all__ = ["Strided", "fetch", "opaque", "pickle_buffer"]
 
 
 def pickle_buffer(flat: np.ndarray) -> Any:
@@ -26,6 +27,11 @@ def pickle_buffer(flat: np.ndarray) -> Any:
         return PickleBuffer(flat.reshape(-1).view(np.uint8))
 
 
+def opaque(array: np.ndarray) -> np.ndarray:
+    """Return a view of an array whose items NumPy copies with all their bytes."""
+    return array.view(f"V{array.itemsize}") if array.dtype.names and array.itemsize else array
+
+
 def fetch(piece: Any) -> Any:
     """Return a buffer, or a slice of its `raw()`, as memory in one piece: see `OutOfBand.fetch`."""
     return piece.copy() if isinstance(piece, (Strided, _Bytes)) else piece
@@ -36,20 +42,25 @@ class Strided:
 
     Args:
         array: its axes in the order in which a copy has them, slowest first.
+
+    Attributes:
+        items: the array, as `opaque` has it.
+        dtype: its dtype.
     """
 
-    __slots__ = ("_array",)
+    __slots__ = ("dtype", "items")
 
     def __init__(self, array: np.ndarray):
-        self._array = array
+        self.items = opaque(array)
+        self.dtype = array.dtype
 
     def raw(self) -> _Bytes:
         """Return the bytes that a copy would have, as `PickleBuffer.raw` does."""
-        return _Bytes(self._array, 0, self._array.nbytes)
+        return _Bytes(self.items, 0, self.items.nbytes)
 
     def copy(self) -> Any:
         """Return a `PickleBuffer` over a C-contiguous copy."""
-        return pickle_buffer(self._array.copy(order="C"))
+        return pickle_buffer(self.items.copy(order="C").view(self.dtype))
 
 
 class _Bytes:

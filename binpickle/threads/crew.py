@@ -166,7 +166,7 @@ class Crew:
             self._waiting.append(job)
             self._backlog += job.nbytes
             other = _needs_other_thread(job)
-            # The owner runs the first waiting job itself, but for one that it needs later. A helper that had little else
+            # The owner runs the first waiting job itself, if it needs that now. A helper that had little else
             # to do would cost time.
             left = self._backlog - (0 if later else self._waiting[0].nbytes)
             worth = other or left >= _WORTH_HELPER

@@ -16,7 +16,6 @@ from ..files.sink import Sink
 from ..format.checksums import ALGORITHMS
 from ..format.header import SEAL_DOMAIN
 from ..format.write_index import IndexBuilder
-from ..pickling.arrays import IN_BAND_BELOW
 from ..pickling.out_of_band import OutOfBand
 from ..pickling.pickler import Pickling
 from ..threads.cpus import has_idle_cpu
@@ -26,6 +25,8 @@ from ..types import BytesLike, Progress
 from .chunk import AUTO, ChunkPlan, EncodedChunk, check_ahead, encode_chunk
 from .options import DumpOptions
 from .plan import Plan, element_type, is_large, plan_buffers
+from .playback import Recording, in_band_below
+from .staged import Staged, held
 from .stream import GatheredStream, RawStream, StreamCut
 
 __all__ = ["CHECK_AHEAD_FROM", "FileWriter", "write_steps"]
@@ -214,10 +215,22 @@ def write_steps(
     """Write one object to an open sink, for `dump` and `adump`.
 
     Yields when pickling has ended, and after each further chunk. Each step may run in another thread.
+
+    Args:
+        obj: the object, a staged object, or what `held` gives of one.
+        sink: takes the bytes.
+        crew: does the jobs.
+        options: the options of the dump.
+        progress: see `dump`.
     """
+    if isinstance(obj, Staged):
+        with held(obj) as recording:
+            yield from write_steps(recording, sink, crew, options, progress)
+        return
+    recorded = isinstance(obj, Recording)
+    pickler = obj.player(options.mappable, options.pickler) if recorded else Pickling
     writer = FileWriter(sink, crew, options, progress)
-    in_band_below = 0 if options.mappable else IN_BAND_BELOW  # a mappable file maps small arrays, too
-    pickling = Pickling(writer.write_stream, options.pickler, in_band_below)
+    pickling = pickler(writer.write_stream, options.pickler, in_band_below(options.mappable))
     pickling.dump(obj)
     found = pickling.out_of_band()
     plan = writer.plan(found)

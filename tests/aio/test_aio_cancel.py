@@ -23,7 +23,7 @@ from numcodecs.abc import Codec
 from stepping import NATIVE_WAYS, WAYS, Stepped, Way, descriptors, left_busy
 
 import binpickle
-from binpickle import adump, aload
+from binpickle import adump, aload, astage
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +31,9 @@ OLD = binpickle.dumps("the old object")
 SMALL = {"numbers": np.arange(1000), "words": ["a", "b"]}
 # Three chunks, which helpers encode; quick ones.
 LARGE = np.zeros(9 << 20, np.uint8)
+# Staged by several threads.
+SEVERAL = [LARGE] * 2 + [LARGE[n:].copy() for n in range(3)]
+STAGED = binpickle.stage(LARGE)
 # More than may wait for a slow receiver, or for room in memory, all of it in the pickle stream.
 STREAM = [bytes(1 << 20) for _ in range(19)]
 NEW_SMALL, NEW_LARGE = binpickle.dumps(SMALL), binpickle.dumps(LARGE, codecs=["lz4"])
@@ -103,6 +106,12 @@ SCENARIOS: dict[str, tuple[Run, bytes | None]] = {
     "send several chunks": (sending(LARGE), None),
     "send while others wait": (lambda *args: beside_another(sending(LARGE), *args), None),
     "send while pickling": (sending(STREAM), None),
+    "stage": (lambda folder, limiter: astage(SEVERAL, limiter=limiter), None),
+    "stage while others wait": (
+        lambda *args: beside_another(lambda folder, limiter: astage(SEVERAL, limiter=limiter), *args),
+        None,
+    ),
+    "dump a staged object": (dumping(STAGED, codecs=["lz4"]), NEW_LARGE),
     "load": (lambda folder, limiter: aload(folder / "file", limiter=limiter), None),
     "map": (lambda folder, limiter: aload(folder / "mappable", mmap_mode="r", limiter=limiter), None),
     "load several chunks": (lambda folder, limiter: aload(folder / "large", limiter=limiter), None),

@@ -67,3 +67,22 @@ def test_unit() -> None:
     """A quantity of astropy keeps its unit."""
     got = binpickle.loads(binpickle.dumps(_quantity()))
     assert str(got.unit) == "m"
+
+
+@each(MADE, "make")
+def test_staged(make: Callable[[], Any]) -> None:
+    """A staged array of another library gives the file of the array."""
+    obj = [make(), make()[:100]]
+    staged = binpickle.stage(obj)
+    for options in ({}, {"mappable": True}):
+        assert binpickle.dumps(staged, **options) == binpickle.dumps(obj, **options)
+
+
+def test_staged_arrow() -> None:
+    """Staged tables of Arrow give the files of the tables."""
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": RAMP, "b": RAMP.astype(str), "c": [None, 1] * 50_000})
+    obj = [table, table.slice(7, 900), table["b"].dictionary_encode(), pa.array([[1], [2, 3]])]
+    staged = binpickle.stage(obj)
+    for options in ({}, {"mappable": True}, {"codecs": lambda view: None}):
+        assert binpickle.dumps(staged, **options) == binpickle.dumps(obj, **options)

@@ -79,3 +79,14 @@ def test_codecs_by_function() -> None:
     given: list[Any] = []
     binpickle.dumps(array, codecs=lambda buffer: given.append(buffer.obj))
     assert_same(given[0], array.T.copy())
+
+
+@each({"in the stream": 20, "a buffer": 4000})
+def test_bytes_between_fields(row: int) -> None:
+    """A file has the bytes between the fields of a structure as they lie in memory, and none of other objects."""
+    structure = np.dtype([("a", "i1"), ("b", "f8")], align=True)
+    array = np.arange(row * structure.itemsize).astype(np.uint8).view(structure)[::2]
+    in_memory = array.base.view(np.uint8).reshape(-1, structure.itemsize)[::2].tobytes()
+    data = binpickle.dumps(array, codecs=[])
+    assert in_memory in data
+    assert binpickle.loads(data).view(np.uint8).tobytes() == in_memory

@@ -284,3 +284,29 @@ def test_missing_device(monkeypatch):
 def test_saved_storage():
     """A storage that torch wrote by itself comes back."""
     assert binpickle.loads(binpickle.dumps(OnDevice())).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_staged(way):
+    """A staged checkpoint gives the file of the checkpoint, also after a step of training, and takes its next state."""
+    model = torch.nn.Sequential(torch.nn.Linear(300, 40), torch.nn.Linear(40, 3))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2, 300)).sum().backward()
+    optimizer.step()
+
+    def checkpoint():
+        whole = torch.arange(9000, dtype=torch.bfloat16)
+        return {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "views": [whole, whole[5:], whole[::3]],
+        }
+
+    for _ in range(2):
+        want = binpickle.dumps(checkpoint(), **way)
+        staged = binpickle.stage(checkpoint())
+        optimizer.step()
+        assert binpickle.dumps(staged, **way) == want
+        assert binpickle.dumps(checkpoint(), **way) != want
+        staged.restage(checkpoint())
+        assert binpickle.dumps(staged, **way) == binpickle.dumps(checkpoint(), **way)
