@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binpickle import keys
+from binpickle.aio.hops import Work
 from binpickle.cli import entry
 from binpickle.codecs import parameters, table
 from binpickle.codecs.auto import choose
@@ -118,6 +119,7 @@ __all__ = [
     "TRAILER",
     "Trailer",
     "VERSION",
+    "Work",
     "allocate",
     "parameters",
     "arrays",

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any, Callable, Mapping
 
-from anyio import CapacityLimiter, from_thread
+from anyio import CapacityLimiter
 
 from ..file import BinPickleFile, check_settings, load_steps
 from ..files.sink import Sink
@@ -94,12 +94,12 @@ async def adump(
     send = sender(file)
     if send is None:
         open_file = partial(open_sink, unwrapped(file), durable, exclusive)
-        await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress)), crew, Stream())
+        await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress, crew)), crew, Stream())
     elif durable or exclusive:
         raise TypeError("durable and exclusive need a path: a stream is the caller's")
     else:
         sink = SendSink(send, crew)
-        await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress)), crew, sink)
+        await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress, crew)), crew, sink)
 
 
 async def aload(
@@ -150,9 +150,9 @@ async def aload(
     receive = receiver(file)
     if receive is None:
         open_file = partial(opened, interruptible(unwrapped(file), crew))
-        return await run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew, Stream())
+        return await run(_load_steps(open_file, crew, _on_loop(progress, crew), trusted), crew, Stream())
     received = Received(file, receive, (limits or Limits()).stored_bytes)
-    load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress), trusted)
+    load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress, crew), trusted)
     return await run(_receive_steps(received, load), crew, received)
 
 
@@ -178,8 +178,8 @@ def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
         return (yield from load)
 
 
-def _on_loop(progress: Progress | None) -> Progress | None:
+def _on_loop(progress: Progress | None, crew: AsyncCrew) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
     if inspect.iscoroutinefunction(progress):
         raise TypeError("progress must be a plain function: a coroutine function would never be awaited")
-    return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)
+    return None if progress is None else lambda done, total: crew.ask(partial(progress, done, total))

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Awaitable, Callable
 
 import anyio
-from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
 from ..files.origin import is_path
@@ -22,12 +21,12 @@ from ..files.source import Source
 from ..files.spool import Spool
 from .crew import AsyncCrew
 
-__all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
+__all__ = ["PieceSink", "Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
 
-# A running pickler cannot be halted for every chunk, so this many bytes may wait for a slow receiver.
-_SEND_AHEAD = 16 << 20
-# Fewer bytes are not worth a change of threads, nor a call of `send`.
-_SEND_FROM = 1 << 20
+# Fewer bytes are not worth a change of threads, nor a call of `send`; more would be too many for some receivers.
+_PIECE = 1 << 20
+# A running pickler cannot be halted for every chunk, so this many pieces may wait for a slow receiver.
+_MOST_PIECES = 16
 _RECEIVE_BYTES = 1 << 20
 
 
@@ -43,59 +42,75 @@ class Stream:
     async def exchange(self) -> None:
         """Send or receive bytes. Called on the event loop before the steps begin, when they halt, and at their end."""
 
-    def interrupt(self) -> None:
-        """Make a thread that waits for the event loop go on. Called on the event loop when the call is cancelled."""
 
+class PieceSink(Sink, Stream):
+    """Cuts the written bytes into pieces of 1 MiB, which the event loop takes while the steps halt.
 
-class SendSink(Sink, Stream):
-    """Sends the written bytes by a coroutine function of the caller's.
-
-    The task sends between hops. A running pickler cannot be interrupted; once too many bytes wait, its thread therefore
-    gives the token back and waits until they are sent.
+    A running pickler cannot be halted between chunks; once too many bytes wait, its thread parks until they are taken.
 
     Args:
-        send: the coroutine function; it takes all bytes of a `bytes` object.
-        crew: holds the token of the writing thread.
+        crew: knows the call whose thread writes.
     """
 
-    def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
-        self._send = send
+    def __init__(self, crew: AsyncCrew):
         self._crew = crew
-        self._pieces: deque[bytes] = deque()
-        self._nbytes = 0
-        self._scope = CancelScope()
+        self._pieces: deque[bytes] = deque()  # each of `_PIECE` bytes
+        self._rest: list[bytes] = []
+        self._rest_nbytes = 0
 
     @property
     def waiting(self) -> bool:  # type: ignore[override]
-        """Whether enough bytes wait to be worth sending."""
-        return self._nbytes >= _SEND_FROM
+        """Whether a piece is complete."""
+        return bool(self._pieces)
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
-        self._nbytes += len(view)
-        if self._pieces and len(self._pieces[-1]) + len(view) <= _SEND_FROM:
-            self._pieces[-1] += view
-        else:
-            self._pieces.append(bytes(view))  # a copy: receivers may keep it, and the caller's array may change
-        if self._nbytes > _SEND_AHEAD:
-            from_thread.run(self._send_without_token)
-            self._crew.check()
+        while view:
+            part = bytes(view[: _PIECE - self._rest_nbytes])  # a copy: the memory may change before it is taken
+            view = view[len(part) :]
+            self._rest.append(part)
+            self._rest_nbytes += len(part)
+            if self._rest_nbytes == _PIECE:
+                self._pieces.append(self._take_rest())
+        if len(self._pieces) > _MOST_PIECES:
+            self._crew.park()
+
+    def take(self, done: bool) -> bytes:
+        """Return the next piece; no bytes if there is none.
+
+        Args:
+            done: whether the last piece, which may be shorter, is complete.
+        """
+        if self._pieces:
+            return self._pieces.popleft()
+        return self._take_rest() if done else b""
+
+    def _take_rest(self) -> bytes:
+        rest, self._rest, self._rest_nbytes = self._rest, [], 0
+        return rest[0] if len(rest) == 1 else b"".join(rest)
+
+
+class SendSink(PieceSink):
+    """Sends the written bytes by a coroutine function of the caller's.
+
+    Args:
+        send: the coroutine function; it takes all bytes of a `bytes` object.
+        crew: see `PieceSink`.
+    """
+
+    def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
+        super().__init__(crew)
+        self._send = send
+        self._committed = False
+
+    def commit(self) -> None:
+        self._committed = True
 
     async def exchange(self) -> None:
-        while self._pieces:
-            piece = self._pieces.popleft()
-            self._nbytes -= len(piece)
+        piece = self.take(self._committed)
+        while piece:
             await self._send(piece)
-
-    def interrupt(self) -> None:
-        self._scope.cancel()
-
-    async def _send_without_token(self) -> None:
-        self._crew.release()
-        with self._scope:
-            await self.exchange()
-            await self._crew.acquire()
-        self._scope = CancelScope()
+            piece = self.take(self._committed)
 
 
 class Received(Stream):

@@ -18,12 +18,12 @@ from typing import Any, AsyncIterator, Callable
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 import numpy as np
 import pytest
 from common import small_chunks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internals import Work
 from numcodecs.abc import Codec
 from same import assert_same
 
@@ -704,7 +704,7 @@ class Broken:
         return await self.send(b"")
 
 
-@pytest.mark.parametrize("obj", [LARGE, [bytes(1 << 20)] * 18], ids=["between chunks", "while pickling"])
+@pytest.mark.parametrize("obj", [LARGE, [bytes(1 << 20) for _ in range(18)]], ids=["between chunks", "while pickling"])
 async def test_broken_stream(obj: Any) -> None:
     """An error of `send` or `receive` is raised as it is."""
     with pytest.raises(anyio.BrokenResourceError):
@@ -796,13 +796,13 @@ async def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_one_hop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small object takes one call of a worker thread, from or to a stream, too, and is sent at once."""
-    run_sync, calls = anyio.to_thread.run_sync, []
+    hop, hops = Work.hop, []
 
-    async def counted(*args: Any, **more: Any) -> Any:
-        calls.append(args[0])
-        return await run_sync(*args, **more)
+    async def counted(work: Any) -> None:
+        hops.append(work)
+        await hop(work)
 
-    monkeypatch.setattr(anyio.to_thread, "run_sync", counted)
+    monkeypatch.setattr(Work, "hop", counted)
     sender = Sender()
     for call in [
         lambda: adump(OBJ, tmp_path / "file"),
@@ -811,8 +811,8 @@ async def test_one_hop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: aload(Receiver(DATA, True)),
     ]:
         await call()
-        assert len(calls) == 1
-        calls.clear()
+        assert len(hops) == 1
+        hops.clear()
     assert sender.pieces == [DATA]
 
 

@@ -1,0 +1,50 @@
+"""The running event loop: whether it is asyncio's or Trio's, how threads call it, and what contexts say of it."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from typing import Any, Callable, Hashable
+
+import anyio.lowlevel
+
+try:
+    from sniffio import current_async_library_cvar as _library
+except ImportError:  # later releases of anyio do not need it
+    _library = None  # type: ignore[assignment]
+
+__all__ = ["LoopCaller", "context_for", "current_loop", "is_asyncio", "loop_caller"]
+
+LoopCaller = Callable[[Callable[[], object]], None]
+"""Makes an event loop call a function soon, in any thread; once the loop is closed, never."""
+
+
+def current_loop() -> Hashable:
+    """Return what stands for the running event loop: that of asyncio itself, or the token of a run of Trio."""
+    token: Any = anyio.lowlevel.current_token()
+    return getattr(token, "native_token", token)  # type: ignore[no-any-return]  # anyio 4.11 wraps it
+
+
+def is_asyncio(loop: Any) -> bool:
+    """Return whether `current_loop` returned a loop of asyncio, or one that takes its place, such as that of uvloop."""
+    return hasattr(loop, "call_soon_threadsafe")
+
+
+def loop_caller(loop: Any) -> LoopCaller:
+    """Return the caller of the loop that `current_loop` returned."""
+    call_soon = loop.call_soon_threadsafe if is_asyncio(loop) else loop.run_sync_soon
+
+    def caller(function: Callable[[], object]) -> None:
+        try:
+            call_soon(function)
+        except RuntimeError:  # it is closed
+            pass
+
+    return caller
+
+
+def context_for(library: str | None) -> Context:
+    """Return a copy of this context, for code that runs on `"asyncio"`, on `"trio"`, or, `None`, outside of any loop."""
+    context = copy_context()
+    if _library is not None:
+        context.run(_library.set, library)
+    return context
