@@ -30,7 +30,7 @@ from .write import BinPickler, dump, dumps
 
 if TYPE_CHECKING:
     from . import trust
-    from .aio import adump, aload
+    from .aio import adump, adump_iter, aload
     from .inspection import Inspection, inspect
 
 __version__ = "1.0.0.dev0"
@@ -53,6 +53,7 @@ __all__ = [
     "UnknownCodecError",
     "UntrustedError",
     "adump",
+    "adump_iter",
     "aload",
     "dump",
     "dumps",
@@ -79,6 +80,7 @@ _adopt(dump, dumps, file_info, load, loads, register_codec, repack)
 # Most programs never use these names. Their modules import anyio or the strict machine, so they are imported on demand.
 _LAZY = {
     "adump": ".aio",
+    "adump_iter": ".aio",
     "aload": ".aio",
     "Inspection": ".inspection",
     "inspect": ".inspection",

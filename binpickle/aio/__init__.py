@@ -1,8 +1,9 @@
-"""Async writing and reading: `adump` and `aload`, on asyncio and Trio.
+"""Async writing and reading: `adump`, `adump_iter` and `aload`, on asyncio and Trio.
 
 Strategy: `dump` and `load` are generators of steps, which worker threads run. `hops` runs the steps, `crew` bounds how
-many threads work at a time, `threads` makes calls that a cancellation does not leave behind, and `streams` takes and
-gives bytes by the caller's coroutines.
+many threads work at a time, `threads` makes calls that a cancellation does not leave behind, in threads of `workers`,
+and `ending` ends them with the process. `streams` takes and gives bytes by the caller's coroutines, and `iterating`
+gives them to an `async for`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ from ..types import (
 )
 from ..writing.filewriter import write_steps
 from ..writing.options import DumpOptions, explaining
-from .crew import AsyncCrew
+from .crew import AsyncCrew, check_limiter
 from .hops import Steps, run
-from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
+from .iterating import DumpIterator
+from .streams import PieceSink, Received, SendSink, Stream, interruptible, receiver, refuse_generator, sender, unwrapped
 
-__all__ = ["adump", "aload"]
+__all__ = ["adump", "adump_iter", "aload"]
 
 
 @explaining
@@ -89,9 +91,10 @@ async def adump(
         Exception: any error that `dump` raises, and any that `send` or `write` of `file` raises; never in an
             `ExceptionGroup`.
     """
+    refuse_generator(obj)
     options = DumpOptions.of(locals())
-    crew = AsyncCrew(limiter)
     send = sender(file)
+    crew = AsyncCrew(limiter)
     if send is None:
         open_file = partial(open_sink, unwrapped(file), durable, exclusive)
         await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress, crew)), crew, Stream())
@@ -100,6 +103,57 @@ async def adump(
     else:
         sink = SendSink(send, crew)
         await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress, crew)), crew, sink)
+
+
+@explaining
+def adump_iter(
+    obj: Any,
+    *,
+    limiter: CapacityLimiter | None = None,
+    mappable: bool = False,
+    codecs: CodecsLike = "auto",
+    metadata: Mapping[str, str] | None = None,
+    digests: bool = False,
+    key: KeyLike | None = None,
+    context: bytes = b"",
+    pickler: PicklerClass | None = None,
+    progress: Progress | None = None,
+) -> DumpIterator:
+    """Return an async iterator over the bytes of the file that `dump` writes, in pieces of at most 1 MiB.
+
+    It is a body for the responses of Starlette, FastAPI and aiohttp, and for the requests of httpx and aiohttp.
+    Encoding is at most a few chunks ahead of the consumer. The arguments are checked at once; nothing else happens
+    before the first piece is awaited. The object must not change until the last piece was taken.
+
+    You may leave the iterator before its end: break out of the loop, cancel it, or drop it. No thread works for it
+    any more within the time of one chunk. Its coroutine `aclose` ends it too, and waits for that.
+
+    Args:
+        obj: the object to write.
+        limiter: see `adump`.
+        mappable: see `dump`.
+        codecs: see `dump`; functions among them are called in a worker thread.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        pickler: see `dump`.
+        progress: see `dump`; called on the event loop.
+
+    Raises:
+        Exception: any error that `dumps` raises: for an argument at once, else while the pieces are taken.
+    """
+    refuse_generator(obj)
+    check_limiter(limiter)
+    _check_progress(progress)
+    options = DumpOptions.of(locals())
+
+    def make() -> tuple[Steps[None], AsyncCrew, PieceSink]:
+        crew = AsyncCrew(limiter)
+        sink = PieceSink(crew)
+        return _dump_steps(obj, lambda: sink, crew, options, _on_loop(progress, crew)), crew, sink
+
+    return DumpIterator(make)
 
 
 async def aload(
@@ -180,6 +234,10 @@ def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
 
 def _on_loop(progress: Progress | None, crew: AsyncCrew) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
+    _check_progress(progress)
+    return None if progress is None else lambda done, total: crew.ask(partial(progress, done, total))
+
+
+def _check_progress(progress: Any) -> None:
     if inspect.iscoroutinefunction(progress):
         raise TypeError("progress must be a plain function: a coroutine function would never be awaited")
-    return None if progress is None else lambda done, total: crew.ask(partial(progress, done, total))

@@ -21,7 +21,7 @@ from ..files.source import Source
 from ..files.spool import Spool
 from .crew import AsyncCrew
 
-__all__ = ["PieceSink", "Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
+__all__ = ["PieceSink", "Received", "SendSink", "Stream", "interruptible", "receiver", "refuse_generator", "sender", "unwrapped"]
 
 # Fewer bytes are not worth a change of threads, nor a call of `send`; more would be too many for some receivers.
 _PIECE = 1 << 20
@@ -179,10 +179,15 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     """Return the coroutine function by which a stream takes bytes; `None` if `file` is no stream.
 
     Raises:
-        TypeError: the stream has a `write` that cannot be awaited.
+        TypeError: the stream has a `write` that cannot be awaited, or is an async generator.
     """
     if _is_plain(file):
         return None
+    if _is_generator(file):
+        raise TypeError(
+            "file must not be an async generator: adump has no bytes to take from it. "
+            "Use adump_iter(obj) where an async iterator of bytes is wanted, and aload(generator()) to load from one"
+        )
     if _is_async(getattr(file, "drain", None)) and not _is_async(getattr(file, "write", None)):
         hint = "its write cannot be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
         raise TypeError(f"file must not be an asyncio.StreamWriter: {hint}")
@@ -206,6 +211,25 @@ def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
     if hasattr(file, "__aiter__") and not callable(read):
         return partial(_next_nonempty, file, file.__aiter__().__anext__)
     return None
+
+
+def refuse_generator(obj: Any) -> None:
+    """Refuse an async generator, or an async generator function, as the object to dump.
+
+    Raises:
+        TypeError: `obj` is one.
+    """
+    if inspect.isasyncgen(obj):
+        raise TypeError("obj is an async generator, which cannot be dumped: dump [item async for item in generator]")
+    if inspect.isasyncgenfunction(obj):
+        raise TypeError(
+            f"obj is an async generator function: dump [item async for item in {obj.__name__}()]; "
+            "to dump the function itself, put it into a list"
+        )
+
+
+def _is_generator(file: Any) -> bool:
+    return inspect.isasyncgen(file) or inspect.isasyncgenfunction(file)
 
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:

@@ -133,12 +133,13 @@ class Call(Generic[T]):
         """Let the parked thread go on."""
         self._resumed.put(None)
 
-    def leave(self, stop: Callable[[], object], at_end: Callable[[], object]) -> bool:
+    def leave(self, stop: Callable[[], object], at_end: Callable[[], object] | None = None) -> bool:
         """Keep a waiting call from beginning, or stop a running or parked one; in any thread.
 
         Args:
             stop: called at once if the call has begun and not ended.
-            at_end: called once the call has ended, in either thread; never if it had not begun.
+            at_end: called, instead of what was to be called, once the call has ended, in either thread; never if it had
+                not begun.
 
         Returns:
             Whether the call had begun.
@@ -146,10 +147,10 @@ class Call(Generic[T]):
         with self._lock:
             begun, ended = self.begun, self.ended
             self._left = True
-            self._at_end = at_end
+            self._at_end = at_end or self._at_end
             self._function = self._error = self._value = None
         if ended:
-            at_end()
+            self._at_end()
         elif begun:
             stop()
             self.wake()
@@ -187,7 +188,7 @@ async def go_on(call: Call[Any], stop: Callable[[], object]) -> None:
     try:
         await (_go_on_asyncio if is_asyncio(call.loop) else _go_on_trio)(call)
     except GeneratorExit:  # after which nothing can be awaited
-        call.leave(stop, _nothing)
+        call.leave(stop)
         raise
     except BaseException:
         await surely_leave(call, stop)
