@@ -22,6 +22,7 @@ from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
 from binpickle.files.folder import Folder
+from binpickle.files.spool import Spool
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
 from binpickle.format import checksums, header, shapes
@@ -116,6 +117,7 @@ __all__ = [
     "CODECS",
     "SHARE_BELOW",
     "SLAB_BYTES",
+    "Spool",
     "TRAILER",
     "Trailer",
     "VERSION",

@@ -18,6 +18,7 @@ from anyio import CapacityLimiter
 from ..file import BinPickleFile, check_settings, load_steps
 from ..files.sink import Sink
 from ..files.target import open_sink
+from ..format.header import Header
 from ..keys import Keys
 from ..limits import Limits
 from ..reading.environment import trusted_here
@@ -205,7 +206,7 @@ async def aload(
     if receive is None:
         open_file = partial(opened, interruptible(unwrapped(file), crew))
         return await run(_load_steps(open_file, crew, _on_loop(progress, crew), trusted), crew, Stream())
-    received = Received(file, receive, (limits or Limits()).stored_bytes)
+    received = Received(file, receive, (limits or Limits()).stored_bytes, Header.unpack)
     load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress, crew), trusted)
     return await run(_receive_steps(received, load), crew, received)
 

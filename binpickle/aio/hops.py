@@ -73,10 +73,12 @@ class Work(Generic[T]):
 
     Attributes:
         done: whether the steps have ended.
+        loop: the event loop.
     """
 
     def __init__(self, steps: Steps[T], crew: AsyncCrew, stream: Stream):
         self.done = False
+        self.loop = crew.loop
         self._steps = steps
         self._crew = crew
         self._stream = stream
@@ -118,16 +120,21 @@ class Work(Generic[T]):
         if _suspended(self._steps):
             await surely_in_thread(self._steps.close)
 
-    def abandon(self, close: Callable[[Callable[[], object]], object] = lambda function: function()) -> None:
+    def abandon(
+        self,
+        close: Callable[[Callable[[], object]], object] = lambda function: function(),
+        at_end: Callable[[], object] | None = None,
+    ) -> None:
         """Close the steps without waiting: a thread that works for them comes to the end of a chunk; in any thread.
 
         Args:
             close: calls the function that closes the steps, if no thread works for them.
+            at_end: called once that thread has come to its end; by default the task that waits for it is told.
         """
         self._crew.cancel()
         call = self._call
         if call is not None and call.begun and not call.ended:
-            call.leave(self._crew.cancel, _nothing)
+            call.leave(self._crew.cancel, at_end)
         elif _suspended(self._steps):
             close(self._steps.close)
 
@@ -161,7 +168,3 @@ def _some(steps: Steps[T], crew: AsyncCrew, stream: Stream) -> _End[T] | None:
 
 def _suspended(steps: Steps[Any]) -> bool:
     return inspect.getgeneratorstate(steps) == inspect.GEN_SUSPENDED
-
-
-def _nothing() -> None:
-    pass

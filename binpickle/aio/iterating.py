@@ -9,10 +9,12 @@ waits only if the iterator stands amid pickling, and without a token; dropping t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, AsyncIterator, Callable
 
 from .crew import AsyncCrew
 from .hops import Steps, Work
+from .loops import call_on_loop
 from .streams import PieceSink
 from .threads import clean_in_thread
 
@@ -58,7 +60,7 @@ class DumpIterator(AsyncIterator[bytes]):
         finally:
             self._awaited = False
         if not piece:
-            self._end()
+            await self._close()
             raise StopAsyncIteration
         return piece
 
@@ -100,15 +102,26 @@ class DumpIterator(AsyncIterator[bytes]):
         work = self._end()
         if work is not None and not work.done:
             await work.close()
+        if work is not None:
+            work.forget()
 
     def _drop(self) -> None:
         """End without waiting: a thread that works comes to the end of a chunk, or a new one closes the steps."""
         work = self._end()
-        if work is not None and not work.done:
-            work.abandon(clean_in_thread)
+        if work is None:
+            return
+        try:
+            # Python may drop the iterator in any thread, amid any code: that must not wait for a lock or a thread.
+            call_on_loop(work.loop, partial(_abandon, work))
+        except RuntimeError:  # the loop is closed
+            _abandon(work)
 
     def _end(self) -> Work[None] | None:
         work, self._work, self._make, self._sink = self._work, None, None, None
-        if work is not None:
-            work.forget()
         return work
+
+
+def _abandon(work: Work[None]) -> None:
+    if not work.done:
+        work.abandon(clean_in_thread)
+    work.forget()

@@ -12,7 +12,7 @@ try:
 except ImportError:  # later releases of anyio do not need it
     _library = None  # type: ignore[assignment]
 
-__all__ = ["LoopCaller", "context_for", "current_loop", "is_asyncio", "loop_caller"]
+__all__ = ["LoopCaller", "call_on_loop", "context_for", "current_loop", "is_asyncio", "loop_caller"]
 
 LoopCaller = Callable[[Callable[[], object]], None]
 """Makes an event loop call a function soon, in any thread; once the loop is closed, never."""
@@ -29,13 +29,21 @@ def is_asyncio(loop: Any) -> bool:
     return hasattr(loop, "call_soon_threadsafe")
 
 
+def call_on_loop(loop: Any, function: Callable[[], object]) -> None:
+    """Make the loop that `current_loop` returned call a function soon; in any thread, amid any code.
+
+    Raises:
+        RuntimeError: it is closed.
+    """
+    (loop.call_soon_threadsafe if is_asyncio(loop) else loop.run_sync_soon)(function)
+
+
 def loop_caller(loop: Any) -> LoopCaller:
     """Return the caller of the loop that `current_loop` returned."""
-    call_soon = loop.call_soon_threadsafe if is_asyncio(loop) else loop.run_sync_soon
 
     def caller(function: Callable[[], object]) -> None:
         try:
-            call_soon(function)
+            call_on_loop(loop, function)
         except RuntimeError:  # it is closed
             pass
 

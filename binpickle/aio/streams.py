@@ -18,7 +18,7 @@ from ..files.origin import is_path
 from ..files.reader import Reader, as_piece
 from ..files.sink import Sink, taken
 from ..files.source import Source
-from ..files.spool import Spool
+from ..files.spool import ENOUGH, START, Spool
 from .crew import AsyncCrew
 
 __all__ = ["PieceSink", "Received", "SendSink", "Stream", "interruptible", "receiver", "refuse_generator", "sender", "unwrapped"]
@@ -28,6 +28,8 @@ _PIECE = 1 << 20
 # A running pickler cannot be halted for every chunk, so this many pieces may wait for a slow receiver.
 _MOST_PIECES = 16
 _RECEIVE_BYTES = 1 << 20
+# Smaller pieces are joined: as objects of their own they would take several times their length.
+_SMALL = 64 << 10
 
 
 class Stream:
@@ -120,16 +122,21 @@ class Received(Stream):
         file: the stream, for errors.
         receive: the coroutine function; it returns the next bytes, and no bytes at the end.
         limit: the largest number of bytes to accept; more are refused with `LimitError`.
+        check: called with the first bytes, once there are enough. It refuses a stream of another kind.
     """
 
-    def __init__(self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int):
+    def __init__(
+        self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int, check: Callable[[bytes], object]
+    ):
         self.waiting = True
         self._file = file
         self._receive = receive
         self._limit = limit
+        self._check: Callable[[bytes], object] | None = check
+        self._start = b""
         self._spool = Spool()
         self._source: Source | None = None
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._size = 0
 
     async def exchange(self) -> None:
@@ -163,11 +170,24 @@ class Received(Stream):
         self._size += len(piece)
         if self._size > self._limit:
             raise LimitError(f"more than {self._limit} bytes were received", "stored_bytes")
+        if self._check is not None:
+            self._look_at_start(piece)
         if not self._pieces and self._spool.fits(len(piece)):
             self._spool.add(piece)
             return 0
-        self._pieces.append(piece)
+        if len(piece) >= _SMALL:
+            self._pieces.append(piece)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
         return len(piece)
+
+    def _look_at_start(self, piece: bytes) -> None:
+        self._start += piece[:START]
+        if len(self._start) >= ENOUGH and self._check is not None:
+            check, self._check = self._check, None
+            check(self._start[:START])
 
 
 def unwrapped(file: Any) -> Any:

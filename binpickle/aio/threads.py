@@ -75,7 +75,7 @@ class Call(Generic[T]):
         with self._lock:
             function, self._function = self._function, None
             if function is None:
-                return _nothing
+                return self._at_end
             self.begun = True
             ending.calls.add(self)
         try:
@@ -138,8 +138,7 @@ class Call(Generic[T]):
 
         Args:
             stop: called at once if the call has begun and not ended.
-            at_end: called, instead of what was to be called, once the call has ended, in either thread; never if it had
-                not begun.
+            at_end: called, instead of what was to be called, once the call has ended, in either thread.
 
         Returns:
             Whether the call had begun.
@@ -236,9 +235,27 @@ async def _go_on_asyncio(call: Call[Any]) -> None:
         call.resume()
         await halted
     else:
-        with CancelScope() as scope:
+        with _TaskScope() as scope:
             start_in_worker(call.run, call.loop, scope)
             await halted
+
+
+class _TaskScope:
+    """A cancel scope for the tasks that the thread starts; one that bears being left when its task is destroyed."""
+
+    def __init__(self) -> None:
+        self._scope = CancelScope()
+
+    def __enter__(self) -> CancelScope:
+        return self._scope.__enter__()
+
+    def __exit__(self, kind: Any, *error: Any) -> bool | None:
+        try:
+            return self._scope.__exit__(kind, *error)
+        except RuntimeError:  # the coroutine is closed outside of its task, as when the loop is no more
+            if kind is not GeneratorExit:
+                raise
+            return None
 
 
 async def _go_on_trio(call: Call[Any]) -> None:

@@ -46,14 +46,18 @@ class Reader:
             self._check()
         return as_piece(self.file.read(nbytes), self.file)
 
-    def read_start(self, nbytes: int) -> bytes:
+    def read_start(self, nbytes: int, enough: int | None = None) -> bytes:
         """Return the next `nbytes` bytes, fewer at the end of the file, more if `read` gives more than it is asked for.
+
+        Args:
+            nbytes: how many bytes to return.
+            enough: return these many bytes if there are no more without another read.
 
         Raises:
             Exception: see `read`.
         """
         start = bytearray()
-        while len(start) < nbytes:
+        while len(start) < (enough or nbytes):
             piece = self.read(nbytes - len(start))
             if not piece:
                 break

@@ -28,7 +28,7 @@ from numcodecs.abc import Codec
 from same import assert_same
 
 import binpickle
-from binpickle import adump, aload
+from binpickle import adump, adump_iter, aload
 
 pytestmark = pytest.mark.anyio
 
@@ -384,6 +384,27 @@ def asynchronous(function: Callable[..., Any]) -> Any:
     return call
 
 
+async def items() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: adump(items(), "file"), r"dump \[item async for item in generator\]"),
+        (lambda: adump(items, "file"), r"dump \[item async for item in items\(\)\]"),
+        (lambda: adump_iter(items()), r"dump \[item async for item in generator\]"),
+        (lambda: adump(OBJ, items()), "Use adump_iter"),
+        (lambda: adump(OBJ, items), "Use adump_iter"),
+    ],
+    ids=["object", "function as object", "object of adump_iter", "file", "function as file"],
+)
+async def test_async_generators(call: Callable[[], Any], message: str) -> None:
+    """An async generator, as the object or as the file, is refused, and the error says what to do instead."""
+    with pytest.raises(TypeError, match=message):
+        await call()
+
+
 class Decorated:
     """A file whose functions are coroutine functions by decoration; it drains, too, as responses of aiohttp do."""
 
@@ -721,7 +742,7 @@ async def test_received_limit() -> None:
         nonlocal given
         while True:
             given += 1 << 20
-            yield bytes(1 << 20)
+            yield LARGE_DATA[: 1 << 20]
 
     with pytest.raises(binpickle.LimitError) as raised:
         await aload(endless(), limits=binpickle.Limits(stored_bytes=20 << 20))
