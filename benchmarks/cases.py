@@ -58,6 +58,7 @@ ROWS = {
     "20": "values",
     "25": "scaling",
     "27": "staging",
+    "service": "service",
     "growth": "growth",
     "torch": "tensors",
 }

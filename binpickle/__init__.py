@@ -31,7 +31,7 @@ from .writing.staged import Staged, stage
 
 if TYPE_CHECKING:
     from . import trust
-    from .aio import adump, aload
+    from .aio import adump, adump_iter, aload
     from .aio.staging import astage
     from .inspection import Inspection, inspect
 
@@ -56,6 +56,7 @@ __all__ = [
     "UnknownCodecError",
     "UntrustedError",
     "adump",
+    "adump_iter",
     "aload",
     "astage",
     "dump",
@@ -84,6 +85,7 @@ _adopt(dump, dumps, file_info, load, loads, register_codec, repack, stage)
 # Most programs never use these names. Their modules import anyio or the strict machine, so they are imported on demand.
 _LAZY = {
     "adump": ".aio",
+    "adump_iter": ".aio",
     "aload": ".aio",
     "astage": ".aio.staging",
     "Inspection": ".inspection",

@@ -90,7 +90,7 @@ class BinPickleFile:
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
         self._closed = False
         limits = limits or Limits()
-        self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes)
+        self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes, Header.unpack)
         try:
             with self._naming():
                 self._reader = FileReader(self._source, limits, keys)

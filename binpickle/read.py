@@ -12,6 +12,7 @@ from .errors import BinPickleError
 from .file import BinPickleFile, check_settings
 from .files.origin import is_path, open_source
 from .files.source import BytesSource, Source
+from .format.header import Header
 from .limits import Limits
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader
@@ -20,7 +21,7 @@ from .reading.small import UNKNOWN, load_small
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
-__all__ = ["BPKInfo", "FileStatus", "file_info", "load", "loads"]
+__all__ = ["BPKInfo", "FileStatus", "by_default", "file_info", "load", "load_quickly", "loads"]
 
 
 class FileStatus(enum.Enum):
@@ -138,9 +139,8 @@ def load(
     trusted = trusted_here(trusted)
     limits = load_limits(limits, trusted)
     check_settings(mmap_mode, verify, limits)
-    by_default = mmap_mode is None and trusted is None and limits is None
-    if by_default and verify is not False and key is None and not context and progress is None:
-        return _load(open_source(file, Limits.stored_bytes), threads)
+    if mmap_mode is None and by_default(trusted, verify, key, context, limits, progress):
+        return _load(open_source(file, Limits.stored_bytes, Header.unpack), threads)
     with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
 
@@ -181,22 +181,31 @@ def loads(
         raise TypeError("loads takes the bytes of a file: use load to read a file by its path")
     source = BytesSource(data, shared=not copy)
     check_settings(None, verify, limits)
-    by_default = copy and trusted is None and limits is None
-    if by_default and verify is not False and key is None and not context and progress is None:
+    if copy and by_default(trusted, verify, key, context, limits, progress):
         return _load(source, threads)
     direct = False if copy else "nowarn"
     with BinPickleFile(source, direct=direct, verify=verify, key=key, context=context, limits=limits) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
 
 
+def by_default(trusted: Any, verify: Any, key: Any, context: Any, limits: Any, progress: Any) -> bool:
+    """Return whether these options of a load are those for which `load_quickly` is made."""
+    return trusted is key is limits is progress is None and verify is not False and not context
+
+
+def load_quickly(source: Source) -> Any:
+    """Return the object of a file by default options if the file is small and simple, else `UNKNOWN`."""
+    try:
+        return load_small(source)
+    except BinPickleError as error:
+        error.file = error.file or source.name
+        raise
+
+
 def _load(source: Source, threads: int | None) -> Any:
-    """Load by default options, quickly if the file is small."""
+    """Load by default options."""
     with closing(source):
-        try:
-            obj = load_small(source)
-        except BinPickleError as error:
-            error.file = error.file or source.name
-            raise
+        obj = load_quickly(source)
         if obj is not UNKNOWN:
             return obj
         with BinPickleFile(source) as opened:

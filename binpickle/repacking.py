@@ -16,7 +16,7 @@ from .errors import AuthenticationError, BinPickleError
 from .files.origin import open_source
 from .files.sink import Sink
 from .files.target import open_sink
-from .format.header import VERSION
+from .format.header import VERSION, Header
 from .keys import Keys
 from .limits import Limits
 from .pickling.out_of_band import OutOfBand
@@ -90,7 +90,7 @@ def repack(
     crew = Crew(check_threads(threads))
     keys = Keys.of(key, context)
     limits = limits or (UNKNOWN_ORIGIN if keys is None else Limits())
-    opened = open_source(source, limits.stored_bytes)
+    opened = open_source(source, limits.stored_bytes, Header.unpack)
     try:
         reader = FileReader(opened, limits, keys)
         reader.require_object()

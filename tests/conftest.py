@@ -19,8 +19,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell sets this for a
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OPEN_FILES = "/proc/self/fd"
-# Trio keeps an idle worker thread for ten seconds, and its next caller uses the thread again.
-KEPT_BY_TRIO = "Trio thread"
+# Trio keeps an idle worker thread for ten seconds, and BinPickle one for a second; the next caller uses it again.
+KEPT = ("Trio thread", "binpickle-worker")
 
 hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -52,7 +52,7 @@ def no_leaked_descriptors() -> Iterator[None]:
 
 
 def _threads() -> set[object]:
-    return {thread for thread in threading.enumerate() if not thread.name.startswith(KEPT_BY_TRIO)}
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(KEPT)}
 
 
 def _descriptors() -> set[object]:

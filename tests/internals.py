@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binpickle import keys
+from binpickle.aio.hops import Work
 from binpickle.cli import entry
 from binpickle.codecs import parameters, table
 from binpickle.codecs.auto import choose, encode_best
@@ -22,6 +23,7 @@ from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
 from binpickle.files.folder import Folder
 from binpickle.files.source import BytesSource
+from binpickle.files.spool import Spool
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
 from binpickle.format import checksums, header, shapes
@@ -121,6 +123,7 @@ __all__ = [
     "CODECS",
     "SHARE_BELOW",
     "SLAB_BYTES",
+    "Spool",
     "TRAILER",
     "Trailer",
     "UNKNOWN",
@@ -128,6 +131,7 @@ __all__ = [
     "Recent",
     "load_small",
     "VERSION",
+    "Work",
     "allocate",
     "parameters",
     "arrays",

@@ -168,6 +168,8 @@ def left_busy(seconds: float = 5.0) -> list[str]:
 
 
 def _runs_binpickle(frame: Any) -> bool:
+    if frame is not None and frame.f_code.co_name == "next_work":  # an idle worker
+        return False
     while frame is not None:
         if frame.f_code.co_filename.startswith(PACKAGE):
             return True

@@ -81,6 +81,9 @@ async def in_an_event_loop(obj: object, path: Path, sink: anyio.abc.ByteSendStre
     await binpickle.adump(obj, sink, codecs=["lz4"])
     staged: binpickle.Staged = await binpickle.astage(obj, limiter=anyio.CapacityLimiter(2), mappable=True)
     await binpickle.adump(await binpickle.astage(obj, into=staged), path)
+    async for piece in binpickle.adump_iter(obj, codecs=["lz4"], limiter=anyio.CapacityLimiter(2)):
+        piece.decode()
+    await binpickle.adump_iter(obj).aclose()
     anything = await binpickle.aload(path, mmap_mode="r", limiter=anyio.CapacityLimiter(2))
     print(anything)
 

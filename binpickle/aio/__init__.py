@@ -1,8 +1,9 @@
-"""Async writing and reading: `adump` and `aload`, on asyncio and Trio.
+"""Async writing and reading: `adump`, `adump_iter` and `aload`, on asyncio and Trio.
 
 Strategy: `dump` and `load` are generators of steps, which worker threads run. `hops` runs the steps, `crew` bounds how
-many threads work at a time, `threads` makes calls that a cancellation does not leave behind, and `streams` takes and
-gives bytes by the caller's coroutines.
+many threads work at a time, `threads` makes calls that a cancellation does not leave behind, in threads of `workers`,
+and `ending` ends them with the process. `streams` takes and gives bytes by the caller's coroutines, and `iterating`
+gives them to an `async for`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from contextlib import closing
 from functools import partial
 from typing import Any, Callable, Mapping
 
-from anyio import CapacityLimiter, from_thread
+from anyio import CapacityLimiter
 
 from ..file import BinPickleFile, check_settings, load_steps
+from ..files.origin import open_source
 from ..files.sink import Sink
+from ..files.source import Source
 from ..files.target import open_sink
+from ..format.header import Header
 from ..keys import Keys
 from ..limits import Limits
+from ..read import by_default, load_quickly
 from ..reading.environment import trusted_here
 from ..reading.limiting import load_limits
+from ..reading.small import UNKNOWN
 from ..threads.crew import Crew
 from ..types import (
     CodecsLike,
@@ -35,11 +41,12 @@ from ..types import (
 from ..writing.filewriter import write_steps
 from ..writing.options import DumpOptions, explaining
 from ..writing.staged import holding
-from .crew import AsyncCrew
+from .crew import AsyncCrew, check_limiter
 from .hops import Steps, run
-from .streams import Received, SendSink, Stream, interruptible, receiver, sender, unwrapped
+from .iterating import DumpIterator
+from .streams import PieceSink, Received, SendSink, Stream, interruptible, receiver, refuse_generator, sender, unwrapped
 
-__all__ = ["adump", "aload"]
+__all__ = ["adump", "adump_iter", "aload"]
 
 
 @holding
@@ -91,17 +98,69 @@ async def adump(
         Exception: any error that `dump` raises, and any that `send` or `write` of `file` raises; never in an
             `ExceptionGroup`.
     """
+    refuse_generator(obj)
     options = DumpOptions.of(locals())
-    crew = AsyncCrew(limiter)
     send = sender(file)
+    crew = AsyncCrew(limiter)
     if send is None:
         open_file = partial(open_sink, unwrapped(file), durable, exclusive)
-        await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress)), crew, Stream())
+        await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress, crew)), crew, Stream())
     elif durable or exclusive:
         raise TypeError("durable and exclusive need a path: a stream is the caller's")
     else:
         sink = SendSink(send, crew)
-        await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress)), crew, sink)
+        await run(_dump_steps(obj, lambda: sink, crew, options, _on_loop(progress, crew)), crew, sink)
+
+
+@explaining
+def adump_iter(
+    obj: Any,
+    *,
+    limiter: CapacityLimiter | None = None,
+    mappable: bool = False,
+    codecs: CodecsLike = "auto",
+    metadata: Mapping[str, str] | None = None,
+    digests: bool = False,
+    key: KeyLike | None = None,
+    context: bytes = b"",
+    pickler: PicklerClass | None = None,
+    progress: Progress | None = None,
+) -> DumpIterator:
+    """Return an async iterator over the bytes of the file that `dump` writes, in pieces of at most 1 MiB.
+
+    It is a body for the responses of Starlette, FastAPI and aiohttp, and for the requests of httpx and aiohttp.
+    Encoding is at most a few chunks ahead of the consumer. The arguments are checked at once; nothing else happens
+    before the first piece is awaited. The object must not change until the last piece was taken.
+
+    You may leave the iterator before its end: break out of the loop, cancel it, or drop it. No thread works for it
+    any more within the time of one chunk. Its coroutine `aclose` ends it too, and waits for that.
+
+    Args:
+        obj: the object to write.
+        limiter: see `adump`.
+        mappable: see `dump`.
+        codecs: see `dump`; functions among them are called in a worker thread.
+        metadata: see `dump`.
+        digests: see `dump`.
+        key: see `dump`.
+        context: see `dump`.
+        pickler: see `dump`.
+        progress: see `dump`; called on the event loop.
+
+    Raises:
+        Exception: any error that `dumps` raises: for an argument at once, else while the pieces are taken.
+    """
+    refuse_generator(obj)
+    check_limiter(limiter)
+    _check_progress(progress)
+    options = DumpOptions.of(locals())
+
+    def make() -> tuple[Steps[None], AsyncCrew, PieceSink]:
+        crew = AsyncCrew(limiter)
+        sink = PieceSink(crew)
+        return _dump_steps(obj, lambda: sink, crew, options, _on_loop(progress, crew)), crew, sink
+
+    return DumpIterator(make)
 
 
 async def aload(
@@ -149,13 +208,15 @@ async def aload(
         Keys.of(key, context)  # refuses a wrong key before the stream is received
     crew = AsyncCrew(limiter)
     opened = partial(BinPickleFile, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits)
-    receive = receiver(file)
+    quickly = mmap_mode is None and by_default(trusted, verify, key, context, limits, progress)
+    load = partial(_load_steps, opened, quickly, crew, _on_loop(progress, crew), trusted)
+    receive, limit = receiver(file), (limits or Limits()).stored_bytes
     if receive is None:
-        open_file = partial(opened, interruptible(unwrapped(file), crew))
-        return await run(_load_steps(open_file, crew, _on_loop(progress), trusted), crew, Stream())
-    received = Received(file, receive, (limits or Limits()).stored_bytes)
-    load = _load_steps(lambda: opened(received.finish()), crew, _on_loop(progress), trusted)
-    return await run(_receive_steps(received, load), crew, received)
+        return await run(
+            load(partial(open_source, interruptible(unwrapped(file), crew), limit, Header.unpack)), crew, Stream()
+        )
+    received = Received(file, receive, limit, Header.unpack)
+    return await run(_receive_steps(received, load(received.finish)), crew, received)
 
 
 def _dump_steps(
@@ -166,10 +227,19 @@ def _dump_steps(
 
 
 def _load_steps(
-    open_file: Callable[[], BinPickleFile], crew: Crew, progress: Progress | None, trusted: Trusted | None
+    opened: Callable[[Source], BinPickleFile],
+    quickly: bool,
+    crew: Crew,
+    progress: Progress | None,
+    trusted: Trusted | None,
+    open_file: Callable[[], Source],
 ) -> Steps[Any]:
-    with open_file() as opened, crew:
-        return (yield from load_steps(opened, crew, progress, trusted))
+    with closing(open_file()) as source, crew:
+        obj = load_quickly(source) if quickly else UNKNOWN
+        if obj is not UNKNOWN:
+            return obj
+        with opened(source) as file:
+            return (yield from load_steps(file, crew, progress, trusted))
 
 
 def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
@@ -180,8 +250,12 @@ def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:
         return (yield from load)
 
 
-def _on_loop(progress: Progress | None) -> Progress | None:
+def _on_loop(progress: Progress | None, crew: AsyncCrew) -> Progress | None:
     """Return a function for worker threads that calls `progress` on the event loop."""
+    _check_progress(progress)
+    return None if progress is None else lambda done, total: crew.ask(partial(progress, done, total))
+
+
+def _check_progress(progress: Any) -> None:
     if inspect.iscoroutinefunction(progress):
         raise TypeError("progress must be a plain function: a coroutine function would never be awaited")
-    return None if progress is None else lambda done, total: from_thread.run_sync(progress, done, total)

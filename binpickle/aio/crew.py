@@ -8,6 +8,8 @@ queue loses a token whose new holder is cancelled at the same moment (before 4.1
 
 from __future__ import annotations
 
+import threading
+from typing import Any, Callable, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -16,12 +18,23 @@ from anyio import CapacityLimiter
 
 from ..threads.cpus import usable_cpus
 from ..threads.crew import Crew
-from .threads import loop_caller
+from .loops import current_loop, is_asyncio, loop_caller
+from .threads import Call
 
-__all__ = ["AsyncCrew"]
+__all__ = ["AsyncCrew", "check_limiter"]
 
-_default_limiter: anyio.lowlevel.RunVar[CapacityLimiter] = anyio.lowlevel.RunVar("binpickle_limiter")
-_lines: anyio.lowlevel.RunVar[WeakKeyDictionary[CapacityLimiter, _Line]] = anyio.lowlevel.RunVar("binpickle_lines")
+T = TypeVar("T")
+
+
+class _Shared:
+    """What the calls on one event loop share."""
+
+    def __init__(self) -> None:
+        self.limiter: CapacityLimiter | None = None
+        self.lines: WeakKeyDictionary[CapacityLimiter, _Line] = WeakKeyDictionary()
+
+
+_shared: WeakKeyDictionary[Any, _Shared] = WeakKeyDictionary()
 
 
 class _Line:
@@ -39,18 +52,22 @@ class AsyncCrew(Crew):
         limiter: bounds the threads of all crews that share it; `None` for the limiter that this event loop shares,
             which has as many tokens as this process may use CPUs.
 
+    Attributes:
+        loop: the event loop.
+        call: the call whose thread is the owner.
+
     Raises:
         TypeError: `limiter` is not a limiter of anyio.
     """
 
     def __init__(self, limiter: CapacityLimiter | None):
+        check_limiter(limiter)
         cpus = usable_cpus()
-        self._limiter = _shared_limiter(cpus) if limiter is None else limiter
-        if not isinstance(self._limiter, CapacityLimiter):
-            raise TypeError(f"limiter must be an anyio.CapacityLimiter, not {type(limiter).__name__}")
+        self.loop = current_loop()
+        self._limiter, self._line = _limiter_and_line(self.loop, limiter, cpus)
         super().__init__(int(min(self._limiter.total_tokens, cpus)))
-        self._line = _line_of(self._limiter)
-        self._call_soon = loop_caller()
+        self.call: Call[Any] | None = None
+        self._call_soon = loop_caller(self.loop)
         self._holding = False
         self._tickets: list[object] = []  # one for each working helper: the borrower of its token
 
@@ -60,6 +77,7 @@ class AsyncCrew(Crew):
 
     async def acquire(self) -> None:
         """Wait for the owner's token, and take it; on the event loop."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
         if not self._line.length and self._take_idle(self):
             self._holding = True
             return
@@ -76,6 +94,24 @@ class AsyncCrew(Crew):
             self._holding = False
             self._limiter.release_on_behalf_of(self)
 
+    def park(self) -> None:
+        """Wait, in the owner's thread and without a token, until the task goes on with the call.
+
+        Raises:
+            Cancelled: the crew was cancelled.
+        """
+        self.call.park()  # type: ignore[union-attr]
+        self.check()
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """Call a function on the event loop, and return its result; in the owner's thread.
+
+        Raises:
+            Cancelled: the call was left before the event loop came to it.
+            BaseException: what the function raises.
+        """
+        return self.call.ask(function)  # type: ignore[union-attr,no-any-return]
+
     def invite(self) -> None:
         if self.crowded():  # no token is idle or will be soon, so the event loop need not be woken
             self.turn_away()
@@ -83,7 +119,7 @@ class AsyncCrew(Crew):
             self._call_soon(self._bring_helper)
 
     def may_stay(self) -> bool:
-        return not self.crowded()
+        return not self.crowded() and not self._forsaken()
 
     def leaving(self) -> None:
         self._call_soon(self._release_ticket)
@@ -98,11 +134,21 @@ class AsyncCrew(Crew):
 
     def _take_idle(self, borrower: object) -> bool:
         """Take an idle token if no task waits at the limiter; return whether there was one. On the event loop."""
-        # Asked first: the error for acquiring in vain varies with the backend and the release of anyio.
-        if self._limiter.available_tokens < 1 or self._limiter.statistics().tasks_waiting:
+        if self._limiter.available_tokens < 1:
             return False
-        self._limiter.acquire_on_behalf_of_nowait(borrower)
+        try:
+            self._limiter.acquire_on_behalf_of_nowait(borrower)
+        except Exception as error:  # WouldBlock of anyio, or, by some releases of it, that of Trio
+            if type(error).__name__ != "WouldBlock":
+                raise
+            return False
         return True
+
+    def _forsaken(self) -> bool:
+        """Return whether the event loop was stopped, and the process waits for nothing but helpers to end."""
+        if threading.main_thread().is_alive() or not is_asyncio(self.loop):
+            return False
+        return not self.loop.is_running()  # type: ignore[attr-defined]
 
     def _bring_helper(self) -> None:
         """Start a helper if a token is idle; on the event loop."""
@@ -122,23 +168,24 @@ class AsyncCrew(Crew):
         self._limiter.release_on_behalf_of(self._tickets.pop())
 
 
-def _shared_limiter(tokens: int) -> CapacityLimiter:
-    """Return the limiter that all calls on this event loop share."""
-    try:
-        return _default_limiter.get()
-    except LookupError:
-        _default_limiter.set(CapacityLimiter(tokens))
-        return _default_limiter.get()
+def check_limiter(limiter: Any) -> None:
+    """Check the argument `limiter`.
+
+    Raises:
+        TypeError: `limiter` is not a limiter of anyio.
+    """
+    if limiter is not None and not isinstance(limiter, CapacityLimiter):
+        raise TypeError(f"limiter must be an anyio.CapacityLimiter, not {type(limiter).__name__}")
 
 
-def _line_of(limiter: CapacityLimiter) -> _Line:
-    """Return the line of the calls that wait at a limiter on this event loop."""
-    try:
-        lines = _lines.get()
-    except LookupError:
-        lines = WeakKeyDictionary()
-        _lines.set(lines)
-    line = lines.get(limiter)
+def _limiter_and_line(loop: Any, limiter: CapacityLimiter | None, tokens: int) -> tuple[CapacityLimiter, _Line]:
+    """Return a limiter, by default that of the event loop, and the line of the calls that wait at it there."""
+    shared = _shared.get(loop)
+    if shared is None:
+        shared = _shared[loop] = _Shared()
+    if limiter is None:
+        limiter = shared.limiter = shared.limiter or CapacityLimiter(tokens)
+    line = shared.lines.get(limiter)
     if line is None:
-        line = lines[limiter] = _Line()
-    return line
+        line = shared.lines[limiter] = _Line()
+    return limiter, line

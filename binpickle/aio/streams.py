@@ -12,23 +12,34 @@ from functools import partial
 from typing import Any, Awaitable, Callable
 
 import anyio
-from anyio import CancelScope, from_thread
 
 from ..errors import LimitError
 from ..files.origin import is_path
 from ..files.reader import Reader, as_piece
 from ..files.sink import Sink, taken
 from ..files.source import Source
-from ..files.spool import Spool
+from ..files.spool import ENOUGH, START, Spool
 from .crew import AsyncCrew
 
-__all__ = ["Received", "SendSink", "Stream", "interruptible", "receiver", "sender", "unwrapped"]
+__all__ = [
+    "PieceSink",
+    "Received",
+    "SendSink",
+    "Stream",
+    "interruptible",
+    "receiver",
+    "refuse_generator",
+    "sender",
+    "unwrapped",
+]
 
-# A running pickler cannot be halted for every chunk, so this many bytes may wait for a slow receiver.
-_SEND_AHEAD = 16 << 20
-# Fewer bytes are not worth a change of threads, nor a call of `send`.
-_SEND_FROM = 1 << 20
+# Fewer bytes are not worth a change of threads, nor a call of `send`; more would be too many for some receivers.
+_PIECE = 1 << 20
+# A running pickler cannot be halted for every chunk, so this many pieces may wait for a slow receiver.
+_MOST_PIECES = 16
 _RECEIVE_BYTES = 1 << 20
+# Smaller pieces are joined: as objects of their own they would take several times their length.
+_SMALL = 64 << 10
 
 
 class Stream:
@@ -43,59 +54,75 @@ class Stream:
     async def exchange(self) -> None:
         """Send or receive bytes. Called on the event loop before the steps begin, when they halt, and at their end."""
 
-    def interrupt(self) -> None:
-        """Make a thread that waits for the event loop go on. Called on the event loop when the call is cancelled."""
 
+class PieceSink(Sink, Stream):
+    """Cuts the written bytes into pieces of 1 MiB, which the event loop takes while the steps halt.
 
-class SendSink(Sink, Stream):
-    """Sends the written bytes by a coroutine function of the caller's.
-
-    The task sends between hops. A running pickler cannot be interrupted; once too many bytes wait, its thread therefore
-    gives the token back and waits until they are sent.
+    A running pickler cannot be halted between chunks; once too many bytes wait, its thread parks until they are taken.
 
     Args:
-        send: the coroutine function; it takes all bytes of a `bytes` object.
-        crew: holds the token of the writing thread.
+        crew: knows the call whose thread writes.
     """
 
-    def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
-        self._send = send
+    def __init__(self, crew: AsyncCrew):
         self._crew = crew
-        self._pieces: deque[bytes] = deque()
-        self._nbytes = 0
-        self._scope = CancelScope()
+        self._pieces: deque[bytes] = deque()  # each of `_PIECE` bytes
+        self._rest: list[bytes] = []
+        self._rest_nbytes = 0
 
     @property
     def waiting(self) -> bool:  # type: ignore[override]
-        """Whether enough bytes wait to be worth sending."""
-        return self._nbytes >= _SEND_FROM
+        """Whether a piece is complete."""
+        return bool(self._pieces)
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
-        self._nbytes += len(view)
-        if self._pieces and len(self._pieces[-1]) + len(view) <= _SEND_FROM:
-            self._pieces[-1] += view
-        else:
-            self._pieces.append(bytes(view))  # a copy: receivers may keep it, and the caller's array may change
-        if self._nbytes > _SEND_AHEAD:
-            from_thread.run(self._send_without_token)
-            self._crew.check()
+        while view:
+            part = bytes(view[: _PIECE - self._rest_nbytes])  # a copy: the memory may change before it is taken
+            view = view[len(part) :]
+            self._rest.append(part)
+            self._rest_nbytes += len(part)
+            if self._rest_nbytes == _PIECE:
+                self._pieces.append(self._take_rest())
+        if len(self._pieces) > _MOST_PIECES:
+            self._crew.park()
+
+    def take(self, done: bool) -> bytes:
+        """Return the next piece; no bytes if there is none.
+
+        Args:
+            done: whether the last piece, which may be shorter, is complete.
+        """
+        if self._pieces:
+            return self._pieces.popleft()
+        return self._take_rest() if done else b""
+
+    def _take_rest(self) -> bytes:
+        rest, self._rest, self._rest_nbytes = self._rest, [], 0
+        return rest[0] if len(rest) == 1 else b"".join(rest)
+
+
+class SendSink(PieceSink):
+    """Sends the written bytes by a coroutine function of the caller's.
+
+    Args:
+        send: the coroutine function; it takes all bytes of a `bytes` object.
+        crew: see `PieceSink`.
+    """
+
+    def __init__(self, send: Callable[[bytes], Awaitable[Any]], crew: AsyncCrew):
+        super().__init__(crew)
+        self._send = send
+        self._committed = False
+
+    def commit(self) -> None:
+        self._committed = True
 
     async def exchange(self) -> None:
-        while self._pieces:
-            piece = self._pieces.popleft()
-            self._nbytes -= len(piece)
+        piece = self.take(self._committed)
+        while piece:
             await self._send(piece)
-
-    def interrupt(self) -> None:
-        self._scope.cancel()
-
-    async def _send_without_token(self) -> None:
-        self._crew.release()
-        with self._scope:
-            await self.exchange()
-            await self._crew.acquire()
-        self._scope = CancelScope()
+            piece = self.take(self._committed)
 
 
 class Received(Stream):
@@ -105,16 +132,19 @@ class Received(Stream):
         file: the stream, for errors.
         receive: the coroutine function; it returns the next bytes, and no bytes at the end.
         limit: the largest number of bytes to accept; more are refused with `LimitError`.
+        check: called with the first bytes, once there are enough. It refuses a stream of another kind.
     """
 
-    def __init__(self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int):
+    def __init__(self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int, check: Callable[[bytes], object]):
         self.waiting = True
         self._file = file
         self._receive = receive
         self._limit = limit
+        self._check: Callable[[bytes], object] | None = check
+        self._start = b""
         self._spool = Spool()
         self._source: Source | None = None
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._size = 0
 
     async def exchange(self) -> None:
@@ -148,11 +178,24 @@ class Received(Stream):
         self._size += len(piece)
         if self._size > self._limit:
             raise LimitError(f"more than {self._limit} bytes were received", "stored_bytes")
+        if self._check is not None:
+            self._look_at_start(piece)
         if not self._pieces and self._spool.fits(len(piece)):
             self._spool.add(piece)
             return 0
-        self._pieces.append(piece)
+        if len(piece) >= _SMALL:
+            self._pieces.append(piece)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
         return len(piece)
+
+    def _look_at_start(self, piece: bytes) -> None:
+        self._start += piece[:START]
+        if len(self._start) >= ENOUGH and self._check is not None:
+            check, self._check = self._check, None
+            check(self._start[:START])
 
 
 def unwrapped(file: Any) -> Any:
@@ -164,10 +207,15 @@ def sender(file: Any) -> Callable[[bytes], Awaitable[Any]] | None:
     """Return the coroutine function by which a stream takes bytes; `None` if `file` is no stream.
 
     Raises:
-        TypeError: the stream has a `write` that cannot be awaited.
+        TypeError: the stream has a `write` that cannot be awaited, or is an async generator.
     """
     if _is_plain(file):
         return None
+    if _is_generator(file):
+        raise TypeError(
+            "file must not be an async generator: adump has no bytes to take from it. "
+            "Use adump_iter(obj) where an async iterator of bytes is wanted, and aload(generator()) to load from one"
+        )
     if _is_async(getattr(file, "drain", None)) and not _is_async(getattr(file, "write", None)):
         hint = "its write cannot be awaited: wrap it in an object whose async send(data) writes, and awaits drain()"
         raise TypeError(f"file must not be an asyncio.StreamWriter: {hint}")
@@ -191,6 +239,25 @@ def receiver(file: Any) -> Callable[[], Awaitable[Any]] | None:
     if hasattr(file, "__aiter__") and not callable(read):
         return partial(_next_nonempty, file, file.__aiter__().__anext__)
     return None
+
+
+def refuse_generator(obj: Any) -> None:
+    """Refuse an async generator, or an async generator function, as the object to dump.
+
+    Raises:
+        TypeError: `obj` is one.
+    """
+    if inspect.isasyncgen(obj):
+        raise TypeError("obj is an async generator, which cannot be dumped: dump [item async for item in generator]")
+    if inspect.isasyncgenfunction(obj):
+        raise TypeError(
+            f"obj is an async generator function: dump [item async for item in {obj.__name__}()]; "
+            "to dump the function itself, put it into a list"
+        )
+
+
+def _is_generator(file: Any) -> bool:
+    return inspect.isasyncgen(file) or inspect.isasyncgenfunction(file)
 
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:

@@ -4,26 +4,35 @@ Goals: a cancellation is heard at once, and the function is asked to stop; when 
 function does not run and will not run. anyio offers calls that hear of a cancellation only when they are done, and
 calls whose threads go on unwatched after it; neither meets these goals.
 
-A `_Call` is, in this order:
+A `Call` is, in this order:
     waiting: no thread has begun it. A cancellation leaves it: it will never begin.
-    running: a thread calls the function. A cancellation asks it to stop (`stop`) and waits for its end (`_until`).
+    running: a thread calls the function. A cancellation asks it to stop (`stop`) and waits for its end (`until`).
+    parked: the thread waits until the task goes on with the call. It may be running and parked several times.
     ended: its result or error is kept until `result` hands it out, once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 import threading
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, Callable, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-__all__ = ["in_thread", "loop_caller", "surely_in_thread"]
+from ..threads.crew import Cancelled
+from . import ending
+from .loops import context_for, current_loop, is_asyncio, loop_caller
+from .workers import start_in_worker
+
+__all__ = ["Call", "clean_in_thread", "go_on", "surely_in_thread", "surely_leave"]
 
 T = TypeVar("T")
 
@@ -37,112 +46,121 @@ _ABANDON: dict[str, Any] = (
 _unlimited: anyio.lowlevel.RunVar[CapacityLimiter] = anyio.lowlevel.RunVar("binpickle_unlimited")
 
 
-async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
-    """Call a function in a worker thread and return its result; when cancelled, ask it to stop and wait for its end.
-
-    Args:
-        function: the function; it is not called at all if a cancellation comes first.
-        stop: asks the function to stop; called on the event loop if a cancellation comes while the function runs.
-
-    Raises:
-        BaseException: what the function raises, or the cancellation.
-    """
-    call = _Call(function)
-    try:
-        await to_thread.run_sync(call.run, limiter=_no_limit(), **_ABANDON)
-    except GeneratorExit:  # after which nothing can be awaited
-        call.leave(stop, _nothing)
-        raise
-    except BaseException:
-        ended = anyio.Event()
-        if call.leave(stop, partial(loop_caller(), ended.set)):
-            await _until(ended)
-        raise
-    return call.result()
-
-
-async def surely_in_thread(function: Callable[[], object]) -> None:
-    """Call a function in a thread of its own, whatever cancellation comes; for cleaning up. Its errors are dropped."""
-    ended = anyio.Event()
-    at_end = partial(loop_caller(), ended.set)
-
-    def run() -> None:
-        with suppress(Exception):
-            function()
-        at_end()
-
-    try:
-        threading.Thread(target=run, name="binpickle-cleaner").start()
-    except RuntimeError:  # no more threads can be started: better here, on the event loop, than not at all
-        run()
-    await _until(ended)
-
-
-def loop_caller() -> Callable[[Callable[[], object]], None]:
-    """Return a caller for any thread: it makes this event loop call a function soon; once closed, never."""
-    token: Any = anyio.lowlevel.current_token()
-    token = getattr(token, "native_token", token)  # anyio 4 wraps asyncio's event loop, or Trio's token
-    call_soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon
-
-    def caller(function: Callable[[], object]) -> None:
-        with suppress(RuntimeError):
-            call_soon(function)
-
-    return caller
-
-
-class _Call(Generic[T]):
+class Call(Generic[T]):
     """A call of a function in another thread. The module says which states it has.
 
     It lets go of the function and of the outcome as early as it can: idle worker threads hold on to their last call.
+
+    Args:
+        function: the function.
+        loop: the event loop.
     """
 
-    def __init__(self, function: Callable[[], T]):
+    def __init__(self, function: Callable[[], T], loop: Any):
         self._function: Callable[[], T] | None = function
+        self.loop = loop
         self._lock = threading.Lock()
-        self._begun = self._ended = self._left = False
+        self.begun = self.ended = self._left = False
         self._error: BaseException | None = None
         self._value: Any = None
+        self._at_park: Callable[[], object] = _nothing
         self._at_end: Callable[[], object] = _nothing
+        self._resumed: SimpleQueue[None] = SimpleQueue()
+        self._answer: Future[Any] | None = None
 
-    def run(self) -> None:
-        """Call the function, unless the call was left before."""
+    # In the thread:
+
+    def run(self) -> Callable[[], object]:
+        """Call the function, unless the call was left before; return what to call at the end."""
         with self._lock:
             function, self._function = self._function, None
             if function is None:
-                return
-            self._begun = True
+                return self._at_end
+            self.begun = True
+            ending.calls.add(self)
         try:
             self._value = function()
         except BaseException as error:
             self._error = error
         del function
         with self._lock:
-            self._ended = True
+            self.ended = True
+            ending.calls.discard(self)
             if self._left:
                 self._error = self._value = None
-        self._at_end()
+        return self._at_end
 
-    def leave(self, stop: Callable[[], object], at_end: Callable[[], object]) -> bool:
-        """Keep a waiting call from beginning, or stop a running one; on the event loop.
+    def park(self) -> None:
+        """Wait until the task goes on with the call, or leaves it."""
+        with self._lock:
+            if self._left:
+                return
+            at_park = self._at_park
+        at_park()
+        self._resumed.get()
+
+    def ask(self, function: Callable[[], T]) -> T:
+        """Call a function on the event loop, in a copy of this thread's context, and return its result.
+
+        Raises:
+            Cancelled: the call was left before the event loop came to it.
+            BaseException: what the function raises.
+        """
+        answer: Future[T] = Future()
+        with self._lock:
+            if self._left:
+                raise Cancelled
+            self._answer = answer
+        context = context_for("asyncio" if is_asyncio(self.loop) else "trio")
+        loop_caller(self.loop)(partial(context.run, _answer, answer, function))
+        try:
+            return answer.result()
+        except CancelledError:
+            if answer.cancelled():
+                raise Cancelled from None
+            raise
+        finally:
+            self._answer = None
+            del answer
+
+    # On the event loop:
+
+    def watch(self, at_park: Callable[[], object], at_end: Callable[[], object]) -> None:
+        """Have functions called in the thread when it parks and when it ends; before the call begins or goes on."""
+        self._at_park, self._at_end = at_park, at_end
+
+    def resume(self) -> None:
+        """Let the parked thread go on."""
+        self._resumed.put(None)
+
+    def leave(self, stop: Callable[[], object], at_end: Callable[[], object] | None = None) -> bool:
+        """Keep a waiting call from beginning, or stop a running or parked one; in any thread.
 
         Args:
-            stop: called at once if the call is running.
-            at_end: called once the call has ended, in either thread; never if it had not begun.
+            stop: called at once if the call has begun and not ended.
+            at_end: called, instead of what was to be called, once the call has ended, in either thread.
 
         Returns:
             Whether the call had begun.
         """
         with self._lock:
-            begun, ended = self._begun, self._ended
+            begun, ended = self.begun, self.ended
             self._left = True
-            self._at_end = at_end
+            self._at_end = at_end or self._at_end
             self._function = self._error = self._value = None
         if ended:
-            at_end()
+            self._at_end()
         elif begun:
             stop()
+            self.wake()
         return begun
+
+    def wake(self) -> None:
+        """Let the thread go on, if it is parked or waits for the event loop; in any thread. Called after `stop`."""
+        self._resumed.put(None)
+        answer = self._answer
+        if answer is not None:
+            answer.cancel()
 
     def result(self) -> T:
         """Return what the function returned, or raise what it raised, once."""
@@ -154,6 +172,125 @@ class _Call(Generic[T]):
                 del error  # else the traceback keeps this frame, and the frame the error
         value, self._value = self._value, None
         return value  # type: ignore[no-any-return]
+
+
+async def go_on(call: Call[Any], stop: Callable[[], object]) -> None:
+    """Begin a call, or go on with a parked one, until it parks or ends; when cancelled, stop it and wait for its end.
+
+    Args:
+        call: the call; it does not begin at all if a cancellation comes first.
+        stop: asks the function to stop; called on the event loop if a cancellation comes while the function runs.
+
+    Raises:
+        BaseException: the cancellation.
+    """
+    try:
+        await (_go_on_asyncio if is_asyncio(call.loop) else _go_on_trio)(call)
+    except GeneratorExit:  # after which nothing can be awaited
+        call.leave(stop)
+        raise
+    except BaseException:
+        await surely_leave(call, stop)
+        raise
+
+
+async def surely_leave(call: Call[Any], stop: Callable[[], object]) -> None:
+    """Leave a call, and wait for its end if it has begun, whatever cancellation comes."""
+    ended = anyio.Event()
+    if call.leave(stop, partial(loop_caller(call.loop), ended.set)):
+        await _until(ended)
+
+
+async def surely_in_thread(function: Callable[[], object]) -> None:
+    """Call a function in a thread of its own, whatever cancellation comes; for cleaning up. Its errors are dropped."""
+    ended = anyio.Event()
+    clean_in_thread(function, partial(loop_caller(current_loop()), ended.set))
+    await _until(ended)
+
+
+def clean_in_thread(function: Callable[[], object], at_end: Callable[[], object] = lambda: None) -> None:
+    """Begin to call a function in a thread of its own, for cleaning up; its errors are dropped.
+
+    Args:
+        function: the function.
+        at_end: called in that thread at the end.
+    """
+
+    def run() -> None:
+        with suppress(Exception):
+            function()
+        at_end()
+
+    try:
+        threading.Thread(target=run, name="binpickle-cleaner").start()
+    except RuntimeError:  # no more threads can be started: better here, on the event loop, than not at all
+        run()
+
+
+async def _go_on_asyncio(call: Call[Any]) -> None:
+    halted = call.loop.create_future()
+    tell = partial(loop_caller(call.loop), partial(_settle, halted))
+    call.watch(tell, tell)
+    if call.begun:
+        call.resume()
+        await halted
+    else:
+        with _TaskScope() as scope:
+            start_in_worker(call.run, call.loop, scope)
+            await halted
+
+
+class _TaskScope:
+    """A cancel scope for the tasks that the thread starts; one that bears being left when its task is destroyed."""
+
+    def __init__(self) -> None:
+        self._scope = CancelScope()
+
+    def __enter__(self) -> CancelScope:
+        return self._scope.__enter__()
+
+    def __exit__(self, kind: Any, *error: Any) -> bool | None:
+        try:
+            return self._scope.__exit__(kind, *error)
+        except RuntimeError:  # the coroutine is closed outside of its task, as when the loop is no more
+            if kind is not GeneratorExit:
+                raise
+            return None
+
+
+async def _go_on_trio(call: Call[Any]) -> None:
+    """Use Trio's own threads, which are daemons. A call that parks is abandoned, as Trio sees it, and watched by us."""
+    call_soon = loop_caller(call.loop)
+    if call.begun:
+        halted = anyio.Event()
+        tell = partial(call_soon, halted.set)
+        call.watch(tell, tell)
+        call.resume()
+        await halted.wait()
+    else:
+        with CancelScope() as parked:
+            call.watch(partial(call_soon, parked.cancel), _nothing)
+            await to_thread.run_sync(partial(_run, call), limiter=_no_limit(), **_ABANDON)
+
+
+def _run(call: Call[Any]) -> None:
+    call.run()()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _answer(answer: Future[Any], function: Callable[[], Any]) -> None:
+    """Give an answer, on the event loop."""
+    if answer.set_running_or_notify_cancel():
+        try:
+            answer.set_result(function())
+        except BaseException as error:
+            answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
 
 
 async def _until(event: anyio.Event) -> None:
@@ -178,7 +315,7 @@ async def _until(event: anyio.Event) -> None:
 
 
 def _no_limit() -> CapacityLimiter:
-    """Return a limiter that lets every call pass: the caller of `in_thread` holds a token already."""
+    """Return a limiter that lets every call pass: the caller holds a token already."""
     try:
         return _unlimited.get()
     except LookupError:

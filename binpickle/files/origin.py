@@ -10,12 +10,12 @@ import errno
 import io
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from .reader import Reader
 from .seeking import NOT_BELOW, decodes, find_end, position, source_below
 from .source import BytesSource, DescriptorSource, FileSource, Source, name_of
-from .spool import spool_file
+from .spool import ENOUGH, START, spool_file
 from .systemcalls import advise
 
 if TYPE_CHECKING:
@@ -23,26 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["is_path", "makefile_hint", "open_source"]
 
-# Enough bytes to tell whether two ways of reading show the same file.
-_START = 64
 
-
-def open_source(file: Any, limit: int) -> Source:
+def open_source(file: Any, limit: int, check: Callable[[bytes], object] | None = None) -> Source:
     """Return the source of the bytes of a file.
 
     Args:
         file: the file that the caller of `load` gave, or a `Reader` of its file object.
         limit: the largest number of bytes to accept from a file that must be spooled.
+        check: called with the first bytes of a file that must be spooled, before any other is read; see `spool_file`.
 
     Raises:
         LimitError: a file that must be spooled has more bytes.
         TypeError: `file` is neither a path nor a binary file object with `read`.
         ValueError: `seek` and `tell` of the file object contradict its `read`.
         OSError: the path cannot be opened.
-        Exception: what `read` raises.
+        Exception: what `read` and `check` raise.
     """
     if is_path(file):
-        return _open_path(os.fsdecode(file), limit)
+        return _open_path(os.fsdecode(file), limit, check)
     reader = file if isinstance(file, Reader) else Reader(file)
     file = reader.file
     if not callable(getattr(file, "read", None)) or isinstance(file, io.TextIOBase):
@@ -50,7 +48,7 @@ def open_source(file: Any, limit: int) -> Source:
         raise TypeError(f"file must be a path or a binary file object with read, not {type(file).__name__}{hint}")
     if _is_memory(file):
         return _open_memory(file)
-    return _open_plain(file) if _is_plain(file) else _open_object(reader, limit)
+    return _open_plain(file) if _is_plain(file) else _open_object(reader, limit, check)
 
 
 def is_path(file: Any) -> TypeGuard[str | bytes | os.PathLike[str] | os.PathLike[bytes]]:
@@ -63,7 +61,7 @@ def makefile_hint(file: Any, mode: str) -> str:
     return f": use its makefile({mode!r})" if callable(getattr(file, "makefile", None)) else ""
 
 
-def _open_path(path: str, limit: int) -> Source:
+def _open_path(path: str, limit: int, check: Callable[[bytes], object] | None) -> Source:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     try:
         status = os.fstat(fd)
@@ -79,8 +77,8 @@ def _open_path(path: str, limit: int) -> Source:
         source = DescriptorSource(fd, 0, path, end=status.st_size)
         source.path = path if os.path.isabs(path) else os.path.abspath(path)
         return source
-    with open(fd, "rb") as file:
-        return spool_file(Reader(file), limit, start, path)
+    with open(fd, "rb", buffering=0) as file:  # a buffer would wait for more bytes than there may ever be
+        return spool_file(Reader(file), limit, start, path, check)
 
 
 def _is_memory(file: Any) -> bool:
@@ -111,11 +109,11 @@ def _open_plain(file: Any) -> Source:
     return DescriptorSource(file.fileno(), begin, name_of(file), owner=file)
 
 
-def _open_object(reader: Reader, limit: int) -> Source:
+def _open_object(reader: Reader, limit: int, check: Callable[[bytes], object] | None) -> Source:
     file = reader.file
     begin = position(file)
-    start = reader.read_start(_START)
-    if begin is not None and len(start) <= _START and not decodes(file):
+    start = reader.read_start(START, ENOUGH)
+    if begin is not None and len(start) <= START and not decodes(file):
         below = source_below(file, begin, start)
         end = None if below is NOT_BELOW else find_end(reader, begin, start)
         if end is not None:
@@ -123,4 +121,4 @@ def _open_object(reader: Reader, limit: int) -> Source:
                 below.name = name_of(file)
                 return below  # type: ignore[no-any-return]
             return FileSource(reader, begin, end)
-    return spool_file(reader, limit, start, name_of(file))
+    return spool_file(reader, limit, start, name_of(file), check)

@@ -11,6 +11,13 @@ from typing import Any, Callable, Union
 
 __all__ = ["Piece", "Reader", "as_piece"]
 
+# What to do where text comes instead of bytes.
+_FOR_FILES = "open the file in binary mode"
+_FOR_STREAMS = (
+    "give the bytes as they came, before they were decoded as text: aiter_bytes() instead of aiter_text() or "
+    "aiter_lines(), receive_bytes() instead of receive_text()"
+)
+
 Piece = Union[bytes, memoryview]
 """Bytes of a file; a memoryview has items of one byte, and its memory may change with the next read."""
 
@@ -39,14 +46,18 @@ class Reader:
             self._check()
         return as_piece(self.file.read(nbytes), self.file)
 
-    def read_start(self, nbytes: int) -> bytes:
+    def read_start(self, nbytes: int, enough: int | None = None) -> bytes:
         """Return the next `nbytes` bytes, fewer at the end of the file, more if `read` gives more than it is asked for.
+
+        Args:
+            nbytes: how many bytes to return.
+            enough: return these many bytes if there are no more without another read.
 
         Raises:
             Exception: see `read`.
         """
         start = bytearray()
-        while len(start) < nbytes:
+        while len(start) < (enough or nbytes):
             piece = self.read(nbytes - len(start))
             if not piece:
                 break
@@ -73,7 +84,7 @@ def as_piece(given: Any, file: Any) -> Piece:
             errno.EAGAIN, f"{kind} gave None instead of bytes, as in non-blocking mode: make the file blocking"
         )
     if isinstance(given, str):
-        raise TypeError(f"{kind} gave str, not bytes: open the file in binary mode")
+        raise TypeError(f"{kind} gave str, not bytes: {_FOR_FILES if hasattr(file, 'read') else _FOR_STREAMS}")
     if hasattr(given, "__await__"):
         getattr(given, "close", bool)()  # else Python warns that nobody awaited it
         raise TypeError(f"read of {kind} returned an awaitable: use aload if read is a coroutine function")

@@ -38,7 +38,8 @@ __all__ = ["Cancelled", "Crew", "Job", "Pipeline", "exhaust"]
 
 T = TypeVar("T")
 
-# What a helper must have to do, in bytes to encode: starting its thread takes as long as encoding some 16 KiB.
+# What a helper must have to do while the owner does something else, as `Job.cost`: starting its thread takes as long as
+# encoding some 16 KiB with zstd.
 _WORTH_HELPER = 24 << 10
 
 
@@ -53,22 +54,22 @@ class Job(Generic[T]):
         function: the function; the job lets go of it, and of the memory it refers to, once it was called.
         off_main: whether the function must not run in the main thread, where Blosc would start threads of its own.
         light: whether the function costs less than handing it to another thread. The owner then runs it.
-        nbytes: about how many bytes it encodes; by default enough for a helper.
+        cost: about how many bytes zstd encodes in the same time; by default enough for a helper.
 
     Attributes:
         done: whether the function was called.
     """
 
-    __slots__ = ("_error", "_function", "_result", "done", "light", "nbytes", "off_main")
+    __slots__ = ("_error", "_function", "_result", "cost", "done", "light", "off_main")
 
     def __init__(
-        self, function: Callable[[], T], off_main: bool = False, light: bool = False, nbytes: int = _WORTH_HELPER
+        self, function: Callable[[], T], off_main: bool = False, light: bool = False, cost: int = _WORTH_HELPER
     ):
         self._function: Callable[[], T] | None = function
         self._result: T | None = None
         self._error: BaseException | None = None
         self.off_main = off_main
-        self.nbytes = nbytes
+        self.cost = cost
         self.light = light and not off_main
         self.done = False
 
@@ -109,7 +110,7 @@ class Crew:
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._owner_waits = False
         self._waiting: deque[Job[Any]] = deque()
-        self._backlog = 0  # bytes of the waiting jobs
+        self._backlog = 0  # cost of the waiting jobs
         self._helpers: list[threading.Thread] = []
         self._coming = 0  # helpers that are invited or working
         self._refused: RuntimeError | None = None  # why no thread could be started; the owner then works alone
@@ -164,12 +165,11 @@ class Crew:
         """
         with self._lock:
             self._waiting.append(job)
-            self._backlog += job.nbytes
+            self._backlog += job.cost
             other = _needs_other_thread(job)
-            # The owner runs the first waiting job itself, if it needs that now. A helper that had little else
-            # to do would cost time.
-            left = self._backlog - (0 if later else self._waiting[0].nbytes)
-            worth = other or left >= _WORTH_HELPER
+            # An owner with nothing else to do runs one of the waiting jobs itself.
+            own = 0 if later else max([waiting.cost for waiting in self._waiting])
+            worth = other or self._backlog - own >= _WORTH_HELPER
             invite = worth and self._coming < self.threads - (not other) and self._refused is None
             self._coming += invite
         if invite:
@@ -208,6 +208,7 @@ class Crew:
         with self._lock:
             self._closed = True
             self._waiting.clear()
+            self._backlog = 0
         for helper in self._helpers:
             with suppress(RuntimeError):  # Ctrl-C interrupted its start: it will find no job
                 helper.join()
@@ -220,7 +221,7 @@ class Crew:
             job = next((job for job in self._waiting if not _needs_other_thread(job)), None)
             if job is not None and self._coming < self.threads:
                 self._waiting.remove(job)
-                self._backlog -= job.nbytes
+                self._backlog -= job.cost
                 return job
             self._owner_waits = waits = self._coming > 0 or not self._waiting
             if not waits and self._refused is not None:
@@ -258,7 +259,7 @@ class Crew:
             if not self._waiting or self._cancelled:
                 return None
             job = self._waiting.popleft()
-            self._backlog -= job.nbytes
+            self._backlog -= job.cost
             return job
 
 
@@ -285,7 +286,7 @@ class Pipeline(Generic[T]):
         """Add a job; consume earlier results while the window is full. Called in the owner's thread."""
         self._crew.check()
         if not job.light:
-            self._crew.submit(job, later=bool(self._jobs))
+            self._crew.submit(job, later=sum([before.cost for before in self._jobs]) >= _WORTH_HELPER)
         self._jobs.append(job)
         # One result for one job: while the owner consumed a row of them, helpers would run out of jobs.
         if len(self._jobs) > self._window or self._jobs[0].done or self._jobs[0].light:

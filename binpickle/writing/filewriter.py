@@ -36,6 +36,8 @@ CHECK_AHEAD_FROM = 64 << 20
 
 # With header, index and trailer so much data mostly fits in one block of a disk, which is what the file takes anyway.
 _FITS_A_BLOCK = 3584
+# The codecs that a caller chooses may be many times as slow as those of "auto".
+_SLOW = 16
 
 
 class FileWriter:
@@ -164,7 +166,7 @@ class _Chunks:
                 partial(encode_chunk, chunk, algorithm, self._options.auto),
                 off_main=any(step.needs_helper for step in chunk.chain or RAW),
                 light=chunk.chain == RAW and ALGORITHMS[algorithm].cheap,
-                nbytes=chunk.nbytes,
+                cost=chunk.nbytes * (1 if self._options.auto else _SLOW),
             )
         )
 

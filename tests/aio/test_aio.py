@@ -18,17 +18,17 @@ from typing import Any, AsyncIterator, Callable
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 import numpy as np
 import pytest
 from common import small_chunks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internals import Work
 from numcodecs.abc import Codec
 from same import assert_same
 
 import binpickle
-from binpickle import adump, aload
+from binpickle import adump, adump_iter, aload
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,9 @@ def parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: (parameter.kind, parameter.default) for name, parameter in found.items()}
 
 
-@pytest.mark.parametrize(("function", "twin"), [(adump, binpickle.dump), (aload, binpickle.load)])
+@pytest.mark.parametrize(
+    ("function", "twin"), [(adump, binpickle.dump), (adump_iter, binpickle.dumps), (aload, binpickle.load)]
+)
 def test_parameters(function: Any, twin: Any) -> None:
     """The parameters are those of the synchronous twin, with the same defaults; `limiter` is in place of `threads`."""
     own, theirs = parameters(function), parameters(twin)
@@ -384,6 +386,27 @@ def asynchronous(function: Callable[..., Any]) -> Any:
     return call
 
 
+async def items() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: adump(items(), "file"), r"dump \[item async for item in generator\]"),
+        (lambda: adump(items, "file"), r"dump \[item async for item in items\(\)\]"),
+        (lambda: adump_iter(items()), r"dump \[item async for item in generator\]"),
+        (lambda: adump(OBJ, items()), "Use adump_iter"),
+        (lambda: adump(OBJ, items), "Use adump_iter"),
+    ],
+    ids=["object", "function as object", "object of adump_iter", "file", "function as file"],
+)
+async def test_async_generators(call: Callable[[], Any], message: str) -> None:
+    """An async generator, as the object or as the file, is refused, and the error says what to do instead."""
+    with pytest.raises(TypeError, match=message):
+        await call()
+
+
 class Decorated:
     """A file whose functions are coroutine functions by decoration; it drains, too, as responses of aiohttp do."""
 
@@ -704,7 +727,7 @@ class Broken:
         return await self.send(b"")
 
 
-@pytest.mark.parametrize("obj", [LARGE, [bytes(1 << 20)] * 18], ids=["between chunks", "while pickling"])
+@pytest.mark.parametrize("obj", [LARGE, [bytes(1 << 20) for _ in range(18)]], ids=["between chunks", "while pickling"])
 async def test_broken_stream(obj: Any) -> None:
     """An error of `send` or `receive` is raised as it is."""
     with pytest.raises(anyio.BrokenResourceError):
@@ -721,7 +744,7 @@ async def test_received_limit() -> None:
         nonlocal given
         while True:
             given += 1 << 20
-            yield bytes(1 << 20)
+            yield LARGE_DATA[: 1 << 20]
 
     with pytest.raises(binpickle.LimitError) as raised:
         await aload(endless(), limits=binpickle.Limits(stored_bytes=20 << 20))
@@ -796,13 +819,13 @@ async def test_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_one_hop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small object takes one call of a worker thread, from or to a stream, too, and is sent at once."""
-    run_sync, calls = anyio.to_thread.run_sync, []
+    hop, hops = Work.hop, []
 
-    async def counted(*args: Any, **more: Any) -> Any:
-        calls.append(args[0])
-        return await run_sync(*args, **more)
+    async def counted(work: Any) -> None:
+        hops.append(work)
+        await hop(work)
 
-    monkeypatch.setattr(anyio.to_thread, "run_sync", counted)
+    monkeypatch.setattr(Work, "hop", counted)
     sender = Sender()
     for call in [
         lambda: adump(OBJ, tmp_path / "file"),
@@ -811,8 +834,8 @@ async def test_one_hop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: aload(Receiver(DATA, True)),
     ]:
         await call()
-        assert len(calls) == 1
-        calls.clear()
+        assert len(hops) == 1
+        hops.clear()
     assert sender.pieces == [DATA]
 
 

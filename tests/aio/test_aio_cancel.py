@@ -160,7 +160,7 @@ async def cancel_everywhere(way: Way, scenario: str, folder: Path) -> None:
         await check_nothing_left(folder, limiter, opened, {new or OLD} if outcome.done else {OLD, new or OLD})
         n += 1
         ends += outcome.done and outcome.suspensions < n
-    assert n > 3
+    assert n > 1
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -189,7 +189,7 @@ async def test_closed(scenario: str, folder: Path) -> None:
                 await anyio.sleep(0.001)
         await check_nothing_left(folder, limiter, opened, {OLD, new or OLD})
         n += 1
-    assert n > 3
+    assert n > 1
 
 
 class Gate:

@@ -6,11 +6,14 @@ import errno
 import io
 import os
 import tempfile
+import tracemalloc
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
 import pytest
 from common import assert_same, each
+from internals import Spool
 
 import binpickle
 
@@ -119,6 +122,112 @@ def test_lost_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
         binpickle.load(Once())
     assert caught.value.filename == tempfile.gettempdir()
+
+
+class Written(io.FileIO):
+    """A temporary file that notes how much each write gives it."""
+
+    sizes: list[int]
+
+    def write(self, data: Any) -> int:
+        self.sizes.append(len(data))
+        return super().write(data)
+
+
+@each({"one byte": 1, "seven bytes": 7, "a large piece": 3 << 20}, "nbytes")
+def test_small_pieces(nbytes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Pieces are gathered: a file gets 1 MiB at a time or more, and no more than that is in memory besides."""
+    with Written(str(tmp_path / "spool"), "w+b") as file:
+        file.sizes = []
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: file)
+        spool, count = Spool(), (18 << 20) // nbytes
+        begun = (16 << 20) // nbytes
+        spool.add(bytes(begun * nbytes))
+        tracemalloc.start()
+        try:
+            for _ in range(count - begun):
+                spool.add(bytes(nbytes))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        source = spool.finish()
+        assert source.size == count * nbytes
+        source.close()
+    assert sum(file.sizes) == count * nbytes
+    assert len(file.sizes) <= 2 * (count * nbytes >> 20)
+    assert peak < (8 << 20)
+
+
+class Endless:
+    """Gives bytes without an end, a few at a time, and counts them."""
+
+    def __init__(self, start: bytes, nbytes: int) -> None:
+        self.start, self.nbytes, self.given = start, nbytes, 0
+
+    def read(self, size: int) -> bytes:
+        piece = (self.start + bytes(self.nbytes))[self.given : self.given + self.nbytes] or bytes(self.nbytes)
+        self.given += len(piece)
+        return piece[:size]
+
+
+OTHERS = {
+    "zeros": bytes(64),
+    "a gzip file": b"\x1f\x8b" + bytes(range(62)),
+    "HTML": b"<!DOCTYPE html><html><head><title>Not found</title></head>      ",
+    "a newer version": b"BPCK\0\x09" + bytes(58),
+    "unknown flags": b"BPCK\0\x03\xff\xff" + b"\xff" * 56,
+}
+
+
+@each(OTHERS, "start")
+@pytest.mark.parametrize("nbytes", [16, 64, 4096])
+def test_endless(start: bytes, nbytes: int) -> None:
+    """A file that can be read only once and is no BinPickle file is refused after its first bytes, as any such file."""
+    with pytest.raises(binpickle.FormatError) as expected:
+        binpickle.load(io.BytesIO(start))
+    for function in (binpickle.load, binpickle.BinPickleFile, lambda file: binpickle.repack(file, io.BytesIO())):
+        file = Endless(start, nbytes)
+        with pytest.raises(binpickle.FormatError) as raised:
+            function(file)  # type: ignore[operator]
+        assert file.given <= max(64, nbytes)
+        assert str(raised.value)[:20] == str(expected.value)[:20]
+        if nbytes >= 64:
+            assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.anyio
+@each(OTHERS, "start")
+@pytest.mark.parametrize("nbytes", [1, 16, 64, 4096])
+async def test_endless_in_an_event_loop(start: bytes, nbytes: int) -> None:
+    """`aload` refuses such a stream as soon as it has received the length of a header."""
+    with pytest.raises(binpickle.FormatError) as expected:
+        binpickle.load(io.BytesIO(start))
+    file = Endless(start, nbytes)
+
+    class Stream:
+        async def receive(self) -> bytes:
+            return file.read(nbytes)
+
+    with pytest.raises(binpickle.FormatError) as raised:
+        await binpickle.aload(Stream())
+    assert file.given == max(16, nbytes)
+    if nbytes >= 64:
+        assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_endless_fifo(tmp_path: Path) -> None:
+    """A FIFO whose writer sends something else, and stays, is refused; the error names the FIFO."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)  # does not wait for a reader
+    try:
+        os.write(writer, b"something else, of sixteen bytes or more")
+        with pytest.raises(binpickle.FormatError, match="not a BinPickle file") as raised:
+            binpickle.load(path)
+    finally:
+        os.close(writer)
+    assert raised.value.file == str(path)
 
 
 @each({"in memory": 1000, "in a file": len(DATA)}, "nbytes")
