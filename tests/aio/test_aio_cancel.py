@@ -303,18 +303,18 @@ async def test_within_one_chunk(run: Run, most: int, tmp_path: Path, limiter: an
     assert {path.name for path in tmp_path.iterdir()} == {"gated", "pickled"}
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace", "link", "write"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "link", "writev"])
 async def test_in_system_call(
     call: str, folder: Path, limiter: anyio.CapacityLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the file is being put in place, that is finished: name, and sync of the folder."""
     gate, calls = closed_gate(), []
-    for name in ("fsync", "replace", "link", "write"):
+    for name in ("fsync", "replace", "link", "writev"):
         monkeypatch.setattr(os, name, recorded(name, getattr(os, name), calls, gate if name == call else None))
     target = folder / ("new" if call == "link" else "file")
     await gate.cancel_there(adump(SMALL, target, durable=True, exclusive=call == "link", limiter=limiter))
     monkeypatch.undo()
-    if call != "write":
+    if call != "writev":
         assert target.read_bytes() == NEW_SMALL
         assert calls[-1] == "fsync"
     assert {path.name for path in folder.iterdir()} == {"file", "large", "mappable", target.name}
