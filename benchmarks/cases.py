@@ -45,6 +45,7 @@ ROWS = {
     "12": "concurrent",
     "13": "huge",
     "14": "imports",
+    "service": "service",
     "growth": "growth",
     "torch": "tensors",
 }

@@ -69,6 +69,9 @@ async def in_an_event_loop(obj: object, path: Path, sink: anyio.abc.ByteSendStre
     await binpickle.adump(obj, path, mappable=True)
     await binpickle.adump(obj, anyio.Path("model.bpk"), limiter=anyio.CapacityLimiter(2), progress=show)
     await binpickle.adump(obj, sink, codecs=["lz4"])
+    async for piece in binpickle.adump_iter(obj, codecs=["lz4"], limiter=anyio.CapacityLimiter(2)):
+        piece.decode()
+    await binpickle.adump_iter(obj).aclose()
     anything = await binpickle.aload(path, mmap_mode="r", limiter=anyio.CapacityLimiter(2))
     print(anything)
 

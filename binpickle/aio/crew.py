@@ -110,7 +110,7 @@ class AsyncCrew(Crew):
             Cancelled: the call was left before the event loop came to it.
             BaseException: what the function raises.
         """
-        return self.call.ask(function)  # type: ignore[union-attr]
+        return self.call.ask(function)  # type: ignore[union-attr,no-any-return]
 
     def invite(self) -> None:
         if self.crowded():  # no token is idle or will be soon, so the event loop need not be woken
@@ -145,7 +145,7 @@ class AsyncCrew(Crew):
         return True
 
     def _forsaken(self) -> bool:
-        """Return whether the process is about to end, and the event loop stands still: Python waits for helpers only."""
+        """Return whether the event loop was stopped, and the process waits for nothing but helpers to end."""
         if threading.main_thread().is_alive() or not is_asyncio(self.loop):
             return False
         return not self.loop.is_running()  # type: ignore[attr-defined]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Callable, Hashable
 
 import anyio.lowlevel
-
-try:
-    from sniffio import current_async_library_cvar as _library
-except ImportError:  # later releases of anyio do not need it
-    _library = None  # type: ignore[assignment]
 
 __all__ = ["LoopCaller", "call_on_loop", "context_for", "current_loop", "is_asyncio", "loop_caller"]
 
@@ -42,17 +39,16 @@ def loop_caller(loop: Any) -> LoopCaller:
     """Return the caller of the loop that `current_loop` returned."""
 
     def caller(function: Callable[[], object]) -> None:
-        try:
+        with suppress(RuntimeError):  # it is closed
             call_on_loop(loop, function)
-        except RuntimeError:  # it is closed
-            pass
 
     return caller
 
 
 def context_for(library: str | None) -> Context:
-    """Return a copy of this context, for code that runs on `"asyncio"`, on `"trio"`, or, `None`, outside of any loop."""
+    """Return a copy of this context, for code that runs on `"asyncio"`, on `"trio"`, or in no loop (`None`)."""
     context = copy_context()
-    if _library is not None:
-        context.run(_library.set, library)
+    sniffio: Any = sys.modules.get("sniffio")  # the newest anyio goes without it
+    if sniffio is not None:
+        context.run(sniffio.current_async_library_cvar.set, library)
     return context

@@ -21,7 +21,17 @@ from ..files.source import Source
 from ..files.spool import ENOUGH, START, Spool
 from .crew import AsyncCrew
 
-__all__ = ["PieceSink", "Received", "SendSink", "Stream", "interruptible", "receiver", "refuse_generator", "sender", "unwrapped"]
+__all__ = [
+    "PieceSink",
+    "Received",
+    "SendSink",
+    "Stream",
+    "interruptible",
+    "receiver",
+    "refuse_generator",
+    "sender",
+    "unwrapped",
+]
 
 # Fewer bytes are not worth a change of threads, nor a call of `send`; more would be too many for some receivers.
 _PIECE = 1 << 20
@@ -125,9 +135,7 @@ class Received(Stream):
         check: called with the first bytes, once there are enough. It refuses a stream of another kind.
     """
 
-    def __init__(
-        self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int, check: Callable[[bytes], object]
-    ):
+    def __init__(self, file: Any, receive: Callable[[], Awaitable[Any]], limit: int, check: Callable[[bytes], object]):
         self.waiting = True
         self._file = file
         self._receive = receive

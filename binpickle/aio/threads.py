@@ -126,7 +126,7 @@ class Call(Generic[T]):
     # On the event loop:
 
     def watch(self, at_park: Callable[[], object], at_end: Callable[[], object]) -> None:
-        """Have functions called in the thread, when it parks and when it ends. Called before the call begins or goes on."""
+        """Have functions called in the thread when it parks and when it ends; before the call begins or goes on."""
         self._at_park, self._at_end = at_park, at_end
 
     def resume(self) -> None:

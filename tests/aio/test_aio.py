@@ -47,7 +47,9 @@ def parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: (parameter.kind, parameter.default) for name, parameter in found.items()}
 
 
-@pytest.mark.parametrize(("function", "twin"), [(adump, binpickle.dump), (aload, binpickle.load)])
+@pytest.mark.parametrize(
+    ("function", "twin"), [(adump, binpickle.dump), (adump_iter, binpickle.dumps), (aload, binpickle.load)]
+)
 def test_parameters(function: Any, twin: Any) -> None:
     """The parameters are those of the synchronous twin, with the same defaults; `limiter` is in place of `threads`."""
     own, theirs = parameters(function), parameters(twin)

@@ -297,7 +297,7 @@ async def test_no_bytes_in_an_event_loop(read: Any, error: type[Exception], mess
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["text", "text at the end", "a number", "None later"])
 async def test_no_bytes_received(name: str) -> None:
-    """A stream whose `receive` or items are no bytes is refused in the same way; if they are text, with its own advice."""
+    """A stream whose `receive` or items are no bytes is refused in the same way; text, with advice of its own."""
     read, error, message = NO_BYTES[name]
     if error is TypeError and "str" in message:
         message = "gave str, not bytes: .*aiter_bytes.* instead of aiter_text"

@@ -14,7 +14,8 @@ import binpickle
 
 OPTIONS = inspect.signature(DumpOptions).parameters
 LISTED = set(OPTIONS) - {"align"}
-WRITERS = {f.__name__: f for f in (binpickle.dump, binpickle.dumps, binpickle.adump, binpickle.BinPickler)}
+FUNCTIONS = (binpickle.dump, binpickle.dumps, binpickle.adump, binpickle.adump_iter)
+WRITERS = {f.__name__: f for f in (*FUNCTIONS, binpickle.BinPickler)}
 
 
 @each(WRITERS)
