@@ -3,21 +3,26 @@
 Goals: the process ends soon; a dump leaves the old file or the new one, and nothing else; no thread is killed amid its
 work if it can end by itself.
 
-Rule: at the end of the process the work of all calls is cancelled. Threads have some seconds to come to the end of a
-chunk, and to clean up. A thread that does not come there is a daemon, and Python ends it.
+Rule: at the end of the process the work of all calls is cancelled, and threads come to the end of a chunk, and clean up.
+A thread that waits for the stopped loop cannot: it is a daemon, which the process does not wait for. Before Python 3.14
+a thread that is at work must not be left so: it would be ended amid its C++ code, which may abort the process.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import sys
+import threading
 import time
 from typing import Any
 
 __all__ = ["calls", "works"]
 
-# Encoding a chunk takes a second and more with bz2 and lzma.
-_SECONDS = 5.0
+# Threads that wait may have these seconds, for their helpers to end. Threads at work have more: encoding a chunk with bz2
+# or lzma takes a second and more, and unpickling cannot be halted.
+_WAITING_SECONDS = 2.0
+_WORKING_SECONDS = 60.0
 
 works: set[Any] = set()
 """The work (`hops.Work`) that has not ended."""
@@ -30,9 +35,17 @@ calls: set[Any] = set()
 def _end_all() -> None:
     for work in list(works):
         work.abandon(at_end=lambda: None)  # an event loop that runs to this moment must not go on
-    end = time.monotonic() + _SECONDS
-    while calls and time.monotonic() < end:
+    begin = time.monotonic()
+    while calls and time.monotonic() < begin + _WORKING_SECONDS:
         time.sleep(0.001)
+        if time.monotonic() > begin + _WAITING_SECONDS and all(map(_waits, list(calls))):
+            break
+
+
+def _waits(call: Any) -> bool:
+    """Return whether the thread of a call waits for another thread, such as that of the stopped loop."""
+    frame = sys._current_frames().get(call.thread)
+    return frame is not None and frame.f_code.co_filename == threading.__file__
 
 
 def _forget() -> None:

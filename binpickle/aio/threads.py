@@ -54,6 +54,11 @@ class Call(Generic[T]):
     Args:
         function: the function.
         loop: the event loop.
+
+    Attributes:
+        begun: whether a thread has begun the call.
+        ended: whether the function has returned or raised.
+        thread: the identity of that thread, once the call has begun.
     """
 
     def __init__(self, function: Callable[[], T], loop: Any):
@@ -61,6 +66,7 @@ class Call(Generic[T]):
         self.loop = loop
         self._lock = threading.Lock()
         self.begun = self.ended = self._left = False
+        self.thread = 0
         self._error: BaseException | None = None
         self._value: Any = None
         self._at_park: Callable[[], object] = _nothing
@@ -77,6 +83,7 @@ class Call(Generic[T]):
             if function is None:
                 return self._at_end
             self.begun = True
+            self.thread = threading.get_ident()
             ending.calls.add(self)
         try:
             self._value = function()

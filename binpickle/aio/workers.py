@@ -13,10 +13,10 @@ import os
 import sys
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from contextvars import Context
 from queue import Empty, SimpleQueue
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Tuple
 
 from anyio import CancelScope
 
@@ -27,9 +27,9 @@ __all__ = ["start_in_worker"]
 # What asyncio has no public name for: where `anyio.from_thread` finds the event loop of a thread. An object that calls
 # the loop from `__reduce__` needs it; nothing of ours does.
 try:
-    from anyio._core import _eventloop as anyio_threads
+    from anyio._core import _eventloop
 except ImportError:  # a later anyio may keep it elsewhere
-    anyio_threads = None  # type: ignore[assignment]
+    _eventloop = None  # type: ignore[assignment]
 
 _IDLE_SECONDS = 1.0
 # A new thread begins with an empty context, as it always did before Python 3.14.
@@ -71,9 +71,11 @@ class _Worker(threading.Thread):
             if work is None:
                 return
             context, function, loop, scope = work
-            with _claimed(loop, scope):
+            with ExitStack() as stack:
+                with suppress(Exception):  # if anyio keeps this elsewhere, the call must go on all the same
+                    _claim(stack, loop, scope)
                 at_end = context.run(function)
-            del work, context, function, loop, scope  # an idle thread keeps nothing of its last call
+            del work, context, function, loop, scope, stack  # an idle thread keeps nothing of its last call
             _idle.append(self)  # first, or the next call would start another thread
             at_end()
             del at_end
@@ -96,19 +98,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # no thread but one lives on in the child
 
 
-@contextmanager
-def _claimed(loop: Any, scope: CancelScope) -> Iterator[None]:
-    """Make `anyio.from_thread` reach an event loop from this thread."""
-    if anyio_threads is None or not hasattr(anyio_threads, "claim_worker_thread"):
-        yield
-        return
-    local: Any = anyio_threads.threadlocals
-    get_backend = getattr(anyio_threads, "get_async_backend", None)
-    claim: Any = anyio_threads.claim_worker_thread
-    with claim("asyncio") if get_backend is None else claim(get_backend("asyncio"), loop):
-        local.loop, local.current_cancel_scope = loop, scope  # of anyio 3, and of anyio 4
-        try:
-            yield
-        finally:
-            with suppress(AttributeError):
-                del local.loop, local.current_cancel_scope
+def _claim(stack: ExitStack, loop: Any, scope: CancelScope) -> None:
+    """Make `anyio.from_thread` reach an event loop from this thread, until the stack is left."""
+    anyio_threads: Any = _eventloop
+    get_backend = getattr(anyio_threads, "get_async_backend", None)  # of anyio 4
+    claim = anyio_threads.claim_worker_thread
+    stack.callback(vars(anyio_threads.threadlocals).clear)  # what is here belongs to this thread alone
+    stack.enter_context(claim("asyncio") if get_backend is None else claim(get_backend("asyncio"), loop))
+    anyio_threads.threadlocals.loop = loop  # for anyio 3
+    anyio_threads.threadlocals.current_cancel_scope = scope  # for anyio 4
