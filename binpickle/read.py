@@ -17,7 +17,7 @@ from .limits import Limits
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader
 from .reading.limiting import UNKNOWN_ORIGIN, load_limits, require_limits
-from .reading.small import UNKNOWN, load_small
+from .reading.small import load_small
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
@@ -190,11 +190,12 @@ def loads(
 
 def by_default(trusted: Any, verify: Any, key: Any, context: Any, limits: Any, progress: Any) -> bool:
     """Return whether these options of a load are those for which `load_quickly` is made."""
-    return trusted is key is limits is progress is None and verify is not False and not context
+    no_context = isinstance(context, bytes) and not context
+    return trusted is key is limits is progress is None and verify is not False and no_context
 
 
-def load_quickly(source: Source) -> Any:
-    """Return the object of a file by default options if the file is small and simple, else `UNKNOWN`."""
+def load_quickly(source: Source) -> tuple[Any] | None:
+    """Return the object of a file by default options, in a tuple, if the file is small and simple; else `None`."""
     try:
         return load_small(source)
     except BinPickleError as error:
@@ -205,8 +206,8 @@ def load_quickly(source: Source) -> Any:
 def _load(source: Source, threads: int | None) -> Any:
     """Load by default options."""
     with closing(source):
-        obj = load_quickly(source)
-        if obj is not UNKNOWN:
-            return obj
+        loaded = load_quickly(source)
+        if loaded is not None:
+            return loaded[0]
         with BinPickleFile(source) as opened:
             return opened.load(threads=threads)

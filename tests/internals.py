@@ -64,7 +64,7 @@ from binpickle.reading import environment, limiting
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
 from binpickle.reading.recent import Recent
-from binpickle.reading.small import UNKNOWN, load_small
+from binpickle.reading.small import load_small
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import has_idle_cpu, usable_cpus
@@ -126,7 +126,6 @@ __all__ = [
     "Spool",
     "TRAILER",
     "Trailer",
-    "UNKNOWN",
     "BytesSource",
     "Recent",
     "load_small",

@@ -26,7 +26,6 @@ from ..limits import Limits
 from ..read import by_default, load_quickly
 from ..reading.environment import trusted_here
 from ..reading.limiting import load_limits
-from ..reading.small import UNKNOWN
 from ..threads.crew import Crew
 from ..types import (
     CodecsLike,
@@ -235,9 +234,9 @@ def _load_steps(
     open_file: Callable[[], Source],
 ) -> Steps[Any]:
     with closing(open_file()) as source, crew:
-        obj = load_quickly(source) if quickly else UNKNOWN
-        if obj is not UNKNOWN:
-            return obj
+        loaded = load_quickly(source) if quickly else None
+        if loaded is not None:
+            return loaded[0]
         with opened(source) as file:
             return (yield from load_steps(file, crew, progress, trusted))
 

@@ -3,9 +3,9 @@
 Goals: the process ends soon; a dump leaves the old file or the new one, and nothing else; no thread is killed amid its
 work if it can end by itself.
 
-Rule: at the end of the process the work of all calls is cancelled; threads come to the end of a chunk, and clean up.
-A thread that waits for the stopped loop cannot: it is a daemon, which the process does not wait for. Before Python 3.14
-a thread that is at work must not be left so: it would be ended amid its C++ code, which may abort the process.
+Rule: at the end of the process the work of all calls is cancelled. Threads come to the end of a chunk, and clean up. A
+thread that waits for the stopped loop cannot: it is a daemon, and the process does not wait for it. A thread at work
+must not be left so: before Python 3.14 it would be ended amid its C++ code, which may abort the process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = ["calls", "works"]
 
-# Threads that wait may have these seconds, for their helpers to end. Threads at work have more: encoding a chunk with
+# A thread that waits may wait for its helpers, and gets these seconds. Threads at work get more: encoding a chunk with
 # bz2 or lzma takes a second and more, and unpickling cannot be halted.
 _WAITING_SECONDS = 2.0
 _WORKING_SECONDS = 60.0

@@ -11,7 +11,7 @@ mean equal bytes and every byte is known to belong to the rest, to the lengths o
 from __future__ import annotations
 
 import os
-from typing import Iterator, Mapping, NamedTuple, Sequence, Tuple
+from typing import Callable, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 import msgpack
 
@@ -23,12 +23,12 @@ from .filereader import FileReader
 from .memory import SLAB_BYTES
 from .recent import Recent
 
-__all__ = ["BufferLayout", "ChunkLayout", "Layout", "find_layout", "learn"]
+__all__ = ["BufferLayout", "ChunkLayout", "Layout", "layout_of"]
 
 # Few buffers and chunks, all of which fit in one slab.
-_FEW = 64
+_FEW = 32
 # Layouts that agree up to the stored lengths of their chunks.
-_MOST_ALIKE = 16
+_MOST_ALIKE = 4
 
 _STORED: bytes = msgpack.packb("stored")
 _Key = Tuple[bytes, bytes]
@@ -103,25 +103,37 @@ class Layout(NamedTuple):
         return middle > len(self.head) and index.startswith(self.middle, middle) and index.endswith(self.tail)
 
 
-_layouts: Recent[_Key, list[Layout]] = Recent(1024)
+_layouts: Recent[_Key, list[Layout]] = Recent(256)
 
 
-def find_layout(header: bytes, index: bytes) -> Layout | None:
-    """Return the layout of a file, if it is known."""
-    head = index[: index.find(_STORED) + len(_STORED)]
-    for layout in _layouts.get((header, head)) or ():
+def layout_of(header: bytes, index: bytes, make_reader: Callable[[], FileReader]) -> Layout | None:
+    """Return the layout of a file; `None` if it is not simple.
+
+    Args:
+        header: the header of the file.
+        index: its index.
+        make_reader: makes the tables of the file, which takes time; called if the layout is not known.
+    """
+    key = header, index[: index.find(_STORED) + len(_STORED)]
+    known = _layouts.get(key)
+    if known == []:
+        return None
+    for layout in known or ():
         if layout.continues(index):
             return layout
-    return None
+    learned = _learned(index, make_reader())
+    # No layout at all tells that such files are not simple.
+    _layouts.put(key, [] if learned is None else [learned, *(known or ())][:_MOST_ALIKE])
+    return learned
 
 
-def learn(header: bytes, index: bytes, reader: FileReader) -> Layout | None:
-    """Return the layout of a file whose tables were made, and keep it for other files; `None` if it is not simple."""
-    contents, parts = reader.contents, _taken_apart(index)
-    if parts is None or not _is_simple(reader):
+def _learned(index: bytes, reader: FileReader) -> Layout | None:
+    contents = reader.contents
+    parts = _taken_apart(index) if _is_simple(reader) else None
+    if parts is None:
         return None
     head, stored, middle, tail = parts
-    layout = Layout(
+    return Layout(
         head=head,
         middle=middle,
         tail=tail,
@@ -132,8 +144,6 @@ def learn(header: bytes, index: bytes, reader: FileReader) -> Layout | None:
         buffers=list(_buffers(reader)),
         libraries=contents.libraries,
     )
-    _layouts.put((header, head), [layout, *(_layouts.get((header, head)) or ())][:_MOST_ALIKE])
-    return layout
 
 
 def _is_simple(reader: FileReader) -> bool:

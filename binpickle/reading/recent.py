@@ -1,4 +1,4 @@
-"""What was used last, by key: a dict of bounded length for all threads, also after a fork."""
+"""What was put last, by key: a dict of bounded length for all threads, also after a fork."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """A dict that drops its oldest entries. It lives as long as the process.
+    """A dict that drops the entries that were put longest ago. It lives as long as the process.
 
     Args:
         most: how many entries to keep.
@@ -33,6 +33,7 @@ class Recent(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Keep a value."""
         with self._lock:
+            self._entries.pop(key, None)
             self._entries[key] = value
             if len(self._entries) > self._most:
                 del self._entries[next(iter(self._entries))]

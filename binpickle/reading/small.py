@@ -14,20 +14,18 @@ import msgpack
 import numpy as np
 
 from ..codecs.chain import decode
-from ..errors import BinPickleError
+from ..errors import BinPickleError, FormatError
 from ..files.source import BytesSource, Source
 from ..format.columns import unpack_column
 from ..format.header import HEADER, LEAST_ALIGNMENT, NO_SEAL, TRAILER, Trailer
 from ..limits import Limits
+from .environment import trusted_here
 from .filereader import FileReader
-from .layouts import Layout, find_layout, learn
+from .layouts import Layout, layout_of
 from .loading import unpickle
 from .memory import SLAB_BYTES
 
-__all__ = ["UNKNOWN", "load_small"]
-
-UNKNOWN = object()
-"""In place of an object: the file is not small and simple, or not as it should be."""
+__all__ = ["load_small"]
 
 _NOT_RIGHT = "not as in a file of this layout"
 _LEAST = HEADER.size + TRAILER.size
@@ -35,28 +33,33 @@ _LEAST = HEADER.size + TRAILER.size
 _SMALL_INDEX = 4 << 10
 
 
-def load_small(source: Source) -> Any:
-    """Return the object of a file, if that is small and simple, or `UNKNOWN`.
+def load_small(source: Source) -> tuple[Any] | None:
+    """Return the object of a file, in a tuple, if the file is small and simple and in order; else `None`.
 
-    It is the object that the usual way of loading returns, by default options, in the same kind of memory.
+    It is the object that the usual way of loading returns, by default options.
 
     Raises:
         FormatError: the pickle stream is malformed.
-        Exception: from the classes of the object.
+        Exception: from the source, and from the classes of the object.
     """
     if not _LEAST < source.size <= SLAB_BYTES:
-        return UNKNOWN
+        return None
     memory = np.empty(source.size, np.uint8)
     try:
         source.read_into(0, memory)
+    except FormatError:  # it was cut meanwhile
+        return None
+    try:
         index = _index(memory)
         layout = None if index is None else _layout(memory, index)
         if index is None or layout is None:
-            return UNKNOWN
+            return None
         chunks = list(_read_chunks(memory, layout, index))
     except (BinPickleError, ValueError):
-        return UNKNOWN
-    return unpickle(io.BytesIO(chunks[0].data), _buffers(layout, chunks), layout.libraries)
+        return None
+    if trusted_here(None) is not None:  # a source that runs code, or another thread, has just restricted all loads
+        return None
+    return (unpickle(io.BytesIO(chunks[0].data), _buffers(layout, chunks), layout.libraries),)
 
 
 def _index(memory: np.ndarray) -> bytes | None:
@@ -81,8 +84,7 @@ def _layout(memory: np.ndarray, index: bytes) -> Layout | None:
         BinPickleError: the tables of the file are wrong.
     """
     header = bytes(memory.data[: HEADER.size])
-    layout = find_layout(header, index)
-    return learn(header, index, FileReader(BytesSource(memory), Limits())) if layout is None else layout
+    return layout_of(header, index, lambda: FileReader(BytesSource(memory), Limits()))
 
 
 def _read_chunks(memory: np.ndarray, layout: Layout, index: bytes) -> Iterator[np.ndarray]:
@@ -107,6 +109,8 @@ def _read_chunks(memory: np.ndarray, layout: Layout, index: bytes) -> Iterator[n
         if chunk.chain:
             encoded, data = data, np.empty(chunk.nbytes, np.uint8)
             decode(chunk.chain, encoded.data, chunk.nbytes, data)
+        elif 2 * len(data) < len(memory):  # else an array that is kept would keep all other chunks, too
+            data = data.copy()
         if len(data) != chunk.nbytes or any(data[a:b].any() for a, b in chunk.gaps):
             raise ValueError(_NOT_RIGHT)
         yield data

@@ -140,8 +140,8 @@ def test_small_pieces(nbytes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     with Written(str(tmp_path / "spool"), "w+b") as file:
         file.sizes = []
         monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: file)
-        spool, count = Spool(), (18 << 20) // nbytes
         begun = (16 << 20) // nbytes
+        spool, count = Spool(), begun + (1 << 20) // nbytes + 2
         spool.add(bytes(begun * nbytes))
         tracemalloc.start()
         try:
@@ -154,7 +154,7 @@ def test_small_pieces(nbytes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert source.size == count * nbytes
         source.close()
     assert sum(file.sizes) == count * nbytes
-    assert len(file.sizes) <= 2 * (count * nbytes >> 20)
+    assert len(file.sizes) < 10
     assert peak < (8 << 20)
 
 

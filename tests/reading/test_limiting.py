@@ -160,8 +160,11 @@ class memory_traced:  # noqa: N801 - used as a function
 # ------------------------------------------------------------------------------------ from the first byte on
 
 
+HEADER = binpickle.dumps(1)[:16]
+
+
 class Endless:
-    """A file object that cannot seek and has no end."""
+    """A file object that cannot seek and has no end, and begins as a BinPickle file does."""
 
     def __init__(self) -> None:
         self.read_bytes = 0
@@ -169,7 +172,7 @@ class Endless:
     def read(self, nbytes: int = -1) -> bytes:
         assert self.read_bytes < 64 << 20, "nothing ended the reading"
         self.read_bytes += nbytes
-        return b"BPCK" + bytes(nbytes - 4)
+        return HEADER + bytes(nbytes - len(HEADER))
 
 
 SMALL = Limits(stored_bytes=1 << 20)

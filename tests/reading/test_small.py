@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from internals import TRAILER, UNKNOWN, BytesSource, Recent, Trailer, load_small
+from internals import TRAILER, BytesSource, Recent, Trailer, load_small
 from numcodecs import Zstd
 
 import binpickle
@@ -80,7 +81,7 @@ def flat(obj: Any) -> list[np.ndarray]:
 def test_same(name: str, way: str) -> None:
     """A file of a known layout gives the object that it gives otherwise, in memory of its own."""
     data = known(name, **WAYS[way])
-    assert load_small(BytesSource(data)) is not UNKNOWN
+    assert load_small(BytesSource(data)) is not None
     got, expected = binpickle.loads(data), usually(data)
     assert binpickle.dumps(got, **WAYS[way]) == binpickle.dumps(expected, **WAYS[way])
     for array, like in zip(flat(got), flat(expected)):
@@ -89,6 +90,41 @@ def test_same(name: str, way: str) -> None:
     for one in flat(got):
         assert sum(np.shares_memory(one, other) for other in flat(got)) == (one.size > 0)
     assert not any(np.shares_memory(one, other) for one in flat(got) for other in flat(binpickle.loads(data)))
+
+
+def test_memory() -> None:
+    """A small array that is kept keeps neither the pickle stream nor the other arrays in memory."""
+    arrays = [np.full(600, 1, np.int16), np.full(700, 2, np.float32), np.arange(9000)]
+    data = binpickle.dumps(["y" * 90_000, *arrays], codecs=[])
+    for array in binpickle.loads(data)[1:]:
+        owner = array
+        while owner.base is not None:
+            owner = owner.base
+        assert owner.nbytes <= array.nbytes + 64
+
+
+@pytest.mark.parametrize("context", ["", None, 0, []])
+def test_context_that_is_no_bytes(context: Any) -> None:
+    """A context of the wrong type is refused for small files, too."""
+    with pytest.raises(TypeError, match="context"):
+        binpickle.loads(known(), context=context)
+
+
+def test_restricted_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the environment that restricts loads holds from the moment at which it is set."""
+
+    class Setting(io.RawIOBase):
+        def __init__(self, data: bytes):
+            self._data = io.BytesIO(data)
+
+        def read(self, nbytes: int = -1) -> bytes:
+            monkeypatch.setenv("BINPICKLE_TRUST", "")
+            return self._data.read(nbytes)
+
+    data = binpickle.dumps(textwrap.dedent)
+    assert binpickle.loads(data) is textwrap.dedent
+    with pytest.raises(binpickle.UntrustedError):
+        binpickle.load(Setting(data))
 
 
 def test_path_and_file(tmp_path: Path) -> None:
@@ -144,7 +180,7 @@ def test_stored_lengths() -> None:
     other = binpickle.dumps({"a": np.arange(1000) ** 3})
     assert len(other) != len(data)
     assert binpickle.loads(other)["a"][-1] == 999**3
-    assert load_small(BytesSource(other)) is not UNKNOWN
+    assert load_small(BytesSource(other)) is not None
 
 
 def test_others() -> None:
@@ -156,7 +192,7 @@ def test_others() -> None:
     for data in (sealed, large, many, old):
         for _ in range(3):
             binpickle.loads(data)
-        assert load_small(BytesSource(data)) is UNKNOWN
+        assert load_small(BytesSource(data)) is None
 
 
 def test_error_names_the_file(tmp_path: Path) -> None:
