@@ -33,7 +33,7 @@ def objects(i: int) -> dict[str, Any]:
         "types": [np.arange(300) + i, np.ones(200) * i, np.full(700, i, np.uint8), np.full((30, 20), i, "c8")],
         "views": [shared, shared[100:300], shared[::-1], shared.reshape(20, 20).T],
         "gaps": [np.full(n, i, np.uint8) for n in range(513, 530)],
-        "dates": np.arange(100).astype("M8[s]") + i,
+        "dates": np.arange(i, i + 100).astype("M8[s]"),
         "empty": [np.zeros(0), np.zeros((3, 0)), np.full(600, i)],
         "bytes": [np.ma.MaskedArray(BASE + i, i % 2 == BASE % 2), bytearray(bytes([i]) * 900)],
         "read-only": np.frombuffer(bytes([i]) * 800, np.uint8),
