@@ -122,8 +122,10 @@ def layout_of(header: bytes, index: bytes, make_reader: Callable[[], FileReader]
         if layout.continues(index):
             return layout
     learned = _learned(index, make_reader())
-    # No layout at all tells that such files are not simple.
-    _layouts.put(key, [] if learned is None else [learned, *(known or ())][:_MOST_ALIKE])
+    if learned is not None:
+        _layouts.put(key, [learned, *(known or ())][:_MOST_ALIKE])
+    elif known is None:
+        _layouts.put(key, [])  # such files are not simple
     return learned
 
 

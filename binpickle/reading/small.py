@@ -1,7 +1,7 @@
 """Small files, loaded by their layout: no tables are made for a file of a layout that is known.
 
 Rule: a file of a known layout has the same checks as any other, of all that its layout leaves open. If anything is not
-as it should be, the answer is `UNKNOWN`, and the usual way of loading tells what is wrong.
+as it should be, `load_small` returns `None`, and the usual way of loading tells what is wrong.
 """
 
 from __future__ import annotations

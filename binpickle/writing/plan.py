@@ -83,9 +83,12 @@ class _Cut:
         found = self._found
         groups: dict[Any, list[int]] = {}
         others: list[int] = []
-        lists = [[self._list_for(kind, chain, groups, others) for kind in found.kinds] for chain in self._chains]
+        lists: list[dict[int, list[int]]] = [{} for _ in self._chains]  # by chain, then by kind
         for i, (kind_id, chain_id) in enumerate(zip(found.kind_ids, self._chain_ids)):
-            lists[chain_id][kind_id].append(i)
+            of_chain = lists[chain_id]
+            if kind_id not in of_chain:
+                of_chain[kind_id] = self._list_for(found.kinds[kind_id], self._chains[chain_id], groups, others)
+            of_chain[kind_id].append(i)
         if found.within:
             others = [i for i in others if i not in found.within]
             groups = {key: [i for i in group if i not in found.within] for key, group in groups.items()}
