@@ -7,7 +7,7 @@ chain share chunks.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -84,7 +84,12 @@ class _Cut:
         groups: dict[Any, list[int]] = {}
         others: list[int] = []
         lists: list[dict[int, list[int]]] = [{} for _ in self._chains]  # by chain, then by kind
-        for i, (kind_id, chain_id) in enumerate(zip(found.kind_ids, self._chain_ids)):
+        if len(found.kinds) == len(self._chains) == 1:  # many arrays of one shape: nothing is to be told apart
+            self._list_for(found.kinds[0], self._chains[0], groups, others).extend(range(len(found.buffers)))
+            pairs: Iterable[tuple[int, int]] = ()
+        else:
+            pairs = zip(found.kind_ids, self._chain_ids)
+        for i, (kind_id, chain_id) in enumerate(pairs):
             of_chain = lists[chain_id]
             if kind_id not in of_chain:
                 of_chain[kind_id] = self._list_for(found.kinds[kind_id], self._chains[chain_id], groups, others)
@@ -106,6 +111,9 @@ class _Cut:
         nbytes, starts, position = self._nbytes, self._starts, self._position
         kind, chain = self._kind_and_chain(group[0])
         step = LEAST_ALIGNMENT if chain else _alignment(nbytes[group[0]], self._mappable)
+        if len({nbytes[i] for i in group}) == 1:
+            self._share_evenly(group, step)
+            return
         first = end = 0
         gaps: list[int] = []  # before each buffer of the chunk
         for at, i in enumerate(group):
@@ -118,6 +126,19 @@ class _Cut:
             starts[i] = position + begin
             end = begin + size
         self._add_shared(group[first:], end, kind, chain, gaps)
+
+    def _share_evenly(self, group: list[int], step: int) -> None:
+        """Do the same with buffers of one length, whose places need no sums."""
+        kind, chain = self._kind_and_chain(group[0])
+        size, starts = self._nbytes[group[0]], self._starts
+        padded = -(-size // step) * step
+        most = (CHUNK_BYTES - size) // padded + 1 if size else len(group)
+        for first in range(0, len(group), most):
+            members = group[first : first + most]
+            for n, i in enumerate(members):
+                starts[i] = self._position + n * padded
+            gaps = [0, *[padded - size] * (len(members) - 1)]
+            self._add_shared(members, (len(members) - 1) * padded + size, kind, chain, gaps)
 
     def _add_shared(self, members: list[int], length: int, kind: Kind, chain: Chain | None, gaps: list[int]) -> None:
         if not length:
