@@ -17,6 +17,9 @@ from .errors import (
     FormatWarning,
     IntegrityError,
     LimitError,
+    ObjectChangedError,
+    RemoteError,
+    StoreError,
     UnknownCodecError,
     UntrustedError,
 )
@@ -25,6 +28,7 @@ from .limits import Limits
 from .read import BPKInfo, FileStatus, file_info, load, loads
 from .reading.description import Buffer, Summary, Total
 from .reading.entries import Entry
+from .remote.objects import ObjectPath
 from .repacking import SAME, repack
 from .write import BinPickler, dump, dumps
 from .writing.staged import Staged, stage
@@ -51,8 +55,12 @@ __all__ = [
     "IntegrityError",
     "LimitError",
     "Limits",
+    "ObjectChangedError",
+    "ObjectPath",
+    "RemoteError",
     "SAME",
     "Staged",
+    "StoreError",
     "UnknownCodecError",
     "UntrustedError",
     "adump",
@@ -78,7 +86,7 @@ def _adopt(*objects: Any) -> None:
         obj.__module__ = __name__
 
 
-_adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, Staged, _reopen)
+_adopt(BPKInfo, BinPickleFile, BinPickler, FileStatus, Limits, ObjectPath, Staged, _reopen)
 _adopt(Buffer, Entry, Summary, Total)  # open files and inspections return them; nobody has to name them
 _adopt(dump, dumps, file_info, load, loads, register_codec, repack, stage)
 

@@ -8,9 +8,11 @@
     │   └── CodecError                    a chunk does not decode
     │       └── UnknownCodecError (LookupError)   install or register the codec
     ├── IntegrityError                    a checksum or digest differs: the file was damaged
-    │   └── AuthenticationError           a key was given, but the seal is missing or wrong: do not use the file
+    │   ├── AuthenticationError           a key was given, but the seal is missing or wrong: do not use the file
+    │   └── ObjectChangedError            the object of a store was replaced while it was read: open it again
+    ├── RemoteError (OSError)             a server or store failed: its status and the attempts say how
     ├── UntrustedError                    restricted loading met a global that is not trusted: trust it, or do not load
-    └── StoreError                        folders of binpickle_dask
+    └── StoreError                        folders of binpickle_dask, and stores that cannot do what was asked
         ├── NotCommittedError             no save into the folder has ended: wait for it, or resume it
         ├── SnapshotGoneError             the snapshot was vacuumed, or never was: open the folder again
         ├── NotSharedError                a worker does not see the folder: save where all workers do
@@ -35,7 +37,9 @@ __all__ = [
     "LimitError",
     "NotCommittedError",
     "NotSharedError",
+    "ObjectChangedError",
     "PartError",
+    "RemoteError",
     "SnapshotGoneError",
     "StoreError",
     "UnknownCodecError",
@@ -109,6 +113,24 @@ class AuthenticationError(IntegrityError):
     """A key was given, but the file has no seal, or no seal by this key."""
 
 
+class ObjectChangedError(IntegrityError):
+    """The object of a store was replaced while it was open."""
+
+
+class RemoteError(BinPickleError, OSError):
+    """A server or a store failed, or answered what it must not.
+
+    Attributes:
+        status: the status of the last answer of HTTP, or `None` if it is not known.
+        attempts: how many requests were made before BinPickle gave up; 0 if the client does not say.
+    """
+
+    def __init__(self, message: str, status: int | None = None, attempts: int = 0):
+        super().__init__(message)
+        self.status = status
+        self.attempts = attempts
+
+
 class UntrustedError(BinPickleError):
     """Restricted loading met a class or function that the caller does not trust.
 
@@ -126,7 +148,7 @@ class UntrustedError(BinPickleError):
 
 
 class StoreError(BinPickleError):
-    """A folder that `binpickle_dask` writes cannot be used as asked.
+    """A folder that `binpickle_dask` writes, or an object store, cannot be used as asked.
 
     Attributes:
         path: path of the folder, or of the file in it that has the fault.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
 import numpy as np
 
 from .errors import BinPickleError, IntegrityError
-from .files.origin import open_source
 from .files.source import Source
 from .format.contents import Spec
 from .format.header import Header
@@ -34,6 +33,7 @@ from .reading.limiting import (
 )
 from .reading.loading import Loading, LoadSettings, require_end
 from .reading.stream import StreamReader
+from .remote.opening import open_source
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
@@ -54,6 +54,7 @@ class BinPickleFile:
 
     Args:
         file: see `load`.
+        storage_options: see `load`.
         mmap_mode: see `load`.
         direct: the name of `mmap_mode="r"` in releases before 1.0; `"nowarn"` does not warn if nothing can be mapped.
         verify: see `load`.
@@ -73,6 +74,7 @@ class BinPickleFile:
         self,
         file: PathOrReadable,
         *,
+        storage_options: Mapping[str, Any] | None = None,
         mmap_mode: MmapMode = None,
         direct: bool | str = False,
         verify: bool | None = None,
@@ -90,7 +92,9 @@ class BinPickleFile:
         self._settings = LoadSettings(mmap_mode, verify, limits, warn=direct != "nowarn")
         self._closed = False
         limits = limits or Limits()
-        self._source = file if isinstance(file, Source) else open_source(file, limits.stored_bytes, Header.unpack)
+        self._source = (
+            file if isinstance(file, Source) else open_source(file, limits.stored_bytes, Header.unpack, storage_options)
+        )
         try:
             with self._naming():
                 self._reader = FileReader(self._source, limits, keys)
@@ -251,6 +255,7 @@ class BinPickleFile:
         chunks = self._reader.stream_chunks
         with self._naming(), Crew(1) as crew:
             self._limit_decoding(slice(chunks.start, chunks.stop))
+            self._reader.plan(chunks)
             stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(stream.read())
 
@@ -343,6 +348,7 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
         contents = reader.contents
         check_limits(contents, reader.placement, limits)
         limits = limits.of_file(contents.length, decoded_nbytes(contents))
+        reader.plan(reader.stream_chunks)
         stream = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
         used = trust.scan(stream.read_bytes, len(contents.buffer_starts), limits)
         require_end(stream)

@@ -7,7 +7,7 @@ objects in place of the globals, so that the report agrees with what restricted 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from . import trust
 from .file import BinPickleFile, scan_globals
@@ -61,12 +61,18 @@ class Inspection:
 
 
 def inspect(
-    file: PathOrReadable, *, key: KeyLike | None = None, context: bytes = b"", limits: Limits | None = None
+    file: PathOrReadable,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    key: KeyLike | None = None,
+    context: bytes = b"",
+    limits: Limits | None = None,
 ) -> Inspection:
     """Tell what a file holds and what it would import. Nothing runs, and nothing is imported.
 
     Args:
         file: see `load`.
+        storage_options: see `load`.
         key: see `load`.
         context: see `load`.
         limits: how much the file may ask for; by default as much as in restricted loading.
@@ -79,7 +85,7 @@ def inspect(
         OSError: from the operating system, unchanged.
     """
     limits = RESTRICTED_LIMITS if limits is None else limits
-    with BinPickleFile(file, key=key, context=context, limits=limits) as opened:
+    with BinPickleFile(file, storage_options=storage_options, key=key, context=context, limits=limits) as opened:
         used, summary = scan_globals(opened, limits), opened.summary
         return Inspection(
             version=summary.version,

@@ -6,11 +6,11 @@ import enum
 import os
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Mapping
 
 from .errors import BinPickleError
 from .file import BinPickleFile, check_settings
-from .files.origin import is_path, open_source
+from .files.origin import is_path
 from .files.source import BytesSource, Source
 from .format.header import Header
 from .limits import Limits
@@ -18,6 +18,8 @@ from .reading.environment import trusted_here
 from .reading.filereader import FileReader
 from .reading.limiting import UNKNOWN_ORIGIN, load_limits, require_limits
 from .reading.small import load_small
+from .remote.opening import open_source
+from .remote.resolving import is_remote, local_path
 from .threads.cpus import check_threads
 from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
@@ -52,11 +54,14 @@ class BPKInfo:
         return self.status is FileStatus.BINPICKLE
 
 
-def file_info(file: PathOrReadable, *, limits: Limits | None = None) -> BPKInfo:
+def file_info(
+    file: PathOrReadable, *, storage_options: Mapping[str, Any] | None = None, limits: Limits | None = None
+) -> BPKInfo:
     """Tell whether a file is a BinPickle file, from its structure and index; nothing is loaded.
 
     Args:
-        file: a path, or a seekable binary file object, whose position is left at the end.
+        file: a path or address, or a seekable binary file object, whose position is left at the end.
+        storage_options: see `load`.
         limits: how much the file may ask for. A file that asks for more is invalid. By default large files pass, and
             small files that would take very much decoding do not.
 
@@ -64,11 +69,17 @@ def file_info(file: PathOrReadable, *, limits: Limits | None = None) -> BPKInfo:
         LimitError: a file object that cannot seek has more than `limits.stored_bytes` bytes.
         OSError: the file exists, but cannot be read.
     """
-    if is_path(file) and not os.path.exists(file):
-        return BPKInfo(FileStatus.MISSING, 0)
     require_limits(limits)
     limits = limits or UNKNOWN_ORIGIN
-    source = open_source(file, limits.stored_bytes)
+    remote = is_remote(file)
+    if not remote and is_path(file) and not os.path.exists(local_path(file, storage_options)):
+        return BPKInfo(FileStatus.MISSING, 0)
+    try:
+        source = open_source(file, limits.stored_bytes, storage_options=storage_options)
+    except FileNotFoundError:
+        if not remote:
+            raise
+        return BPKInfo(FileStatus.MISSING, 0)
     try:
         reader = FileReader(source, limits)
     except BinPickleError:
@@ -81,6 +92,7 @@ def file_info(file: PathOrReadable, *, limits: Limits | None = None) -> BPKInfo:
 def load(
     file: PathOrReadable,
     *,
+    storage_options: Mapping[str, Any] | None = None,
     mmap_mode: MmapMode = None,
     trusted: Trusted | None = None,
     verify: bool | None = None,
@@ -97,7 +109,10 @@ def load(
     Args:
         file: a path, or a binary file object, which is read from its position to its end. It needs `read` and nothing
             else. If it cannot seek, or decodes what it reads, it is read once and copied: to memory, or from 16 MiB on
-            to an unnamed temporary file if there is room for one.
+            to an unnamed temporary file if there is room for one. Or an address such as `s3://bucket/model.bpk` or
+            `https://host/model.bpk`, an `ObjectPath`, or a `UPath`: only what the load needs is fetched, ahead of it.
+        storage_options: how to reach the store of an address, in the words of fsspec: `key`, `secret`, `token`, `anon`,
+            `endpoint_url`. `client` chooses `"obstore"`, `"fsspec"` or `"http"`.
         mmap_mode: `None` reads into fresh memory; arrays are as writable as the dumped ones. `"r"` maps the buffers
             that are stored raw; all out-of-band arrays are read-only (in a file that was dumped with `mappable=True`
             these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
@@ -140,8 +155,16 @@ def load(
     limits = load_limits(limits, trusted)
     check_settings(mmap_mode, verify, limits)
     if mmap_mode is None and by_default(trusted, verify, key, context, limits, progress):
-        return _load(open_source(file, Limits.stored_bytes, Header.unpack), threads)
-    with BinPickleFile(file, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits) as opened:
+        return _load(open_source(file, Limits.stored_bytes, Header.unpack, storage_options), threads)
+    with BinPickleFile(
+        file,
+        storage_options=storage_options,
+        mmap_mode=mmap_mode,
+        verify=verify,
+        key=key,
+        context=context,
+        limits=limits,
+    ) as opened:
         return opened.load(trusted=trusted, threads=threads, progress=progress)
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 
 from .errors import AuthenticationError, BinPickleError
-from .files.origin import open_source
 from .files.sink import Sink
-from .files.target import open_sink
 from .format.header import VERSION, Header
 from .keys import Keys
 from .limits import Limits
 from .pickling.out_of_band import OutOfBand
 from .reading.filereader import FileReader
 from .reading.limiting import UNKNOWN_ORIGIN, require_limits
+from .remote.opening import open_sink, open_source
+from .remote.resolving import is_remote
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecsLike, KeyLike, PathOrReadable, PathOrWritable, Progress
@@ -47,6 +47,7 @@ def repack(
     source: PathOrReadable,
     target: PathOrWritable,
     *,
+    storage_options: Mapping[str, Any] | None = None,
     mappable: bool = False,
     codecs: CodecsLike = "auto",
     key: KeyLike | None = None,
@@ -64,7 +65,9 @@ def repack(
 
     Args:
         source: a path, or a binary file object with `read`.
-        target: a path, perhaps that of the source, or a binary file object with `write`.
+        target: a path, perhaps that of the source, or a binary file object with `write`. Source and target may be
+            addresses, too.
+        storage_options: see `load`; for each of source and target that is an address.
         mappable: see `dump`.
         codecs: see `dump`.
         key: the key that sealed the source, required for a sealed source; see `load`.
@@ -90,7 +93,7 @@ def repack(
     crew = Crew(check_threads(threads))
     keys = Keys.of(key, context)
     limits = limits or (UNKNOWN_ORIGIN if keys is None else Limits())
-    opened = open_source(source, limits.stored_bytes, Header.unpack)
+    opened = open_source(source, limits.stored_bytes, Header.unpack, _options_for(source, storage_options))
     try:
         reader = FileReader(opened, limits, keys)
         reader.require_object()
@@ -106,7 +109,7 @@ def repack(
             context=same_context if new_context is SAME else new_context,
             digests=reader.contents.version == VERSION and reader.contents.root_digest is not None,
         )
-        with open_sink(target) as sink, crew:
+        with open_sink(target, storage_options=_options_for(target, storage_options)) as sink, crew:
             _copy(reader, sink, crew, options, progress)
     except BinPickleError as error:
         error.file = error.file or opened.name
@@ -132,6 +135,10 @@ def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, prog
     plan = writer.plan(found)
     exhaust(writer.write_chunks(plan))
     writer.finish(plan, found, contents.libraries)
+
+
+def _options_for(file: Any, storage_options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return storage_options if is_remote(file) else None
 
 
 class _Range:

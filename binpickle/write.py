@@ -6,7 +6,7 @@ import warnings
 from typing import Any, Mapping
 
 from .files.sink import BytesSink
-from .files.target import open_sink
+from .remote.opening import open_sink
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .types import CodecLike, CodecsLike, KeyLike, PathOrWritable, PicklerClass, Progress
@@ -21,6 +21,7 @@ def dump(
     obj: Any,
     file: PathOrWritable,
     *,
+    storage_options: Mapping[str, Any] | None = None,
     mappable: bool = False,
     codecs: CodecsLike = "auto",
     threads: int | None = None,
@@ -43,7 +44,10 @@ def dump(
     Args:
         obj: the object to write: any object that pickle can write. Do not change it until this function returns. Or
             what `stage` made of an object, which may then change.
-        file: a path, or a binary file object, which needs `write` and nothing else. Writing begins at its position.
+        file: a path, or a binary file object, which needs `write` and nothing else. Writing begins at its position. Or
+            an address such as `s3://bucket/model.bpk`, an `ObjectPath` or a `UPath`: the object is uploaded while it is
+            encoded, and appears when it is complete.
+        storage_options: see `load`.
         mappable: store every buffer raw and aligned, so that `load(mmap_mode=...)` can map it; `codecs` is ignored.
         codecs: `"auto"` chooses codecs for each buffer. A list of codecs is applied to every buffer in its order; a
             single codec needs no list. A codec is a numcodecs codec, its config dict, its id, or a function, which is
@@ -57,7 +61,7 @@ def dump(
         context: bytes that name the purpose of the file; the seal is good only for the same context.
         durable: `True` syncs the new file and its folder to the disk; `None` syncs the file only if it replaces another
             file; `False` syncs nothing.
-        exclusive: refuse to replace a file.
+        exclusive: refuse to replace a file. Object stores promise that up to 64 MiB.
         pickler: the pickler class to build on, such as `cloudpickle.Pickler`.
         progress: called in this thread with the bytes done and the bytes in total (`None` until pickling has ended), at
             most some 20 times a second and at the end. If it raises, the dump ends with its error.
@@ -67,6 +71,7 @@ def dump(
         TypeError: an argument is of the wrong type.
         ValueError: `load` would refuse a codec, or a codec cannot encode a buffer.
         FileExistsError: the path exists, and `exclusive` is given.
+        StoreError: `exclusive` is given, and the store cannot promise it.
         OSError: from the operating system. What is known to fail, such as a file in a folder that takes no new file, is
             refused before the object is pickled, and the message says what to do.
         Exception: from the classes of the object when they are pickled.
@@ -75,7 +80,7 @@ def dump(
         codecs = _codecs_from(codec)
     options = DumpOptions.of(locals())
     crew = Crew(check_threads(threads))
-    with open_sink(file, durable, exclusive) as sink, crew:
+    with open_sink(file, durable, exclusive, storage_options) as sink, crew:
         exhaust(write_steps(obj, sink, crew, options, progress))
 
 

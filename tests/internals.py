@@ -65,6 +65,11 @@ from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
 from binpickle.reading.recent import Recent
 from binpickle.reading.small import load_small
+from binpickle.remote import retrying
+from binpickle.remote.fetching import Fetcher, Window, merge
+from binpickle.remote.objects import ObjectInfo, redacted, redacted_text
+from binpickle.remote.obstore import translated_options
+from binpickle.remote.source import EDGE
 from binpickle.show import text
 from binpickle.threads.cgroups import cpu_quota
 from binpickle.threads.cpus import has_idle_cpu, usable_cpus
@@ -173,4 +178,13 @@ __all__ = [
     "unshuffle",
     "usable_cpus",
     "uses",
+    "EDGE",
+    "Fetcher",
+    "ObjectInfo",
+    "Window",
+    "merge",
+    "redacted",
+    "redacted_text",
+    "retrying",
+    "translated_options",
 ]

@@ -16,16 +16,15 @@ from typing import Any, Callable, Mapping
 from anyio import CapacityLimiter
 
 from ..file import BinPickleFile, check_settings, load_steps
-from ..files.origin import open_source
 from ..files.sink import Sink
 from ..files.source import Source
-from ..files.target import open_sink
 from ..format.header import Header
 from ..keys import Keys
 from ..limits import Limits
 from ..read import by_default, load_quickly
 from ..reading.environment import trusted_here
 from ..reading.limiting import load_limits
+from ..remote.opening import open_sink, open_source
 from ..threads.crew import Crew
 from ..types import (
     CodecsLike,
@@ -54,6 +53,7 @@ async def adump(
     obj: Any,
     file: PathOrAsyncWritable,
     *,
+    storage_options: Mapping[str, Any] | None = None,
     limiter: CapacityLimiter | None = None,
     mappable: bool = False,
     codecs: CodecsLike = "auto",
@@ -80,6 +80,7 @@ async def adump(
         obj: the object to write, or what `stage` made of one, which may then change meanwhile.
         file: a path or file object as for `dump`; or an object with a coroutine `write` (`anyio.open_file`) or
             `send(bytes)` (`anyio.abc.ByteSendStream`). Encoding is at most a few chunks ahead of such a stream.
+        storage_options: see `load`.
         limiter: bounds how many threads work at the same time. By default all calls on an event loop share one limiter,
             which has as many tokens as this process may use CPUs.
         mappable: see `dump`.
@@ -102,7 +103,7 @@ async def adump(
     send = sender(file)
     crew = AsyncCrew(limiter)
     if send is None:
-        open_file = partial(open_sink, unwrapped(file), durable, exclusive)
+        open_file = partial(open_sink, unwrapped(file), durable, exclusive, storage_options)
         await run(_dump_steps(obj, open_file, crew, options, _on_loop(progress, crew)), crew, Stream())
     elif durable or exclusive:
         raise TypeError("durable and exclusive need a path: a stream is the caller's")
@@ -165,6 +166,7 @@ def adump_iter(
 async def aload(
     file: PathOrAsyncReadable,
     *,
+    storage_options: Mapping[str, Any] | None = None,
     limiter: CapacityLimiter | None = None,
     mmap_mode: MmapMode = None,
     trusted: Trusted | None = None,
@@ -187,6 +189,7 @@ async def aload(
         file: a path or file object as for `load`; or an object with a coroutine `read` or `receive` (which raises
             `anyio.EndOfStream` or returns no bytes at the end), or an async iterable of bytes. The bytes of such a
             stream are kept in memory, or from 16 MiB on in an unnamed temporary file.
+        storage_options: see `load`.
         limiter: see `adump`.
         mmap_mode: see `load`.
         trusted: see `load`.
@@ -212,7 +215,9 @@ async def aload(
     receive, limit = receiver(file), (limits or Limits()).stored_bytes
     if receive is None:
         return await run(
-            load(partial(open_source, interruptible(unwrapped(file), crew), limit, Header.unpack)), crew, Stream()
+            load(partial(open_source, interruptible(unwrapped(file), crew), limit, Header.unpack, storage_options)),
+            crew,
+            Stream(),
         )
     received = Received(file, receive, limit, Header.unpack)
     return await run(_receive_steps(received, load(received.finish)), crew, received)

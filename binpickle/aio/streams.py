@@ -19,6 +19,7 @@ from ..files.reader import Reader, as_piece
 from ..files.sink import Sink, taken
 from ..files.source import Source
 from ..files.spool import ENOUGH, START, Spool
+from ..remote.resolving import is_remote
 from .crew import AsyncCrew
 
 __all__ = [
@@ -262,11 +263,11 @@ def _is_generator(file: Any) -> bool:
 
 def interruptible(file: Any, crew: AsyncCrew) -> Any:
     """Return a file object whose reading ends once the crew is cancelled; return a path as it is."""
-    return file if is_path(file) else Reader(file, crew.check)
+    return file if is_path(file) or is_remote(file) else Reader(file, crew.check)
 
 
 def _is_plain(file: Any) -> bool:
-    return is_path(file) or isinstance(file, anyio.AsyncFile)
+    return is_path(file) or isinstance(file, anyio.AsyncFile) or is_remote(file)
 
 
 def _is_async(function: Any) -> bool:

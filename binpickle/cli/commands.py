@@ -174,10 +174,10 @@ def repack(
             raise ValueError("--new-context is the context of a seal, but the target gets no seal")
         sealing["new_context"] = key_context(new_context)
     chain = [codec(text) for text in codecs or ()]
-    before = os.path.getsize(source)
+    before = binpickle.file_info(source).size
     with progress_bar(sys.stderr, target) as progress:
         binpickle.repack(source, target, mappable=mappable, codecs=chain or "auto", progress=progress, **sealing)
-    after = os.path.getsize(target)
+    after = binpickle.file_info(target).size
     share = share_text(after, before)
     open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -29,10 +29,13 @@ class Source:
         name: name of the file for error messages, or `None`.
         size: size of the file in bytes, from the header to the end.
         path: absolute path by which the file can be opened again, or `None`.
+        remote: whether each read of bytes that were not planned costs a request. Padding is then checked where it is
+            fetched with the chunk behind it, and not when the file is opened.
     """
 
     name: str | None = None
     path: str | None = None
+    remote = False
     size: int
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
@@ -54,6 +57,13 @@ class Source:
         out = np.empty(nbytes, np.uint8)
         self.read_into(offset, out)
         return out
+
+    def plan(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Take note of what will be read, so that a source far away can fetch it ahead, in few requests.
+
+        Args:
+            ranges: start and stop of each range of the file, in the order of the reads.
+        """
 
     def map(self, writable: bool) -> np.ndarray | None:
         """Return the whole file as an array that shares its memory, or `None` if it cannot be mapped.

@@ -115,7 +115,9 @@ def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:
     contents, placement = reader.contents, reader.placement
     start, stop = int(contents.buffer_starts[i]), int(placement.stops[i])
     out = allocate(stop - start)
-    for chunk in range(int(placement.first[i]), int(placement.last[i]) + 1):
+    chunks = range(int(placement.first[i]), int(placement.last[i]) + 1) if start < stop else range(0)
+    reader.plan(chunks)
+    for chunk in chunks:
         begin, end = (int(n) for n in contents.chunk_starts[chunk : chunk + 2])
         if begin >= start and end <= stop:
             reader.read_chunk(chunk, out[begin - start : end - start], check, hostile=True)

@@ -7,7 +7,7 @@ are safe in any thread.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Iterator, Optional, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -72,9 +72,10 @@ class FileReader:
             check_decoding(decoding_nbytes(self.contents, self.placement), self.contents.length, limits)
         self._names: ChunkNames | None = None
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
-        for start, stop in padding:
-            if bytes(source.read(start, stop - start)) != bytes(stop - start):
-                raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
+        # Padding that is far away is fetched and checked with the chunk behind it.
+        self._padding = {stop: start for start, stop in padding} if source.remote else {}
+        for start, stop in () if source.remote else padding:
+            self._check_padding(start, stop)
 
     @property
     def stream_chunks(self) -> range:
@@ -174,10 +175,22 @@ class FileReader:
         if decode:
             self.read_chunk(i, hostile=True, brief=brief)
             return
-        data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
+        offset = int(self.contents.chunk_offsets[i])
+        self._check_padding_before(offset)
+        data = self.source.read(offset, int(self.contents.chunk_stored[i]))
         self._check_stored(i, data, brief)
         if not self.contents.chains[int(self.contents.chunk_chains[i])]:
             self._check_gaps(i, np.frombuffer(data, np.uint8))
+
+    def plan(self, chunks: Iterable[int]) -> None:
+        """Tell the source that chunks will be read, in this order.
+
+        Args:
+            chunks: the numbers of the chunks.
+        """
+        offsets, stored = self.contents.chunk_offsets, self.contents.chunk_stored
+        places = ((int(offsets[i]), int(stored[i])) for i in chunks)
+        self.source.plan((self._padding.get(offset, offset), offset + nbytes) for offset, nbytes in places)
 
     def needs_helper(self, i: int) -> bool:
         """Whether a chunk must not be decoded in the main thread; false if its codecs are unknown, as reading says."""
@@ -189,6 +202,7 @@ class FileReader:
     def _decode(self, i: int, out: np.ndarray, check: bool, hostile: bool, brief: bool) -> None:
         offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
         chain = self.chain(i)
+        self._check_padding_before(offset)
         if not chain:
             self.source.read_into(offset, out)
             if check:
@@ -198,6 +212,15 @@ class FileReader:
         if check or not all(step.hostile_safe for step in chain):  # Blosc is not memory-safe on damaged frames
             self._check_stored(i, data, brief)
         decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
+
+    def _check_padding_before(self, offset: int) -> None:
+        """Check the padding before a chunk, if opening the file did not."""
+        if offset in self._padding:
+            self._check_padding(self._padding[offset], offset)
+
+    def _check_padding(self, start: int, stop: int) -> None:
+        if bytes(self.source.read(start, stop - start)) != bytes(stop - start):
+            raise FormatError(f"the padding at {start} is not zero: the file is damaged or forged")
 
     def _check_stored(self, i: int, data: BytesLike, brief: bool = False) -> None:
         checksum = self.contents.checksum
@@ -257,6 +280,7 @@ def check_chunks(
         return i, None
 
     pipeline: Pipeline[_Checked] = Pipeline(crew, lambda checked: report(*checked))
+    reader.plan(chunks)
     for i in chunks:
         pipeline.push(Job(partial(check, i), off_main=decode and reader.needs_helper(i)))
         yield

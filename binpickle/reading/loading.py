@@ -88,10 +88,12 @@ class Loading:
         if self._settings.verify or self._reader.authenticated:
             yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
         if self._trusted is None:
+            self._plan_all()
             buffers = yield from self._buffers()
             stream = self._short_stream() or self._stream()
             obj = unpickle(stream, buffers, self._reader.contents.libraries)
         else:
+            self._reader.plan(self._reader.stream_chunks)
             stream = self._stream(hostile=True)
             obj = self._load_restricted(stream, self._trusted)
             require_end(stream)
@@ -120,7 +122,20 @@ class Loading:
 
     def _buffers_on_demand(self) -> Iterator[Any]:
         """Yield the buffers, decoded when the stream asks for the first one: a refused stream asks for none."""
+        self._reader.plan(self._buffer_chunks())
         yield from exhaust(self._buffers())
+
+    def _buffer_chunks(self) -> list[int]:
+        """Return the numbers of the chunks of all buffers that are read, in the order of the reads."""
+        read = ~self._in_place & (self._reader.contents.buffer_nbytes > 0)
+        return self._chunks(read).tolist()  # type: ignore[no-any-return]
+
+    def _plan_all(self) -> None:
+        """Tell the source of all reads; a source on this machine needs no plan."""
+        if self._reader.source.remote:
+            chunks = self._buffer_chunks()
+            known = set(chunks)
+            self._reader.plan([*chunks, *(i for i in self._reader.stream_chunks if i not in known)])
 
     @property
     def _in_place(self) -> np.ndarray:
