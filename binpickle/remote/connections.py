@@ -83,9 +83,11 @@ class Connections:
             idle, self._idle = self._idle, {}
             busy = list(self._busy)
         for connection in busy:
-            with suppress(AttributeError, OSError):  # its thread has just closed it
-                # Not the method of TLS, which takes state away that the other thread uses.
-                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+            sock = connection.sock
+            if sock is not None:
+                with suppress(OSError):  # its thread has just closed it
+                    # Not the method of TLS, which takes state away that the other thread uses.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for connections in idle.values():
             for connection in connections:
                 connection.close()
