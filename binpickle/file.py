@@ -6,19 +6,21 @@ Rule: opening a file checks its structure and its index. Only `load` unpickles a
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from operator import index
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
 
 import numpy as np
 
-from .errors import BinPickleError, IntegrityError
+from .errors import BinPickleError, FormatError, IntegrityError
 from .files.origin import open_source
 from .files.source import Source
 from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
+from .reading.by_name import ArraysByName
 from .reading.buffers import as_array, map_buffers, read_buffer
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
@@ -33,6 +35,7 @@ from .reading.limiting import (
     require_limits,
 )
 from .reading.loading import Loading, LoadSettings, require_end
+from .reading.names import Names, names_for_messages
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
@@ -40,15 +43,17 @@ from .threads.meter import Meter
 from .types import KeyLike, MmapMode, PathOrReadable, Progress, Trusted
 
 if TYPE_CHECKING:
+    from .show.tree import Tree
     from .trust import GlobalUse
 
 __all__ = ["BinPickleFile", "check_settings", "load_steps", "scan_globals"]
 
 
-class BinPickleFile:
-    """An open file: its object, its buffers one by one, and its facts.
+class BinPickleFile(ArraysByName):
+    """An open file: its object, its arrays by name, its buffers one by one, and its facts.
 
-    Opening a file checks its structure and its index, and unpickles nothing. You may close it at any time: arrays that
+    Opening a file checks its structure and its index, and unpickles nothing. An open file is a read-only mapping from
+    names to arrays: `file["model/coef_"]` reads this array and nothing else, and `file.tree()` shows all names. You may close it at any time: arrays that
     were loaded or mapped live on. You may pickle an open file that was opened by its path and without a key. Unpickling
     opens the file again, and refuses it if it has changed.
 
@@ -94,6 +99,10 @@ class BinPickleFile:
         try:
             with self._naming():
                 self._reader = FileReader(self._source, limits, keys)
+                self._names = Names(self._reader, self._settings.checks, self._settings.limits)
+                self._reader.tell_names = partial(
+                    names_for_messages, check=self._settings.checks, limits=self._settings.limits
+                )
                 self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
         except BaseException:
             self._source.close()
@@ -113,7 +122,7 @@ class BinPickleFile:
     def _repr_html_(self) -> str:
         from .show.html import file_html
 
-        return file_html(self.summary, self.buffers)
+        return file_html(self.summary, self.buffers, self.names, self.names_problem)
 
     def __reduce__(self) -> Any:
         if self._source.path is None or self._reader.authenticated:
@@ -180,6 +189,21 @@ class BinPickleFile:
     def summary(self) -> Summary:
         """The facts of the file, and the sizes of its parts added up."""
         return summarize(self._reader)
+
+    def tree(self) -> Tree:
+        """Return the outline of the object: its parts, their names and sizes; text by `str()`, HTML in notebooks.
+
+        Raises:
+            FormatError: there is none, as `names_problem` says.
+        """
+        with self._naming():
+            outline = self._names.outline
+            if outline.root is None:
+                raise FormatError(f"the file has no outline: {outline.problem}")
+        from .show.tree import Tree  # most programs never need it
+
+        nbytes, stored = self._reader.contents.buffer_nbytes.tolist(), self.summary.stored.tolist()
+        return Tree(self._source.name or "bytes", outline.root, self.buffers, nbytes, stored)
 
     @property
     def entries(self) -> list[Entry]:

@@ -61,7 +61,7 @@ class RichScreen(Screen):
             cell.stylize(f"black on {colour}", 0, 1)
             cells.append(cell)
             bar.add_column(ratio=piece.stored_nbytes)
-            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {piece.label} {piece.share}"))
+            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {printable(piece.label)} {piece.share}"))
         bar.add_row(*cells)
         self._console.print("", bar, Columns(legend, padding=(0, 3)), sep="\n")
 
