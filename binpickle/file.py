@@ -346,6 +346,8 @@ class BinPickleFile:
 
     def _number_of(self, which: int | str) -> int:
         """Return the number of one buffer, which may be counted from the end."""
+        if isinstance(which, str):
+            raise KeyError(f"there is no buffer named {which!r}")
         return _number(which, len(self.buffers))
 
     def _limit_decoding(self, chunks: slice) -> None:
@@ -391,7 +393,7 @@ def check_prefetch(prefetch: Any, mmap_mode: Any) -> Prefetch:
         ValueError: there is something to fetch, but nothing is mapped.
     """
     if prefetch is None or prefetch is False:
-        return prefetch  # type: ignore[no-any-return]
+        return prefetch
     if isinstance(prefetch, (str, bytes)) or prefetch is not True and not isinstance(prefetch, Iterable):
         raise TypeError(f"prefetch must be True, False or a list of buffers, not {prefetch!r}")
     if mmap_mode is None:

@@ -73,7 +73,7 @@ class Source:
         return False
 
     def fetcher(self) -> Fetcher | None:
-        """Return what brings ranges of the mapped file into the page cache; `None` if the file is not mapped."""
+        """Return what brings ranges of the mapped file into the page cache, if the file is mapped; else `None`."""
         return None
 
     def close(self) -> None:
@@ -165,7 +165,10 @@ class DescriptorSource(Source):
             return None
         if can_populate():
             return Populating(self._mapping, self._base, self._address)
-        return Reading(self._mapping, self._base, self._fd)
+        try:
+            return Reading(self._mapping, self._base, self._fd)
+        except OSError:  # no more descriptors: the file is mapped all the same
+            return None
 
     def close(self) -> None:
         fd, self._fd = self._fd, -1  # another file may get this number soon

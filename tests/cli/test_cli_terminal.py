@@ -39,6 +39,8 @@ def hostile(run: Run) -> str:
         ["repack", "{}", "{}.again"],
         ["repack", "{}", "no/{}"],
         ["info", "{}", "{}"],
+        ["warm", "{}"],
+        ["warm", "{}", "{}"],
         ["extract-stream", "{}", "{}"],
     ],
     ids=" ".join,
@@ -125,7 +127,9 @@ def test_piped(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"]], ids=lambda words: words[0]
+    "arguments",
+    [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"], ["warm", "model.bpk"]],
+    ids=lambda words: words[0],
 )
 def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[str]) -> None:
     """On a terminal a bar on stderr shows the progress and is gone at the end; the result goes to stdout."""
