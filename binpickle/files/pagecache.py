@@ -14,36 +14,51 @@ import sys
 import weakref
 from contextlib import suppress
 from functools import lru_cache
-from typing import Callable
+from typing import Callable, NamedTuple
 
 import numpy as np
 
 from .linux import POPULATE_READ, WILL_NEED, advise_memory
 
-__all__ = ["Fetcher", "Populating", "Reading", "can_populate", "read_some"]
+__all__ = ["Fetcher", "Mapped", "Populating", "Reading", "can_populate", "read_some"]
 
 # A read ends when this much is there, so that four threads need little memory, and a stop is soon obeyed.
 _PIECE = 1 << 20
 
 
-class Fetcher:
-    """Brings ranges of one mapped file into the page cache, while its mapping lives. Positions count from the header.
+class Mapped(NamedTuple):
+    """A mapping, by weak references: it ends with the last array that uses it.
 
-    It refers to the mapping only for the time of a call: the mapping ends with the last array that uses it.
+    Attributes:
+        mapping: returns the mapping, or `None` if it has ended.
+        array: returns the array of all its bytes, which all other arrays of the mapping keep; `None` if there is none.
+        address: where the mapping begins in memory.
+    """
+
+    mapping: Callable[[], mmap.mmap | None]
+    array: Callable[[], np.ndarray | None]
+    address: int
+
+
+class Fetcher:
+    """Brings ranges of one mapped file into the page cache, while arrays use it. Positions count from the header.
+
+    A call may keep the mapping, so that no other memory takes its place meanwhile, but it never keeps the array that
+    all other arrays are parts of. Else several threads would keep it from one call to the next.
 
     Args:
-        mapping: a weak reference to the mapping.
+        mapped: the mapping, and the array of all its bytes.
         base: position of the header in the mapping, in bytes.
     """
 
-    def __init__(self, mapping: Callable[[], mmap.mmap | None], base: int):
-        self._mapping = mapping
+    def __init__(self, mapped: Mapped, base: int):
+        self._mapped = mapped
         self._base = base
 
     @property
     def wanted(self) -> bool:
-        """Whether the mapping still lives."""
-        return self._mapping() is not None
+        """Whether there is an array that uses the mapping."""
+        return self._mapped.array() is not None
 
     def fetch(self, start: int, stop: int) -> None:
         """Bring a range of the file into the page cache, and wait until it is there; nothing if the mapping has ended.
@@ -58,24 +73,14 @@ class Fetcher:
 
 
 class Populating(Fetcher):
-    """Lets the kernel fill the page cache and the page tables of this process.
-
-    Args:
-        mapping: see `Fetcher`.
-        base: see `Fetcher`.
-        address: where the mapping begins in memory.
-    """
-
-    def __init__(self, mapping: Callable[[], mmap.mmap | None], base: int, address: int):
-        super().__init__(mapping, base)
-        self._address = address
+    """Lets the kernel fill the page cache and the page tables of this process."""
 
     def fetch(self, start: int, stop: int) -> None:
-        mapping = self._mapping()  # which cannot end before this function does
+        mapping = self._mapped.mapping()  # which cannot end before this function does
         if mapping is None:
             return
         begin = (self._base + start) & -mmap.PAGESIZE
-        place = self._address + begin, self._base + stop - begin
+        place = self._mapped.address + begin, self._base + stop - begin
         with suppress(OSError):  # this only begins to read, in larger pieces than page faults would
             advise_memory(*place, WILL_NEED)
         advise_memory(*place, POPULATE_READ)
@@ -85,13 +90,13 @@ class Reading(Fetcher):
     """Reads the file by a descriptor of its own, and drops what it has read.
 
     Args:
-        mapping: see `Fetcher`.
+        mapped: see `Fetcher`.
         base: see `Fetcher`.
         fd: a descriptor of the file, which stays the caller's: it is duplicated here.
     """
 
-    def __init__(self, mapping: Callable[[], mmap.mmap | None], base: int, fd: int):
-        super().__init__(mapping, base)
+    def __init__(self, mapped: Mapped, base: int, fd: int):
+        super().__init__(mapped, base)
         self._fd = os.dup(fd)
         _reading.add(self)
 

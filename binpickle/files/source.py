@@ -6,18 +6,17 @@ mapped.
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 import weakref
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError
 from .mapping import CANNOT_MAP, map_descriptor
 from .mounts import is_networked
-from .pagecache import Fetcher, Populating, Reading, can_populate, read_some
+from .pagecache import Fetcher, Mapped, Populating, Reading, can_populate, read_some
 from .reader import Reader
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
@@ -128,8 +127,7 @@ class DescriptorSource(Source):
         self._fd = fd
         self._base = base
         self._owner = owner
-        self._mapping: Callable[[], mmap.mmap | None] | None = None
-        self._address = 0
+        self._mapped: Mapped | None = None
         self.name = name
         self.size = max((os.fstat(fd).st_size if end is None else end) - base, 0)
 
@@ -153,7 +151,7 @@ class DescriptorSource(Source):
         # A memoryview keeps mmap and np.memmap out of the base chain of the arrays. joblib would pass such arrays by
         # path and offset, and rebuild Fortran-ordered arrays wrongly.
         mapped = np.frombuffer(memoryview(mapping), np.uint8)
-        self._mapping, self._address = weakref.ref(mapping), mapped.__array_interface__["data"][0]
+        self._mapped = Mapped(weakref.ref(mapping), weakref.ref(mapped), mapped.__array_interface__["data"][0])
         return mapped[self._base :]
 
     @property
@@ -161,12 +159,12 @@ class DescriptorSource(Source):
         return self._fd >= 0 and is_networked(self._fd)
 
     def fetcher(self) -> Fetcher | None:
-        if self._mapping is None or self._fd < 0:
+        if self._mapped is None or self._fd < 0:
             return None
         if can_populate():
-            return Populating(self._mapping, self._base, self._address)
+            return Populating(self._mapped, self._base)
         try:
-            return Reading(self._mapping, self._base, self._fd)
+            return Reading(self._mapped, self._base, self._fd)
         except OSError:  # no more descriptors: the file is mapped all the same
             return None
 

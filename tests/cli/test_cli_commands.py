@@ -108,7 +108,9 @@ def test_warm(run: Run, model: str) -> None:
     result = run("warm", model)
     assert (result.code, result.err) == (0, "")
     assert re.fullmatch(rf"model\.bpk: {re.escape(size)} are in the page cache, [0-9.]+ s\n", result.out)
-    assert run("warm", model, "0").out.startswith(f"model.bpk: {text.nbytes_text(MODEL['weights'].nbytes)} are in the page")
+    assert run("warm", model, "0").out.startswith(
+        f"model.bpk: {text.nbytes_text(MODEL['weights'].nbytes)} are in the page"
+    )
     assert run("warm", model, "1", "3").out.startswith("model.bpk: ")
 
 
@@ -139,7 +141,9 @@ def test_module() -> None:
     assert (result.returncode, result.stdout) == (0, binpickle.__version__ + "\n")
 
 
-@pytest.mark.parametrize("command", [[], ["info"], ["inspect"], ["verify"], ["repack"], ["warm"], ["extract-stream"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [[], ["info"], ["inspect"], ["verify"], ["repack"], ["warm"], ["extract-stream"]], ids=str
+)
 def test_help(run: Run, command: list[str]) -> None:
     """Every command explains itself."""
     result = run(*command, "--help")

@@ -67,7 +67,16 @@ def test_not_a_file() -> None:
         assert opened.warm() == (len(data), len(data))
 
 
-@each({"too large": ([2], IndexError), "no name": (["a"], KeyError), "no number": ([0.5], TypeError), "not a list": (1, TypeError)}, "which", "error")
+@each(
+    {
+        "too large": ([2], IndexError),
+        "no name": (["a"], KeyError),
+        "no number": ([0.5], TypeError),
+        "not a list": (1, TypeError),
+    },
+    "which",
+    "error",
+)
 def test_wrong(path: Path, which: Any, error: type[Exception]) -> None:
     """A buffer that there is not is refused."""
     with BinPickleFile(path) as opened, pytest.raises(error):
