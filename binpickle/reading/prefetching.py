@@ -67,14 +67,13 @@ class Prefetching:
         self.nbytes = ranges_nbytes(ranges)
         self._fetcher = fetcher
         self._windows = windows(ranges, WINDOW)
-        self._room = Room()
         self._fetching = 0
         self._stopped = False
 
-    def begin(self) -> Window | None:
-        """Return the next window, for a thread that will call `fetch` and `end`; `None` if there is none."""
+    def begin(self, room: Room) -> Window | None:
+        """Return the next window, for a thread that will call `fetch` and `end`; `None` if none is left or fits."""
         window = None if self._stopped or not self._fetcher.wanted else next(self._windows, None)
-        if window is None or not self._room.take(window[1] - window[0]):
+        if window is None or not room.take(window[1] - window[0]):
             self.stop()
             self.close()
             return None
@@ -108,13 +107,16 @@ class _Pool:
     """The threads of this process, and the files that wait for them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may load a file while this thread has the lock
         self._waiting: deque[Prefetching] = deque()
         self._threads: set[threading.Thread] = set()
+        self._room = Room()  # for all that is fetched until nothing is left to fetch
 
     def add(self, work: Prefetching) -> None:
         """Let the threads fetch what this work needs; start threads for it, if there may be more."""
         with self._lock:
+            if not self._waiting:
+                self._room = Room()
             self._waiting.append(work)
             self._threads = {thread for thread in self._threads if thread.is_alive()}
             for _ in range(min(THREADS - len(self._threads), -(-work.nbytes // WINDOW))):
@@ -148,7 +150,7 @@ class _Pool:
         """Return the next window and its work, for this thread; `None` if the thread is to end."""
         with self._lock:
             while self._waiting:
-                window = self._waiting[0].begin()
+                window = self._waiting[0].begin(self._room)
                 if window is not None:
                     return self._waiting[0], window
                 self._waiting.popleft()

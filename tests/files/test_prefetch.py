@@ -243,6 +243,19 @@ def test_room(small: Path, available: int, windows: int, monkeypatch: pytest.Mon
     assert len(kept) == 2
 
 
+def test_shared_room(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are fetched at once share the room, and a file that comes later finds it free again."""
+    gate = Gate(monkeypatch, "populate")
+    monkeypatch.setattr(prefetching, "available_memory", lambda: 65 * PAGE)
+    kept = [binpickle.load(small, mmap_mode="r", prefetch=True) for _ in range(3)]
+    gate.open()
+    end_of_fetching()
+    assert gate.windows == 11 + 2
+    kept.append(binpickle.load(small, mmap_mode="r", prefetch=True))
+    end_of_fetching()
+    assert gate.windows == 11 + 2 + 11
+
+
 def test_room_that_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is available is looked at again after each 256 MiB: other programs may have taken it meanwhile."""
     available = [1 << 40]
