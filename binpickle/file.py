@@ -14,6 +14,7 @@ import numpy as np
 
 from .errors import BinPickleError, IntegrityError
 from .files.origin import open_source
+from .files.pagecache import MOST_THREADS
 from .files.source import Source
 from .format.contents import Spec
 from .format.header import Header
@@ -236,10 +237,10 @@ class BinPickleFile:
             FormatError: the file has been cut.
             OSError: the file cannot be read.
         """
-        from .reading import prefetching, ranges, warming  # most programs never need them
+        from .reading import ranges, warming  # most programs never need them
 
         chosen = None if which is None else self._numbers_of(which)
-        crew = Crew(prefetching.THREADS if threads is None else check_threads(threads))
+        crew = Crew(MOST_THREADS if threads is None else check_threads(threads))
         with self._naming(), crew:
             wanted = ranges.stored_ranges(self._reader, chosen)
             meter = Meter(progress, ranges.ranges_nbytes(wanted))

@@ -16,16 +16,20 @@ from internals import linux_module, pagecache, prefetching
 __all__ = ["PAGE", "WAYS", "Gate", "choose_way", "end_of_fetching", "evict", "fetching_threads", "resident"]
 
 PAGE = mmap.PAGESIZE
-WAYS = ["populate", "read"]
+WAYS = ["populate", "follow", "read"]
 
 
 def choose_way(patch: pytest.MonkeyPatch, way: str) -> None:
-    """Let files be fetched by `MADV_POPULATE_READ`, or by reading as on systems that lack it."""
+    """Let files be fetched by `MADV_POPULATE_READ`, or by reading as on systems that lack it.
+
+    To `follow` is to use one thread, as where the kernel reads far ahead.
+    """
     if way == "read":
         patch.setattr(pagecache, "can_populate", lambda: False)
         patch.setattr("binpickle.files.source.can_populate", lambda: False)
     elif not pagecache.can_populate():
         pytest.skip("the kernel has no MADV_POPULATE_READ")
+    patch.setattr("binpickle.files.source.read_ahead", lambda fd: 8 << 20 if way == "follow" else 128 << 10)
 
 
 def evict(path: Path) -> None:

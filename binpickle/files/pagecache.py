@@ -20,8 +20,12 @@ import numpy as np
 
 from .linux import POPULATE_READ, WILL_NEED, advise_memory
 
-__all__ = ["Fetcher", "Mapped", "Populating", "Reading", "can_populate", "read_some"]
+__all__ = ["MOST_THREADS", "Fetcher", "Mapped", "Populating", "Reading", "can_populate", "read_some"]
 
+MOST_THREADS = 4
+"""Enough for the queue of a disk, and for a few requests to a server at a time. They wait, and compute nothing."""
+
+_FAR_AHEAD = 2 << 20
 # A read ends when this much is there, so that four threads need little memory, and a stop is soon obeyed.
 _PIECE = 1 << 20
 
@@ -49,7 +53,12 @@ class Fetcher:
     Args:
         mapped: the mapping, and the array of all its bytes.
         base: position of the header in the mapping, in bytes.
+
+    Attributes:
+        threads: how many threads should fetch at the same time.
     """
+
+    threads = MOST_THREADS
 
     def __init__(self, mapped: Mapped, base: int):
         self._mapped = mapped
@@ -73,7 +82,20 @@ class Fetcher:
 
 
 class Populating(Fetcher):
-    """Lets the kernel fill the page cache and the page tables of this process."""
+    """Lets the kernel fill the page cache and the page tables of this process.
+
+    Where the kernel reads far ahead of one thread, it reads large pieces into large pages, and several threads would
+    only lead it astray: it has one state for all of them. Elsewhere several threads tell it what they will need.
+
+    Args:
+        mapped: see `Fetcher`.
+        base: see `Fetcher`.
+        ahead: how many bytes the kernel reads ahead.
+    """
+
+    def __init__(self, mapped: Mapped, base: int, ahead: int):
+        super().__init__(mapped, base)
+        self.threads = 1 if ahead >= _FAR_AHEAD else MOST_THREADS
 
     def fetch(self, start: int, stop: int) -> None:
         mapping = self._mapped.mapping()  # which cannot end before this function does
@@ -81,8 +103,9 @@ class Populating(Fetcher):
             return
         begin = (self._base + start) & -mmap.PAGESIZE
         place = self._mapped.address + begin, self._base + stop - begin
-        with suppress(OSError):  # this only begins to read, in larger pieces than page faults would
-            advise_memory(*place, WILL_NEED)
+        if self.threads > 1:
+            with suppress(OSError):  # this only begins to read, in larger pieces than page faults would
+                advise_memory(*place, WILL_NEED)
         advise_memory(*place, POPULATE_READ)
 
 

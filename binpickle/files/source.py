@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .mapping import CANNOT_MAP, map_descriptor
-from .mounts import is_networked
+from .mounts import is_networked, read_ahead
 from .pagecache import Fetcher, Mapped, Populating, Reading, can_populate, read_some
 from .reader import Reader
 
@@ -162,7 +162,7 @@ class DescriptorSource(Source):
         if self._mapped is None or self._fd < 0:
             return None
         if can_populate():
-            return Populating(self._mapped, self._base)
+            return Populating(self._mapped, self._base, read_ahead(self._fd))
         try:
             return Reading(self._mapped, self._base, self._fd)
         except OSError:  # no more descriptors: the file is mapped all the same

@@ -27,8 +27,6 @@ __all__ = ["Prefetching", "Room", "start_prefetch"]
 
 Window = Tuple[int, int]
 
-# Enough for the queue of a disk, and for a few requests to a server at a time. The threads wait, they do not compute.
-THREADS = 4
 # A window is long enough that a thread which waits for the interpreter's lock after each does not slow the reading.
 WINDOW = 4 << 20
 _LOOK_EVERY = 256 << 20
@@ -61,10 +59,12 @@ class Prefetching:
 
     Attributes:
         nbytes: how much there is to fetch.
+        threads: how many threads should do it, at most.
     """
 
     def __init__(self, fetcher: Fetcher, ranges: Ranges):
         self.nbytes = ranges_nbytes(ranges)
+        self.threads = min(fetcher.threads, -(-self.nbytes // WINDOW))
         self._fetcher = fetcher
         self._windows = windows(ranges, WINDOW)
         self._fetching = 0
@@ -119,7 +119,7 @@ class _Pool:
                 self._room = Room()
             self._waiting.append(work)
             self._threads = {thread for thread in self._threads if thread.is_alive()}
-            for _ in range(min(THREADS - len(self._threads), -(-work.nbytes // WINDOW))):
+            for _ in range(work.threads - len(self._threads)):
                 thread = threading.Thread(target=self._fetch_all, name="binpickle-prefetch", daemon=True)
                 try:
                     thread.start()

@@ -12,7 +12,7 @@ import anyio
 import numpy as np
 import pytest
 from common import assert_same, each, python
-from internals import prefetching
+from internals import pagecache, prefetching
 from page_cache import PAGE, WAYS, Gate, choose_way, end_of_fetching, evict, fetching_threads, resident
 
 import binpickle
@@ -136,7 +136,7 @@ def test_restricted(small: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> N
         binpickle.load(small, mmap_mode="r", prefetch=True, trusted=())
     gate.open()
     end_of_fetching()
-    assert gate.windows <= prefetching.THREADS
+    assert gate.windows <= pagecache.MOST_THREADS
     assert len(loaded) == 2
 
 
@@ -192,7 +192,7 @@ def test_dropped(small: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None
     del loaded
     gate.open()
     end_of_fetching()
-    assert gate.windows <= prefetching.THREADS
+    assert gate.windows <= pagecache.MOST_THREADS
     if os.path.exists("/proc/self/maps"):
         assert str(small) not in Path("/proc/self/maps").read_text()
 
@@ -215,7 +215,7 @@ def test_truncated(small: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> No
     os.truncate(str(small), 0)
     gate.open()
     end_of_fetching()
-    assert gate.windows <= 2 * prefetching.THREADS
+    assert gate.windows <= 2 * pagecache.MOST_THREADS
     assert loaded[1] == "text"
 
 
@@ -294,7 +294,7 @@ def test_process_ends(small: Path, end: str, way: str) -> None:
     code = f"""
 import sys, threading, time, pytest, binpickle
 from page_cache import Gate
-from internals import prefetching
+from internals import pagecache, prefetching
 gate = Gate(pytest.MonkeyPatch(), {way!r})
 gate._opened.wait = time.sleep
 loaded = binpickle.load(sys.argv[1], mmap_mode="r", prefetch=True)
@@ -361,4 +361,4 @@ async def test_aload_cancelled(small: Path, way: str, monkeypatch: pytest.Monkey
     gate.open()
     end_of_fetching()
     assert scope.cancel_called
-    assert gate.windows <= prefetching.THREADS
+    assert gate.windows <= pagecache.MOST_THREADS

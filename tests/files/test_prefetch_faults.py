@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from common import assert_same, each
-from internals import linux_module, mounts, pagecache, prefetching
+from internals import linux_module, mounts, pagecache
 from page_cache import PAGE, WAYS, Gate, choose_way, end_of_fetching, evict, fetching_threads, resident
 
 import binpickle
@@ -41,7 +41,7 @@ def test_fetch(path: Path, way: str, code: int, monkeypatch: pytest.MonkeyPatch)
     gate = Gate(monkeypatch, way, code)
     gate.open()
     load(path)
-    assert 1 <= gate.windows <= prefetching.THREADS
+    assert 1 <= gate.windows <= pagecache.MOST_THREADS
 
 
 def test_advice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +156,40 @@ def test_network(device: int, networked: bool, path: Path, tmp_path: Path, monke
         found = mounts.is_networked(file.fileno())
         monkeypatch.undo()
     assert found == networked
+
+
+AHEAD = {
+    "a disk": ("254:0", {"sys/class/bdi/254:0/read_ahead_kb": "8192"}, 8192 << 10),
+    "a partition": ("8:1", {"sys/dev/block/8:1/size": "9", "sys/dev/block/queue/read_ahead_kb": "256"}, 256 << 10),
+    "a network": ("0:41", {"sys/class/bdi/0:41/read_ahead_kb": "15360"}, 15360 << 10),
+    "nonsense": ("8:0", {"sys/class/bdi/8:0/read_ahead_kb": "much"}, 128 << 10),
+    "nothing": ("8:0", {}, 128 << 10),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "makedev"), reason="the system has no numbers of devices")
+@each(AHEAD, "number", "files", "nbytes")
+def test_read_ahead(number: str, files: dict[str, str], nbytes: int, tmp_path: Path) -> None:
+    """The kernel says how far it reads ahead on a disk, or on the disk of a partition, or on a network."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    device = os.makedev(*map(int, number.split(":")))
+    assert mounts.read_ahead_of_device(device, str(tmp_path)) == nbytes
+    assert mounts.read_ahead(-1) == 128 << 10
+
+
+@each({"far": (2 << 20, 1), "not so far": ((2 << 20) - 1, 4)}, "ahead", "threads")
+def test_threads(path: Path, ahead: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel reads far ahead one thread fetches, and elsewhere four."""
+    gate = Gate(monkeypatch, "populate")
+    monkeypatch.setattr("binpickle.files.source.read_ahead", lambda fd: ahead)
+    loaded = binpickle.load(path, mmap_mode="r", prefetch=True)
+    assert len(fetching_threads()) == threads
+    gate.open()
+    end_of_fetching()
+    assert gate.windows == 11
+    assert loaded[1] == "text"
 
 
 def test_no_list_of_mounts(tmp_path: Path) -> None:
