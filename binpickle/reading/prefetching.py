@@ -6,7 +6,8 @@ end of the process does not wait; no page is fetched for which another fetched p
 A few threads of the process serve all files, first come, first served. They end when there is nothing more to fetch.
 A thread takes one window at a time, and between two windows it sees whether the mapping still lives. So the work on a
 file ends with its last array, within the time of a window. An error ends it, too, and is told to nobody: whoever
-touches the page gets it from there.
+touches the page gets it from there. A thread keeps no array while it works, since several threads would keep it alive
+from window to window.
 
 The threads are daemons, which a process does not wait for. They run no code that must come to its end.
 """

@@ -144,6 +144,20 @@ def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[
     assert screen.getvalue().endswith("\x1b[2K")
 
 
+@pytest.mark.parametrize("columns", [50, 80, 200])
+def test_progress_is_one_line(run: Run, model: str, terminal: OpenTerminal, columns: int) -> None:
+    """The bar, a long name and the numbers fit one line."""
+    pytest.importorskip("rich")
+    name = "a long name of a model that was trained on a Tuesday.bpk"
+    os.rename(model, name)
+    screen = terminal("stderr", columns)
+    assert run("warm", name).code == 0
+    shown = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    lines = [line for line in re.split("[\r\n]+", shown) if line.strip()]
+    assert all(line.startswith("a long name") and len(line) <= columns for line in lines)
+    assert re.search(r" [0-9.]+/[0-9.]+ kB ", lines[-1])
+
+
 def test_stream_on_terminal(run: Run, model: str, terminal: OpenTerminal) -> None:
     """`extract-stream` refuses to write to a terminal, on which the bytes of a pickle would act."""
     screen = terminal("stdout")
