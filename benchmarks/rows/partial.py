@@ -22,17 +22,18 @@ from ..objects import tiled
 __all__ = ["cases"]
 
 ROWS, ALL, ZARR, OPEN, NAMES = "rows", "all of it", "zarr", "open", "open and name"
-KEY = bytes(range(32))  # with a key `array` decodes Blosc, too
+KEY = bytes(range(32))
 CHUNK = 4 * MIB
 COLUMNS = 1024
 
 
 @dataclass(frozen=True)
 class Way:
-    """A codec, as BinPickle and as zarr have it."""
+    """A codec, as BinPickle and as zarr have it, and the key of the file, if `array` decodes it only with a key."""
 
     codec: Any
     zarr: Callable[[], Any]
+    key: bytes | None = None
 
 
 def _zstd_of_zarr() -> Any:
@@ -49,7 +50,7 @@ def _blosc_of_zarr() -> Any:
 
 WAYS = {
     "zstd 1": Way(numcodecs.Zstd(level=1), _zstd_of_zarr),
-    "Blosc lz4": Way(numcodecs.Blosc(cname="lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE), _blosc_of_zarr),
+    "Blosc lz4": Way(numcodecs.Blosc(cname="lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE), _blosc_of_zarr, KEY),
 }
 
 
@@ -67,15 +68,15 @@ def rows_of(name: str, count: int, size: int, rounds: int) -> Case:
     """Declare the reading of some rows."""
     way, one = WAYS[name], count == 1
     with_zarr = [Contender(ZARR, partial(zarr_dump, way), partial(zarr_rows, count))] if find_spec("zarr") else []
-    dump = partial(binpickle.dump, codecs=[way.codec], key=KEY)
+    dump = partial(binpickle.dump, codecs=[way.codec], key=way.key)
     return Case(
         row="24",
         name=f"{count} row{'s' * (not one)} of {size // MIB} MiB, {name}",
         make=table,
         size=size,
         contenders=(
-            Contender(ROWS, dump, partial(read_rows, count)),
-            Contender(ALL, dump, read_all),
+            Contender(ROWS, dump, partial(read_rows, way, count)),
+            Contender(ALL, dump, partial(read_all, way)),
             *with_zarr,
         ),
         steps=("load",),
@@ -138,16 +139,16 @@ def some(rows: int, count: int) -> slice:
     return slice(start, min(start + count, rows))
 
 
-def read_rows(count: int, path: str) -> Any:
+def read_rows(way: Way, count: int, path: str) -> Any:
     """Read some rows with BinPickle."""
-    with binpickle.BinPickleFile(path, key=KEY) as file:
+    with binpickle.BinPickleFile(path, key=way.key) as file:
         where = some(file.buffers[0].shape[0], count)
         return where, file.array(0, rows=where)
 
 
-def read_all(path: str) -> Any:
+def read_all(way: Way, path: str) -> Any:
     """Decode all rows with BinPickle."""
-    with binpickle.BinPickleFile(path, key=KEY) as file:
+    with binpickle.BinPickleFile(path, key=way.key) as file:
         return slice(None), file.array(0)
 
 
