@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from functools import partial
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from .errors import BinPickleError, FormatError, IntegrityError
 from .files.origin import open_source
+from .files.pagecache import MOST_THREADS
 from .files.source import Source
 from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.by_name import ArraysByName
 from .reading.buffers import as_array, map_buffers, read_buffer
+from .reading.by_name import ArraysByName
 from .reading.description import Buffers, Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
@@ -40,22 +41,25 @@ from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import KeyLike, MmapMode, PathOrReadable, Progress, Trusted
+from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Trusted
 
 if TYPE_CHECKING:
+    from .outline import ArrayPlace
+    from .reading.prefetching import Prefetching
     from .show.tree import Tree
     from .trust import GlobalUse
 
-__all__ = ["BinPickleFile", "check_settings", "load_steps", "scan_globals"]
+__all__ = ["BinPickleFile", "check_prefetch", "check_settings", "load_steps", "scan_globals"]
 
 
 class BinPickleFile(ArraysByName):
     """An open file: its object, its arrays by name, its buffers one by one, and its facts.
 
     Opening a file checks its structure and its index, and unpickles nothing. An open file is a read-only mapping from
-    names to arrays: `file["model/coef_"]` reads this array and nothing else, and `file.tree()` shows all names. You may close it at any time: arrays that
-    were loaded or mapped live on. You may pickle an open file that was opened by its path and without a key. Unpickling
-    opens the file again, and refuses it if it has changed.
+    names to arrays: `file["model/coef_"]` reads this array and nothing else, and `file.tree()` shows all names.
+
+    You may close it at any time: arrays that were loaded or mapped live on. You may pickle an open file that was opened
+    by its path and without a key. Unpickling opens the file again, and refuses it if it has changed.
 
     Args:
         file: see `load`.
@@ -198,7 +202,7 @@ class BinPickleFile(ArraysByName):
         """
         with self._naming():
             outline = self._names.outline
-            if outline.root is None:
+            if outline.problem is not None:
                 raise FormatError(f"the file has no outline: {outline.problem}")
         from .show.tree import Tree  # most programs never need it
 
@@ -216,6 +220,7 @@ class BinPickleFile(ArraysByName):
         trusted: Trusted | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
+        prefetch: Prefetch = None,
     ) -> Any:
         """Load the object.
 
@@ -223,12 +228,51 @@ class BinPickleFile(ArraysByName):
             trusted: see `load`; `BINPICKLE_TRUST` holds here too.
             threads: see `load`.
             progress: see `load`.
+            prefetch: see `load`. Closing the file does not end the fetching: it ends with the arrays.
 
         Raises:
             Exception: see `load`.
         """
+        prefetch = check_prefetch(prefetch, self._settings.mmap_mode)
         with Crew(check_threads(threads)) as crew:
-            return exhaust(load_steps(self, crew, progress, trusted))
+            return exhaust(load_steps(self, crew, progress, trusted, prefetch))
+
+    def warm(
+        self,
+        which: Iterable[int | str] | None = None,
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[int, int]:
+        """Read what is stored of the file, or of some buffers, so that it is in the page cache of the system.
+
+        This is what `load(prefetch=...)` does in the background, for all processes that will read or map the file. It
+        reads no more than there is room for in memory: three quarters of what is available.
+
+        Args:
+            which: buffers, as `array` takes them; by default everything in the file. A buffer that is stored encoded
+                takes whole chunks, which may hold other buffers, too.
+            threads: how many threads read at the same time, by default four.
+            progress: see `load`; called with numbers of stored bytes.
+
+        Returns:
+            How many bytes have been read, and how many there were to read.
+
+        Raises:
+            IndexError: there is no such buffer.
+            FormatError: the file has been cut.
+            OSError: the file cannot be read.
+        """
+        from .reading import ranges, warming  # most programs never need them
+
+        chosen = None if which is None else self._numbers_of(which)
+        crew = Crew(MOST_THREADS if threads is None else check_threads(threads))
+        with self._naming(), crew:
+            wanted = ranges.stored_ranges(self._reader, chosen)
+            meter = Meter(progress, ranges.ranges_nbytes(wanted))
+            exhaust(warming.warm_steps(self._source, wanted, crew, meter))
+        meter.finish()
+        return meter.done, ranges.ranges_nbytes(wanted)
 
     def array(self, i: int) -> np.ndarray:
         """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
@@ -312,6 +356,26 @@ class BinPickleFile(ArraysByName):
         meter.finish()
         return errors
 
+    def _start_prefetch(self, which: Prefetch) -> Prefetching | None:
+        """Begin to fetch mapped buffers in the background; `None` if nothing is to be fetched."""
+        if self._mapped is None or which is False or which is None and not self._source.is_networked:
+            return None
+        from .reading import prefetching, ranges  # most programs never need them
+
+        numbers = None if which is True or which is None else self._numbers_of(which)
+        fetcher = self._source.fetcher()
+        wanted = ranges.mapped_ranges(self._reader, numbers)
+        return None if fetcher is None else prefetching.start_prefetch(fetcher, wanted)
+
+    def _numbers_of(self, which: Iterable[int | str]) -> np.ndarray:
+        """Return the numbers of buffers. A name above arrays stands for all buffers below it."""
+        count = len(self.buffers)
+        each = [self._names.buffers(one) if isinstance(one, str) else [_number(one, count)] for one in which]
+        return np.array([number for numbers in each for number in numbers], np.int64)
+
+    def _read_places(self, places: Sequence[ArrayPlace]) -> Sequence[np.ndarray]:
+        return [self.array(place.source) for place in places]
+
     def _limit_decoding(self, chunks: slice) -> None:
         """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
 
@@ -347,14 +411,40 @@ def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
     require_limits(limits)
 
 
+def check_prefetch(prefetch: Any, mmap_mode: Any) -> Prefetch:
+    """Check the argument `prefetch` of a load, and return it; an iterable as a tuple.
+
+    Raises:
+        TypeError: it is neither a bool nor an iterable of buffers.
+        ValueError: there is something to fetch, but nothing is mapped.
+    """
+    if prefetch is None or prefetch is False:
+        return prefetch
+    if isinstance(prefetch, (str, bytes)) or prefetch is not True and not isinstance(prefetch, Iterable):
+        raise TypeError(f"prefetch must be True, False or a list of buffers, not {prefetch!r}")
+    if mmap_mode is None:
+        raise ValueError("prefetch is for mapped files: give mmap_mode='r' or 'c', too; else all is read anyway")
+    return prefetch is True or tuple(prefetch)
+
+
 def load_steps(
-    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Trusted | None
+    opened: BinPickleFile,
+    crew: Crew,
+    progress: Progress | None,
+    trusted: Trusted | None,
+    prefetch: Prefetch = None,
 ) -> Generator[None, None, Any]:
     """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
         trusted = trusted_here(trusted)
         loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
-        return (yield from loading.steps())
+        fetching = opened._start_prefetch(prefetch)
+        try:
+            return (yield from loading.steps())
+        except BaseException:
+            if fetching is not None:
+                fetching.stop()
+            raise
 
 
 def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:

@@ -21,6 +21,7 @@ from binpickle.codecs.chain import (
 from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
+from binpickle.files import mounts, pagecache
 from binpickle.files.folder import Folder
 from binpickle.files.source import BytesSource
 from binpickle.files.spool import Spool
@@ -60,13 +61,14 @@ from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
-from binpickle.reading import environment, limiting
+from binpickle.reading import environment, limiting, prefetching, ranges
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
 from binpickle.reading.recent import Recent
 from binpickle.reading.small import load_small
 from binpickle.show import text
-from binpickle.threads.cgroups import cpu_quota
+from binpickle.threads.available import available_memory
+from binpickle.threads.cgroups import cpu_quota, memory_left
 from binpickle.threads.cpus import has_idle_cpu, usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
@@ -86,6 +88,10 @@ __all__ = [
     "shapes",
     "keys",
     "linux_module",
+    "mounts",
+    "pagecache",
+    "prefetching",
+    "ranges",
     "open_sink",
     "ALGORITHMS",
     "ALIGNMENT",
@@ -134,6 +140,7 @@ __all__ = [
     "allocate",
     "parameters",
     "arrays",
+    "available_memory",
     "chain_for",
     "chain_from_specs",
     "check_index",
@@ -151,6 +158,7 @@ __all__ = [
     "environment",
     "exact_sums",
     "exhaust",
+    "memory_left",
     "filewriter_module",
     "find_placement",
     "has_idle_cpu",

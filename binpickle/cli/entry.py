@@ -18,7 +18,7 @@ from typing import Callable, Iterator, NoReturn, Sequence
 
 import binpickle
 
-from .commands import extract_stream, info, repack, verify
+from .commands import extract_stream, info, repack, verify, warm
 from .failures import error_text, print_error
 from .inspect import inspect
 from .parts import export, tree
@@ -123,6 +123,7 @@ def _parser() -> _Parser:
     _add_tree(commands)
     _add_export(commands)
     _add_repack(commands)
+    _add_warm(commands)
     _add_extract_stream(commands)
     return parser
 
@@ -192,6 +193,13 @@ def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
     seal.add_argument("--new-key-file", metavar="KEY", help="seal TARGET with the bytes of the file KEY")
     seal.add_argument("--unseal", action="store_true", help="leave TARGET without a seal")
     parser.add_argument("--new-context", metavar="TEXT", help="context to seal TARGET in; by default that of SOURCE")
+
+
+def _add_warm(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "warm", warm, "read a file into the page cache, for all who will read or map it")
+    parser.add_argument("file", metavar="FILE", help="a file of any version")
+    parser.add_argument("names", metavar="BUFFER", nargs="*", help="numbers of buffers, as in info; by default all")
+    _add_key(parser)
 
 
 def _add_extract_stream(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -35,9 +35,7 @@ def tree(file: str, key_files: Sequence[str] | None = None, context: str | None 
     return 0
 
 
-def export(
-    file: str, name: str, out: str, key_files: Sequence[str] | None = None, context: str | None = None
-) -> int:
+def export(file: str, name: str, out: str, key_files: Sequence[str] | None = None, context: str | None = None) -> int:
     """Write one array of a file as `.npy`.
 
     Args:

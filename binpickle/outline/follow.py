@@ -19,7 +19,7 @@ from .node import Node, Nodes
 from .partner import Partner
 from .paths import split
 
-__all__ = ["Outline", "outline"]
+__all__ = ["Outline", "outline", "unknown_outline"]
 
 
 class Outline:
@@ -107,9 +107,14 @@ def outline(
         if error is source.error:
             raise
         problem = str(error)
-    return _unknown(context, problem)
+    return unknown_outline(context.count, problem)
 
 
-def _unknown(context: Context, problem: str) -> Outline:
-    """Return the outline of a stream that could not be followed."""
-    return Outline(("",) * context.count, Nodes(context, Form("unknown")), problem)
+def unknown_outline(count: int, problem: str) -> Outline:
+    """Return the outline of a stream that could not be followed.
+
+    Args:
+        count: the number of buffers.
+        problem: why.
+    """
+    return Outline(("",) * count, Nodes(Context((), (), RESTRICTED_LIMITS), Form("unknown")), problem)

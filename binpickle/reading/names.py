@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Sequence
 from ..errors import BinPickleError
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..threads.crew import Crew
+from .below import Below
 from .filereader import FileReader
 from .limiting import UNKNOWN_ORIGIN, check_decoding, chunks_nbytes, decoded_nbytes
 from .stream import StreamReader
@@ -82,6 +83,16 @@ class Names:
             raise KeyError(f"{name!r:.200} is no array ({node.value or node.type:.200}){below}")
         return node.array
 
+    def buffers(self, name: str) -> list[int]:
+        """Return the numbers of the buffers that an array needs, or all arrays below a name.
+
+        Raises:
+            KeyError: nothing has the name.
+        """
+        node = self.find(name)
+        places = [node.array] if node.array is not None else Below(node).places
+        return sorted({place.source for place in places if not isinstance(place.source, bytes)})
+
     def _advice(self, name: object) -> str:
         text = f"nothing is named {name!r:.200}"
         if self.outline.problem is not None:
@@ -92,7 +103,7 @@ class Names:
         return f"{text}; tree() shows what there is"
 
     def _read(self) -> Outline:
-        from ..outline import Outline, outline  # most programs never need them
+        from ..outline import outline, unknown_outline  # most programs never need them
 
         contents = self._reader.contents
         limits = self._limits or _LIMITS
@@ -107,7 +118,7 @@ class Names:
                 stream = StreamReader(self._reader, crew, self._check, _ignore, hostile=True)
                 return outline(stream.read_bytes, contents.kinds, contents.buffer_kinds, limits)
         except BinPickleError as error:
-            return Outline.without_names(len(contents.buffer_starts), str(error))
+            return unknown_outline(len(contents.buffer_starts), str(error))
 
 
 def names_for_messages(reader: FileReader, check: bool, limits: Limits | None) -> Sequence[str]:

@@ -132,7 +132,7 @@ class _Sizes:
         self._left: dict[int, int] = {}
 
     def take(self, place: ArrayPlace) -> tuple[int, float]:
-        """Return the decoded bytes of an array that no array before it has, and the bytes that they take in the file."""
+        """Return the decoded bytes of an array that no array before has, and the bytes that they take in the file."""
         if isinstance(place.source, bytes):
             return len(place.source), len(place.source)
         whole = self._nbytes[place.source]

@@ -84,7 +84,10 @@ def pieces(summary: Summary, buffers: Sequence[Buffer], names: Sequence[str]) ->
     """Return the pieces of a file: the stream, the large buffers in their order, the other buffers, and the rest."""
     enough = max(1, math.ceil(_SMALLEST_PIECE * summary.size))
     large = sorted(n for n in summary.largest(len(_MARKS)) if summary.stored[n] >= enough)
-    own = [(mark, name_text(names[n]) or f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
+    own = [
+        (mark, name_text(names[n]) or f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes)
+        for mark, n in zip(_MARKS, large)
+    ]
     others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
     stored = summary.buffers.stored_nbytes - sum(item[2] for item in own)
     nbytes = summary.buffers.nbytes - sum(item[3] for item in own)

@@ -37,9 +37,7 @@ class Tree:
         stored: for each buffer the bytes that it takes in the file.
     """
 
-    def __init__(
-        self, name: str, root: Node, buffers: Sequence[Buffer], nbytes: Sequence[int], stored: Sequence[int]
-    ):
+    def __init__(self, name: str, root: Node, buffers: Sequence[Buffer], nbytes: Sequence[int], stored: Sequence[int]):
         self._buffers = buffers
         self._trunk = grow(name, root, nbytes, stored)
 
@@ -73,12 +71,12 @@ class Tree:
     def _words(self, branch: Branch) -> str:
         """Return what a branch is, in a few words: dtype and shape of an array, a value, or a class."""
         node, place = branch.node, branch.node.array
-        again = ", as above" if branch.is_shared and (place is not None or node.value is None) else ""
+        again = ", as above" if branch.is_shared and (place is not None or not node.value) else ""
         if place is not None:
             found = self._buffers[place.source] if place.view is None and type(place.source) is int else place.view
             dtype = "bytes" if found is None or found.dtype is None else dtype_name(found.dtype)
             return f"{dtype} {shape_text(found.shape) if found is not None else ''}".rstrip() + again
-        if node.value is not None:
+        if node.value:
             return node.value
         name = node.type.rpartition(":")[2].rpartition(".")[2]
         return f"{name}, {count_text(len(branch.parts), 'part')}" if branch.parts else f"{name}{again}"

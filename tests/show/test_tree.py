@@ -118,7 +118,8 @@ def test_html() -> None:
 
 def test_no_outline() -> None:
     """A file without an outline raises an error that says why."""
-    data = binpickle.dumps([i for i in range(1000)])
-    with BinPickleFile(data if isinstance(data, str) else io.BytesIO(data), limits=binpickle.Limits(opcodes=10)) as file:
-        with pytest.raises(binpickle.FormatError, match="opcodes"):
-            file.tree()
+    data = binpickle.dumps(list(range(1000)))
+    with BinPickleFile(
+        data if isinstance(data, str) else io.BytesIO(data), limits=binpickle.Limits(opcodes=10)
+    ) as file, pytest.raises(binpickle.FormatError, match="opcodes"):
+        file.tree()
