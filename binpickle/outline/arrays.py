@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
+from ..format.shapes import element_count
 from ..format.views import View
 from ..pickling.renames import Name
+from ..trust.rules.checks import expect_ints
 from ..trust.tokens import Global
 from .dtypes import dtype_of
 from .form import Context, Form, Rule
@@ -112,10 +114,16 @@ def _of_state(context: Context, name: str, state: tuple[Any, ...], texts: Any, c
     _, shape, dtype, fortran, held = state
     if type(held) is list:  # of objects
         value = f"{value_text(shape)} of objects"
-        return Form(name, [*map(str, range(len(held))), *texts], [*held, *children], value=value)
+        texts, children = [*map(str, range(len(held))), *texts], [*held, *children]
+        return Form(name, texts, children, value=value, shape=_shape_of(shape, len(held)))
     data = _expect_data(held)
     arguments = (shape, dtype, data, 0, None, "F" if fortran else "C")
     return Form(name, texts, children, data=data, view=partial(ndarray_view, context, arguments))
+
+
+def _shape_of(shape: Any, count: int) -> tuple[int, ...] | None:
+    """Return a shape, if an array of so many objects can have it."""
+    return shape if element_count(expect_ints(shape, "a shape")) == count else None
 
 
 def _rebuilt_by(context: Context, made: Made) -> Form:

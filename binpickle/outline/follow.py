@@ -14,6 +14,7 @@ from ..format.contents import Kind
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..trust.machine import Machine
 from .form import Context, Fetch, Form
+from .forms import form_of
 from .naming import LONE, name_buffers
 from .node import Node, Nodes
 from .partner import Partner
@@ -96,7 +97,7 @@ def outline(
     """
     source = _Source(read)
     machine = Machine(source, len(buffer_kinds), limits, Partner())
-    context = Context(kinds, buffer_kinds, limits, fetch)
+    context = Context(kinds, buffer_kinds, limits, fetch, form_of)
     try:
         root = machine.run()
         if machine.failure is None:

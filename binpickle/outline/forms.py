@@ -10,15 +10,24 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..pickling.renames import Name
 from ..trust.tokens import Global
-from . import arrays, scalars, stdlib
+from . import arrays, arrow, frames, pandas, scalars, stdlib, torch, xarray
 from .form import Context, Form, Rule
 from .instances import dict_parts, generic
 from .items import Buffer, Items, Made, elements_of, pairs_of
+from .labels import named
 from .short import value_text
 
 __all__ = ["form_of"]
 
-_RULES: dict[Name, Rule] = {**stdlib.RULES, **scalars.RULES, **arrays.RULES}
+_RULES: dict[Name, Rule] = {
+    **stdlib.RULES,
+    **scalars.RULES,
+    **arrays.RULES,
+    **arrow.RULES,
+    **pandas.RULES,
+    **torch.RULES,
+}
+_CLASSES: dict[Name, Rule] = {**pandas.CLASSES, **xarray.CLASSES}
 
 # What an object wraps may wrap something in turn, and so on: so many times.
 _MOST_WRAPPED = 8
@@ -38,10 +47,13 @@ def form_of(context: Context, item: Any) -> Form:
         form = _form(context, form.inner)
     if form is outer:
         return form
-    texts, children = [*form.texts, *outer.texts], [*form.children, *outer.children]
+    texts: list[str] = [*form.texts, *outer.texts]
+    children: list[Any] = [*form.children, *outer.children]
     hidden = outer.hidden or form.hidden
     value = outer.value or form.value
-    return Form(outer.type, texts, children, data=form.data, view=form.view, value=value, hidden=hidden)
+    return Form(
+        outer.type, texts, children, data=form.data, view=form.view, value=value, shape=form.shape, hidden=hidden
+    )
 
 
 def _form(context: Context, item: Any) -> Form:
@@ -64,8 +76,7 @@ def _form(context: Context, item: Any) -> Form:
 
 
 def _form_of_made(context: Context, made: Made) -> Form:
-    function = made.function
-    rule = _RULES.get(function.name) if type(function) is Global else None
+    rule = _rule(made)
     if rule is not None:
         try:
             return rule(context, made)
@@ -74,3 +85,18 @@ def _form_of_made(context: Context, made: Made) -> Form:
         except _UNUSUAL:
             pass  # it is not made as usual
     return generic(context, made)
+
+
+def _rule(made: Made) -> Rule | None:
+    """Return the rule for an object, by its function or class, or by its attributes."""
+    if type(made.function) is not Global:
+        return None
+    name = made.function.name
+    rule = _RULES.get(name) or _CLASSES.get((name[0].partition(".")[0], name[1]))
+    if rule is None and made.more is not None and type(made.more.state) is dict:
+        held = named(made.more.state)
+        if frames.is_frame(held):
+            return frames.frame
+        if torch.is_module(held):
+            return torch.module
+    return rule

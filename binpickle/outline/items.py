@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from ..pickling.renames import Name
 from ..trust.nesting import ATOMS
+from ..trust.tokens import Global
 
-__all__ = ["LEAVES", "Buffer", "Items", "Made", "More", "elements_of", "pairs_of"]
+__all__ = ["LEAVES", "Buffer", "Items", "Made", "More", "elements_of", "is_call", "pairs_of"]
 
 
 class Buffer:
@@ -82,4 +84,11 @@ def pairs_of(made: dict[Any, Any]) -> Sequence[Any]:
 
 def elements_of(made: Any) -> Sequence[Any]:
     """Return the elements of a set."""
-    return next(iter(made), ())  # type: ignore[no-any-return]
+    return next(iter(made), ())
+
+
+def is_call(item: Any, name: Name) -> bool:
+    """Whether an item is what a certain function or class makes, with a tuple of arguments."""
+    if type(item) is not Made or type(item.function) is not Global or type(item.arguments) is not tuple:
+        return False
+    return item.function.name == name

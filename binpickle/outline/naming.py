@@ -71,9 +71,8 @@ def name_buffers(context: Context, root: Any) -> tuple[str, ...]:
             name = prefix + text
             if len(name) > _MOST_CHARACTERS:
                 continue
-            if kind is Made and child.more is None and type(child.function) is Global:
-                if child.function.name == _NDARRAY and _give_array(names, child.arguments, name):
-                    continue
+            if kind is Made and child.more is None and _give_array(names, child, name):
+                continue
             if kind is Buffer:
                 names.give(child, name)
                 continue
@@ -90,8 +89,11 @@ def name_buffers(context: Context, root: Any) -> tuple[str, ...]:
     return tuple(names.found)
 
 
-def _give_array(names: _Names, arguments: Any, name: str) -> bool:
+def _give_array(names: _Names, made: Made, name: str) -> bool:
     """Name the buffer of an array that has nothing else, as most have; return whether it is one."""
+    if type(made.function) is not Global or made.function.name != _NDARRAY:
+        return False
+    arguments = made.arguments
     if type(arguments) is tuple and len(arguments) >= 3 and type(arguments[2]) is Buffer:
         names.give(arguments[2], name)
         return True

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
-from ..format.views import view_of
+from ..format.contents import Kind
+from ..format.views import View, view_of
 from ..trust.nesting import ATOMS
 from .form import ArrayPlace, Context, Form
 from .forms import form_of
@@ -49,6 +50,14 @@ class Node:
             self._place = self._nodes.place(self._form)
         return self._place  # type: ignore[no-any-return]
 
+    @property
+    def view(self) -> View | None:
+        """The array that lies there, as the stream or else the index describes it; `None` if this node is none."""
+        place = self.array
+        if place is None or place.view is not None:
+            return place.view if place is not None else None
+        return view_of(self._nodes.kind_of(place.source))
+
     def __len__(self) -> int:
         """How many parts there are."""
         return len(self._children)
@@ -64,9 +73,10 @@ class Node:
     def part(self, text: str) -> Node | None:
         """Return the part of a name, unescaped, or `None` if there is none. It knows more names than `parts` lists."""
         if self._table is None:
-            hidden = self._form.hidden() if self._form.hidden is not None else ()
-            self._table = dict(reversed(list(hidden)))
-            self._table.update(zip(self._names(), self._children))
+            names, hidden = self._names(), list(self._form.hidden()) if self._form.hidden is not None else []
+            more = unique([name for name, _ in hidden], names)[0] if hidden else ()
+            self._table = dict(zip(names, self._children))
+            self._table.update(zip(more, (child for _, child in hidden)))
         if text not in self._table:
             return None
         return self._nodes.node(self._table[text])
@@ -103,6 +113,10 @@ class Nodes:
                 self._alive.append(item)
             node = self._made[id(item)] = Node(self, form_of(self._context, item))
         return node
+
+    def kind_of(self, number: Any) -> Kind:
+        """Return the kind of a buffer."""
+        return self._context.kind_of(number)
 
     def is_root(self, node: Node) -> bool:
         """Whether a node is that of the whole object."""

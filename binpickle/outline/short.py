@@ -10,19 +10,12 @@ from typing import Any
 from ..trust.tokens import Global
 from .items import Buffer, Items, Made, pairs_of
 
-__all__ = ["key_text", "name_of", "value_text"]
+__all__ = ["name_of", "value_text"]
 
 _MOST_CHARACTERS = 80
 _MOST_ITEMS = 8
 _DEEPEST = 3
 _LONG_INTEGER = 200  # bits: Python takes long to write down larger ones, and refuses to from some length on
-
-
-def key_text(key: Any) -> str:
-    """Return a key as a part of a name: a string as it is, anything else as `str` would show it, shortened."""
-    if type(key) is str:
-        return key
-    return value_text(key)
 
 
 def value_text(value: Any) -> str:
@@ -61,9 +54,9 @@ def _text(value: Any, depth: int) -> str:
 
 def _row(items: Any, depth: int) -> str:
     """Return the text of a container."""
-    begin, end = {tuple: "()", list: "[]"}.get(type(items), "{}")
+    begin, end = "()" if type(items) is tuple else "[]" if type(items) is list else "{}"
     if type(items) is set:
-        return "{...}"
+        return "{...}" if items else "set()"
     if not items or not depth:
         return f"{begin}{'...' if items else ''}{end}"
     texts = [_text(item, depth - 1) for item in items[:_MOST_ITEMS]]
