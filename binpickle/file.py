@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Sequence, overload
 
 import numpy as np
 
@@ -19,11 +19,11 @@ from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.buffers import as_array, map_buffers, read_buffer
-from .reading.description import Buffers, Summary, summarize
+from .reading.description import Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
-from .reading.filereader import FileReader, check_chunks
+from .reading.filereader import FileReader
+from .reading.jobs import check_chunks
 from .reading.limiting import (
     UNKNOWN_ORIGIN,
     check_decoding,
@@ -32,12 +32,14 @@ from .reading.limiting import (
     decoded_nbytes,
     require_limits,
 )
+from .reading.listing import Buffers
 from .reading.loading import Loading, LoadSettings, require_end
+from .reading.partial import PartialRead, Place, view_of_place
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import KeyLike, MmapMode, PathOrReadable, Progress, Trusted
+from .types import KeyLike, MmapMode, PathOrReadable, Progress, Rows, Trusted
 
 if TYPE_CHECKING:
     from .trust import GlobalUse
@@ -174,7 +176,7 @@ class BinPickleFile:
     @property
     def buffers(self) -> Buffers:
         """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(self._reader.contents, self._reader.placement, self._mapped is not None)
+        return Buffers(self._reader.contents, self._reader.placement, self._mapped is not None, self.array)
 
     @property
     def summary(self) -> Summary:
@@ -206,8 +208,13 @@ class BinPickleFile:
         with Crew(check_threads(threads)) as crew:
             return exhaust(load_steps(self, crew, progress, trusted))
 
-    def array(self, i: int) -> np.ndarray:
-        """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
+    def array(self, i: int, rows: Rows | None = None, axis: int = 0) -> np.ndarray:
+        """Return one buffer as an array, or some rows of it. Nothing is unpickled.
+
+        Only the chunks are decoded that hold something of the result, on all cores if there are many; and of the last
+        codec only what is needed, if it can give less than a chunk. So rows along the slowest axis of the buffer cost
+        as much as the chunks that they lie in (see `Buffer.slowest_axis`), and rows along another axis may cost as much
+        as the whole buffer.
 
         Safe on files of unknown origin: it uses only codecs that are memory-safe on any input, and checks text in the
         array. If the file was opened with neither limits nor a key, the buffer may take as much decoding for each byte
@@ -215,30 +222,49 @@ class BinPickleFile:
 
         Args:
             i: the number of the buffer, as in `buffers`; negative numbers count from the end.
+            rows: an integer, which drops the axis, or a slice of step 1; by default everything.
+            axis: the axis that `rows` are counted along.
 
         Returns:
-            The array as it was dumped; for plain bytes uint8, 1-d. Mapped if the file is mapped and stores the buffer
-            raw, else in fresh, writable memory.
+            The array as it was dumped, or what NumPy's indexing makes of it; for plain bytes uint8, 1-d. Mapped if the
+            file is mapped and stores the buffer raw, else in fresh, writable memory of the result's size, where the
+            elements lie in the order in which the buffer has them.
 
         Raises:
-            IndexError: there is no such buffer.
+            IndexError: there is no such buffer, row or axis.
+            TypeError, ValueError: `rows` is neither an integer nor a slice of step 1.
             LimitError: a few bytes of the file would take very much decoding.
             FormatError: text of the array has a code point beyond Unicode, or very many items have no bytes.
             IntegrityError: a chunk is damaged.
             CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
         """
-        n = _number(i, len(self.buffers))
-        contents, placement = self._reader.contents, self._reader.placement
-        with self._naming():
-            if self._mapped is not None and placement.mappable[n]:
-                if self._reader.authenticated or self._settings.verify:
-                    for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
-                        self._reader.check_chunk(chunk)
-                data = next(map_buffers(self._reader, self._mapped, np.array([n])))
-            else:
-                self._limit_decoding(slice(int(placement.first[n]), int(placement.last[n]) + 1))
-                data = read_buffer(self._reader, n, self._settings.checks)
-            return as_array(data, contents.kinds[contents.buffer_kinds[n]], hostile=not self._reader.authenticated)
+        return self._read([self._place(i, rows, axis)])[0]
+
+    @overload
+    def arrays(  # type: ignore[overload-overlap]
+        self, wanted: Mapping[int, Rows | None], threads: int | None = None
+    ) -> dict[int, np.ndarray]: ...
+
+    @overload
+    def arrays(self, wanted: Iterable[int], threads: int | None = None) -> list[np.ndarray]: ...
+
+    def arrays(self, wanted: Any, threads: int | None = None) -> Any:
+        """Return several buffers as arrays, or rows of them. Each chunk that they need is decoded once.
+
+        Args:
+            wanted: the buffers, as `array` takes them; or a mapping of buffers to rows, `None` for all rows.
+            threads: see `load`.
+
+        Returns:
+            The arrays, each as `array` returns it, in the order of `wanted`; for a mapping a dict with its keys.
+
+        Raises:
+            Exception: see `array`.
+        """
+        if isinstance(wanted, Mapping):
+            places = [self._place(i, rows) for i, rows in wanted.items()]
+            return dict(zip(wanted, self._read(places, threads)))
+        return self._read([self._place(i) for i in wanted], threads)
 
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
@@ -288,14 +314,34 @@ class BinPickleFile:
         meter.finish()
         return errors
 
-    def _limit_decoding(self, chunks: slice) -> None:
+    def _place(self, i: int, rows: Rows | None = None, axis: int = 0) -> Place:
+        """Return where the array that a caller wants is."""
+        n = _number(i, len(self._reader.contents.buffer_starts))
+        view = view_of_place(self._reader, n)
+        return n, view if rows is None else view.rows(rows, axis)
+
+    def _read(self, places: Sequence[Place], threads: int | None = None) -> list[np.ndarray]:
+        """Return arrays, read in one plan."""
+        settings, reader = self._settings, self._reader
+        with self._naming(), Crew(check_threads(threads)) as crew:
+            reading = PartialRead(reader, self._mapped, places)
+            self._limit_decoding(reading.decoded, reading.copied_nbytes)
+            check_mapped = reader.authenticated or settings.verify is True
+            arrays: list[np.ndarray] = exhaust(reading.steps(crew, settings.checks, check_mapped))
+            return arrays
+
+    def _limit_decoding(self, chunks: np.ndarray | slice, copied: int = 0) -> None:
         """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
 
         Limits that the caller gave were compared when the file was opened.
+
+        Args:
+            chunks: the numbers of the chunks.
+            copied: how many bytes are copied besides.
         """
         if self._settings.limits is None and not self._reader.authenticated:
             contents = self._reader.contents
-            check_decoding(chunks_nbytes(contents, chunks), contents.length, UNKNOWN_ORIGIN)
+            check_decoding(chunks_nbytes(contents, chunks) + copied, contents.length, UNKNOWN_ORIGIN)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -59,6 +59,7 @@ __all__ = [
     "Progress",
     "Readable",
     "Receivable",
+    "Rows",
     "Sendable",
     "Trusted",
     "Writable",
@@ -159,6 +160,9 @@ PicklerClass = Type[pickle.Pickler]
 
 Progress = Callable[[int, Optional[int]], Any]
 """The `progress` argument: called with the bytes done and the bytes in total, `None` until the total is known."""
+
+Rows = Union[int, np.integer, slice]
+"""The `rows` argument: the number of a row, or a slice of step 1."""
 
 Trusted = Iterable[Union[str, Callable[..., Any]]]
 """The `trusted` argument: classes and functions, or their names as `"module:qualname"`."""

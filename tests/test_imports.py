@@ -25,7 +25,7 @@ FILES = [path for package in PACKAGES for path in sorted((SOURCES / package).rgl
 ORDER = """
     errors limits types rebuild
     keys format codecs pickling trust
-    files threads writing reading show
+    files threads show writing reading
     write repacking file read inspection aio __init__ cli __main__
     dask:structure dask:folder dask:parts dask:kinds dask:store dask:saving dask:load dask:cluster dask:save
     dask:__init__
