@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Sequence, TypeVar, Union, overload
 
 import numpy as np
 
@@ -21,12 +21,12 @@ from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.buffers import as_array, map_buffers, read_buffer
 from .reading.by_name import ArraysByName
-from .reading.description import Buffers, Summary, summarize
+from .reading.description import Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
-from .reading.filereader import FileReader, check_chunks
+from .reading.filereader import FileReader
+from .reading.jobs import check_chunks
 from .reading.limiting import (
     UNKNOWN_ORIGIN,
     check_decoding,
@@ -35,19 +35,22 @@ from .reading.limiting import (
     decoded_nbytes,
     require_limits,
 )
+from .reading.listing import Buffers
 from .reading.loading import Loading, LoadSettings, require_end
 from .reading.names import Names, names_for_messages
+from .reading.partial import PartialRead, Place, view_of_place
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Trusted
+from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Rows, Trusted
 
 if TYPE_CHECKING:
-    from .outline import ArrayPlace
     from .reading.prefetching import Prefetching
     from .show.tree import Tree
     from .trust import GlobalUse
+
+_Which = TypeVar("_Which", int, str, Union[int, str])
 
 __all__ = ["BinPickleFile", "check_prefetch", "check_settings", "load_steps", "scan_globals"]
 
@@ -126,6 +129,8 @@ class BinPickleFile(ArraysByName):
     def _repr_html_(self) -> str:
         from .show.html import file_html
 
+        if self._closed:  # the facts stay, but no stream can be read
+            return file_html(self.summary, self.buffers, [""] * len(self.buffers))
         return file_html(self.summary, self.buffers, self.names, self.names_problem)
 
     def __reduce__(self) -> Any:
@@ -187,7 +192,9 @@ class BinPickleFile(ArraysByName):
     @property
     def buffers(self) -> Buffers:
         """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(self._reader.contents, self._reader.placement, self._mapped is not None)
+        return Buffers(
+            self._reader.contents, self._reader.placement, self._mapped is not None, self.array, self._buffer_number
+        )
 
     @property
     def summary(self) -> Summary:
@@ -274,39 +281,66 @@ class BinPickleFile(ArraysByName):
         meter.finish()
         return meter.done, ranges.ranges_nbytes(wanted)
 
-    def array(self, i: int) -> np.ndarray:
-        """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
+    def array(self, i: int | str, rows: Rows | None = None, axis: int = 0) -> np.ndarray:
+        """Return one array, or some rows of it. Nothing is unpickled.
+
+        Only the chunks are decoded that hold something of the result, on all cores if there are many; and of the last
+        codec only what is needed, if it can give less than a chunk. So rows along the slowest axis of the buffer cost
+        as much as the chunks that they lie in (see `Buffer.slowest_axis`), and rows along another axis may cost as much
+        as the whole buffer.
 
         Safe on files of unknown origin: it uses only codecs that are memory-safe on any input, and checks text in the
         array. If the file was opened with neither limits nor a key, the buffer may take as much decoding for each byte
         of the file as in restricted loading (`Limits.decoded_per_byte`).
 
         Args:
-            i: the number of the buffer, as in `buffers`; negative numbers count from the end.
+            i: the number of a buffer, as in `buffers`, or the name of an array; negative numbers count from the end.
+            rows: an integer, which drops the axis, or a slice of step 1; by default everything.
+            axis: the axis that `rows` are counted along.
 
         Returns:
-            The array as it was dumped; for plain bytes uint8, 1-d. Mapped if the file is mapped and stores the buffer
-            raw, else in fresh, writable memory.
+            The array as it was dumped, or what NumPy's indexing makes of it; for plain bytes uint8, 1-d. Mapped if the
+            file is mapped and stores the buffer raw, else in fresh, writable memory of the result's size, where the
+            elements lie in the order in which the buffer has them.
 
         Raises:
-            IndexError: there is no such buffer.
+            IndexError: there is no such buffer, row or axis.
+            KeyError: no array has the name.
+            TypeError, ValueError: `rows` is neither an integer nor a slice of step 1.
             LimitError: a few bytes of the file would take very much decoding.
             FormatError: text of the array has a code point beyond Unicode, or very many items have no bytes.
             IntegrityError: a chunk is damaged.
             CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
         """
-        n = _number(i, len(self.buffers))
-        contents, placement = self._reader.contents, self._reader.placement
-        with self._naming():
-            if self._mapped is not None and placement.mappable[n]:
-                if self._reader.authenticated or self._settings.verify:
-                    for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
-                        self._reader.check_chunk(chunk)
-                data = next(map_buffers(self._reader, self._mapped, np.array([n])))
-            else:
-                self._limit_decoding(slice(int(placement.first[n]), int(placement.last[n]) + 1))
-                data = read_buffer(self._reader, n, self._settings.checks)
-            return as_array(data, contents.kinds[contents.buffer_kinds[n]], hostile=not self._reader.authenticated)
+        return self._read([self._place(i, rows, axis)])[0]
+
+    @overload
+    def arrays(  # type: ignore[overload-overlap]
+        self, wanted: Mapping[_Which, Rows | None], threads: int | None = None
+    ) -> dict[_Which, np.ndarray]: ...
+
+    @overload
+    def arrays(self, wanted: Iterable[int | str], threads: int | None = None) -> list[np.ndarray]: ...
+
+    def arrays(self, wanted: Any, threads: int | None = None) -> Any:
+        """Return several arrays, or rows of them. Each chunk that they need is decoded once.
+
+        Args:
+            wanted: numbers and names, as `array` takes them; or a mapping from these to rows, `None` for all rows.
+            threads: see `load`.
+
+        Returns:
+            The arrays, each as `array` returns it, in the order of `wanted`; for a mapping a dict with its keys.
+
+        Raises:
+            Exception: see `array`.
+        """
+        if isinstance(wanted, Mapping):
+            places = [self._place(i, rows) for i, rows in wanted.items()]
+            return dict(zip(wanted, self._read(places, threads)))
+        if isinstance(wanted, str):
+            raise TypeError(f"wanted must be a list of names or numbers, not {wanted!r:.80}")
+        return self._read([self._place(i) for i in wanted], threads)
 
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
@@ -373,17 +407,48 @@ class BinPickleFile(ArraysByName):
         each = [self._names.buffers(one) if isinstance(one, str) else [_number(one, count)] for one in which]
         return np.array([number for numbers in each for number in numbers], np.int64)
 
-    def _read_places(self, places: Sequence[ArrayPlace]) -> Sequence[np.ndarray]:
-        return [self.array(place.source) for place in places]
+    def _place(self, which: int | str, rows: Rows | None = None, axis: int = 0) -> Place:
+        """Return where the array that a caller wants is."""
+        if isinstance(which, str):
+            with self._naming():
+                source, view = self._names.place(which)
+        else:
+            source = _number(which, len(self._reader.contents.buffer_starts))
+            view = view_of_place(self._reader, source)
+        return source, view if rows is None else view.rows(rows, axis)
 
-    def _limit_decoding(self, chunks: slice) -> None:
+    def _buffer_number(self, name: str) -> int:
+        """Return the number of the buffer of a name, for `buffers`."""
+        source, _ = self._place(name)
+        if isinstance(source, bytes):
+            raise KeyError(f"{name!r:.200} has no buffer: its bytes stand in the pickle stream; array() reads them")
+        return source
+
+    def _read_places(self, places: Sequence[Place]) -> list[np.ndarray]:
+        return self._read(places)
+
+    def _read(self, places: Sequence[Place], threads: int | None = None) -> list[np.ndarray]:
+        """Return arrays, read in one plan."""
+        settings, reader = self._settings, self._reader
+        with self._naming(), Crew(check_threads(threads)) as crew:
+            reading = PartialRead(reader, self._mapped, places)
+            self._limit_decoding(reading.decoded, reading.copied_nbytes)
+            check_mapped = reader.authenticated or settings.verify is True
+            arrays: list[np.ndarray] = exhaust(reading.steps(crew, settings.checks, check_mapped))
+            return arrays
+
+    def _limit_decoding(self, chunks: np.ndarray | slice, copied: int = 0) -> None:
         """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
 
         Limits that the caller gave were compared when the file was opened.
+
+        Args:
+            chunks: the numbers of the chunks.
+            copied: how many bytes are copied besides.
         """
         if self._settings.limits is None and not self._reader.authenticated:
             contents = self._reader.contents
-            check_decoding(chunks_nbytes(contents, chunks), contents.length, UNKNOWN_ORIGIN)
+            check_decoding(chunks_nbytes(contents, chunks) + copied, contents.length, UNKNOWN_ORIGIN)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -60,6 +60,7 @@ __all__ = [
     "Progress",
     "Readable",
     "Receivable",
+    "Rows",
     "Sendable",
     "Trusted",
     "Writable",
@@ -163,6 +164,9 @@ Prefetch = Union[bool, Iterable[Union[int, str]], None]
 
 Progress = Callable[[int, Optional[int]], Any]
 """The `progress` argument: called with the bytes done and the bytes in total, `None` until the total is known."""
+
+Rows = Union[int, np.integer, slice]
+"""The `rows` argument: the number of a row, or a slice of step 1."""
 
 Trusted = Iterable[Union[str, Callable[..., Any]]]
 """The `trusted` argument: classes and functions, or their names as `"module:qualname"`."""

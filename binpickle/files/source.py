@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -57,6 +57,18 @@ class Source:
         out = np.empty(nbytes, np.uint8)
         self.read_into(offset, out)
         return out
+
+    def plan(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Take note of what will be read, so that a source far away can fetch it ahead, in few requests.
+
+        Every reader tells its source of a range before it reads any of it. Some reads never come, since an error or a
+        refusal comes first; a range may be read in parts, or twice. Files on this machine gain nothing by it, so this
+        does nothing.
+
+        Args:
+            ranges: start and stop of each range of the file, in the order of the reads, which follow those of earlier
+                calls. They are made while the source goes through them, before it returns.
+        """
 
     def map(self, writable: bool) -> np.ndarray | None:
         """Return the whole file as an array that shares its memory, or `None` if it cannot be mapped.

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, KeysView, Mapping, ValuesView
-from typing import TYPE_CHECKING, Any, ContextManager, Iterator, Sequence
+from typing import Any, ContextManager, Iterator, Sequence
 
 import numpy as np
 
 from .below import Below
 from .names import Names
-
-if TYPE_CHECKING:
-    from ..outline import ArrayPlace
+from .partial import Place
 
 __all__ = ["ArraysByName"]
 
@@ -26,7 +24,7 @@ class ArraysByName(ABC):
     _names: Names
 
     @abstractmethod
-    def _read_places(self, places: Sequence[ArrayPlace]) -> Sequence[np.ndarray]:
+    def _read_places(self, places: Sequence[Place]) -> Sequence[np.ndarray]:
         """Return the arrays at some places, in one plan."""
 
     @abstractmethod
@@ -64,7 +62,10 @@ class ArraysByName(ABC):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return what `[name]` returns, or `default` if nothing has the name."""
-        return self.get(name, default)
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def __iter__(self) -> Iterator[str]:
         return filter(None, self.names)
@@ -93,11 +94,11 @@ class ArraysByName(ABC):
         with self._naming():
             node = self._names.find(name)
         if node.array is not None:
-            return self._read_places([node.array])[0]
+            return self._read_places([self._names.whole(node.array)])[0]
         below = Below(node)
         if not below.holds_arrays:
             raise KeyError(f"{name!r:.200} is {node.value or node.type} and holds no array: load() gives the object")
-        return below.dicts(self._read_places(below.places))
+        return below.dicts(self._read_places(list(map(self._names.whole, below.places))))
 
 
 Mapping.register(ArraysByName)

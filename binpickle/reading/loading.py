@@ -21,7 +21,8 @@ from ..threads.crew import Crew, exhaust
 from ..threads.meter import Meter
 from ..types import MmapMode, Progress, Trusted
 from .buffers import each, in_order, load_buffers, map_buffers
-from .filereader import FileReader, check_chunks
+from .filereader import FileReader
+from .jobs import check_chunks, raise_error
 from .limiting import check_limits, decoded_nbytes
 from .stream import StreamReader
 
@@ -86,10 +87,10 @@ class Loading:
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
         if self._settings.verify or self._reader.authenticated:
-            yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
+            yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, raise_error)
         if self._trusted is None:
             buffers = yield from self._buffers()
-            stream = self._short_stream() or self._stream()
+            stream = self._short_stream() or self._stream(planned=True)
             obj = unpickle(stream, buffers, self._reader.contents.libraries)
         else:
             stream = self._stream(hostile=True)
@@ -98,8 +99,8 @@ class Loading:
         self._meter.finish()
         return obj
 
-    def _stream(self, hostile: bool = False) -> StreamReader:
-        return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile)
+    def _stream(self, hostile: bool = False, planned: bool = False) -> StreamReader:
+        return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile, planned)
 
     def _short_stream(self) -> io.BytesIO | None:
         """Return the stream if it is one small raw chunk, which the C unpickler reads without calls of Python code."""
@@ -145,7 +146,9 @@ class Loading:
         The memory of an array is handed out as an array: unlike memoryviews, the garbage collector need not visit it.
         """
         mapped, views = self._mapped, self._reader.views
+        then = self._reader.stream_chunks if self._trusted is None else ()
         if mapped is not None and views is not None:
+            self._reader.plan(then)
             return (mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views)
         in_place = self._in_place
         loaded = yield from load_buffers(
@@ -155,6 +158,7 @@ class Loading:
             self._settings.checks,
             self._meter.advance,
             hostile=self._trusted is not None,
+            then=then,
         )
         if mapped is None:
             return self._handed_out(loaded)
@@ -186,11 +190,6 @@ def _level_of_caller() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("binpickle."):
         frame, level = frame.f_back, level + 1
     return level
-
-
-def _raise(_: int, error: BinPickleError | None) -> None:
-    if error is not None:
-        raise error
 
 
 def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:

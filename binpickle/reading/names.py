@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Sequence
 
 from ..errors import BinPickleError
 from ..limits import RESTRICTED_LIMITS, Limits
-from ..threads.crew import Crew
+from ..threads.crew import Crew, exhaust
 from .below import Below
 from .filereader import FileReader
 from .limiting import UNKNOWN_ORIGIN, check_decoding, chunks_nbytes, decoded_nbytes
+from .partial import PartialRead, Place, view_of_place
 from .stream import StreamReader
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Names:
             raise KeyError(self._advice(name))
         return node
 
-    def place(self, name: str) -> ArrayPlace:
+    def place(self, name: str) -> Place:
         """Return where the array of a name is.
 
         Raises:
@@ -81,7 +82,13 @@ class Names:
             parts = [part for part, _ in islice(node.parts(), _MOST_PARTS)]
             below = f", but has {', '.join(parts)}" if parts else ""
             raise KeyError(f"{name!r:.200} is no array ({node.value or node.type:.200}){below}")
-        return node.array
+        return self.whole(node.array)
+
+    def whole(self, place: ArrayPlace) -> Place:
+        """Return a place with its view. The outline has none for the whole of a buffer, which the index describes."""
+        if place.view is None and not isinstance(place.source, bytes):
+            return place.source, view_of_place(self._reader, place.source)
+        return place.source, place.view
 
     def buffers(self, name: str) -> list[int]:
         """Return the numbers of the buffers that an array needs, or all arrays below a name.
@@ -116,9 +123,16 @@ class Names:
             limits = limits.of_file(contents.length, decoded_nbytes(contents))
             with Crew(1) as crew:
                 stream = StreamReader(self._reader, crew, self._check, _ignore, hostile=True)
-                return outline(stream.read_bytes, contents.kinds, contents.buffer_kinds, limits)
+                return outline(stream.read_bytes, contents.kinds, contents.buffer_kinds, limits, self._fetch)
         except BinPickleError as error:
             return unknown_outline(len(contents.buffer_starts), str(error))
+
+    def _fetch(self, number: int) -> bytes:
+        """Return the bytes of a buffer: the outline reads the labels of columns."""
+        reading = PartialRead(self._reader, None, [(number, view_of_place(self._reader, number))])
+        with Crew(1) as crew:
+            array = exhaust(reading.steps(crew, self._check, False))[0]
+        return array.tobytes(order="A")
 
 
 def names_for_messages(reader: FileReader, check: bool, limits: Limits | None) -> Sequence[str]:

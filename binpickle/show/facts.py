@@ -148,7 +148,7 @@ def mapping_text(summary: Summary) -> str:
     return f"{nbytes_text(raw.nbytes)} of {nbytes_text(buffers.nbytes)}" if raw and raw.nbytes else "no"
 
 
-def buffer_row(n: int, buffer: Buffer, name: str) -> tuple[str, ...]:
+def buffer_row(n: int, buffer: Buffer, name: str = "") -> tuple[str, ...]:
     """Return buffer number `n` as a row of a table with the columns `BUFFER_COLUMNS`."""
     return (
         str(n),
