@@ -581,7 +581,7 @@ ARRAY_CALLS = {
 @pytest.mark.parametrize("case", ARRAY_CALLS)
 def test_arrays_in_frames_are_made_as_outside_of_frames(case, buffers):
     """The opcodes that make an array do in a frame, where they are matched at once, what each of them does alone."""
-    begin = keep(glob("numpy:ndarray"), dtype("f8"), glob("os:system"))
+    begin = keep(glob("numpy:ndarray"), dtype("f8"), glob("collections:OrderedDict"))
     opcodes = ARRAY_CALLS[case] + b"\x94"
     steps = {"frame": frame(lst(opcodes, opcodes, get(3), get(4))), "alone": lst(opcodes, opcodes, get(3), get(4))}
     if case == "cut short":
