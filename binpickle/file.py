@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping, Sequence, TypeVar, Union, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping
 
 from .errors import BinPickleError, FormatError, IntegrityError
 from .files.origin import open_source
@@ -21,41 +18,30 @@ from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.by_name import ArraysByName
+from .reading.arrays import OpenArrays
 from .reading.description import Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
 from .reading.filereader import FileReader
 from .reading.jobs import check_chunks
-from .reading.limiting import (
-    UNKNOWN_ORIGIN,
-    check_decoding,
-    check_limits,
-    chunks_nbytes,
-    decoded_nbytes,
-    require_limits,
-)
-from .reading.listing import Buffers
+from .reading.limiting import check_limits, decoded_nbytes, require_limits
 from .reading.loading import Loading, LoadSettings, require_end
 from .reading.names import Names, names_for_messages
-from .reading.partial import PartialRead, Place, view_of_place
 from .reading.stream import StreamReader
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Rows, Trusted
+from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Trusted
 
 if TYPE_CHECKING:
     from .reading.prefetching import Prefetching
     from .show.tree import Tree
     from .trust import GlobalUse
 
-_Which = TypeVar("_Which", int, str, Union[int, str])
-
 __all__ = ["BinPickleFile", "check_prefetch", "check_settings", "load_steps", "scan_globals"]
 
 
-class BinPickleFile(ArraysByName):
+class BinPickleFile(OpenArrays):
     """An open file: its object, its arrays by name, its buffers one by one, and its facts.
 
     Opening a file checks its structure and its index, and unpickles nothing. An open file is a read-only mapping from
@@ -129,7 +115,7 @@ class BinPickleFile(ArraysByName):
     def _repr_html_(self) -> str:
         from .show.html import file_html
 
-        if self._closed:  # the facts stay, but no stream can be read
+        if self._closed and not self._names.are_known:  # the stream cannot be read any more
             return file_html(self.summary, self.buffers, [""] * len(self.buffers))
         return file_html(self.summary, self.buffers, self.names, self.names_problem)
 
@@ -190,13 +176,6 @@ class BinPickleFile(ArraysByName):
         return self._reader.is_mappable
 
     @property
-    def buffers(self) -> Buffers:
-        """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(
-            self._reader.contents, self._reader.placement, self._mapped is not None, self.array, self._buffer_number
-        )
-
-    @property
     def summary(self) -> Summary:
         """The facts of the file, and the sizes of its parts added up."""
         return summarize(self._reader)
@@ -207,8 +186,8 @@ class BinPickleFile(ArraysByName):
         Raises:
             FormatError: there is none, as `names_problem` says.
         """
+        outline = self._outline
         with self._naming():
-            outline = self._names.outline
             if outline.problem is not None:
                 raise FormatError(f"the file has no outline: {outline.problem}")
         from .show.tree import Tree  # most programs never need it
@@ -281,67 +260,6 @@ class BinPickleFile(ArraysByName):
         meter.finish()
         return meter.done, ranges.ranges_nbytes(wanted)
 
-    def array(self, i: int | str, rows: Rows | None = None, axis: int = 0) -> np.ndarray:
-        """Return one array, or some rows of it. Nothing is unpickled.
-
-        Only the chunks are decoded that hold something of the result, on all cores if there are many; and of the last
-        codec only what is needed, if it can give less than a chunk. So rows along the slowest axis of the buffer cost
-        as much as the chunks that they lie in (see `Buffer.slowest_axis`), and rows along another axis may cost as much
-        as the whole buffer.
-
-        Safe on files of unknown origin: it uses only codecs that are memory-safe on any input, and checks text in the
-        array. If the file was opened with neither limits nor a key, the buffer may take as much decoding for each byte
-        of the file as in restricted loading (`Limits.decoded_per_byte`).
-
-        Args:
-            i: the number of a buffer, as in `buffers`, or the name of an array; negative numbers count from the end.
-            rows: an integer, which drops the axis, or a slice of step 1; by default everything.
-            axis: the axis that `rows` are counted along.
-
-        Returns:
-            The array as it was dumped, or what NumPy's indexing makes of it; for plain bytes uint8, 1-d. Mapped if the
-            file is mapped and stores the buffer raw, else in fresh, writable memory of the result's size, where the
-            elements lie in the order in which the buffer has them.
-
-        Raises:
-            IndexError: there is no such buffer, row or axis.
-            KeyError: no array has the name.
-            TypeError, ValueError: `rows` is neither an integer nor a slice of step 1.
-            LimitError: a few bytes of the file would take very much decoding.
-            FormatError: text of the array has a code point beyond Unicode, or very many items have no bytes.
-            IntegrityError: a chunk is damaged.
-            CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
-        """
-        return self._read([self._place(i, rows, axis)])[0]
-
-    @overload
-    def arrays(  # type: ignore[overload-overlap]
-        self, wanted: Mapping[_Which, Rows | None], threads: int | None = None
-    ) -> dict[_Which, np.ndarray]: ...
-
-    @overload
-    def arrays(self, wanted: Iterable[int | str], threads: int | None = None) -> list[np.ndarray]: ...
-
-    def arrays(self, wanted: Any, threads: int | None = None) -> Any:
-        """Return several arrays, or rows of them. Each chunk that they need is decoded once.
-
-        Args:
-            wanted: numbers and names, as `array` takes them; or a mapping from these to rows, `None` for all rows.
-            threads: see `load`.
-
-        Returns:
-            The arrays, each as `array` returns it, in the order of `wanted`; for a mapping a dict with its keys.
-
-        Raises:
-            Exception: see `array`.
-        """
-        if isinstance(wanted, Mapping):
-            places = [self._place(i, rows) for i, rows in wanted.items()]
-            return dict(zip(wanted, self._read(places, threads)))
-        if isinstance(wanted, str):
-            raise TypeError(f"wanted must be a list of names or numbers, not {wanted!r:.80}")
-        return self._read([self._place(i) for i in wanted], threads)
-
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
 
@@ -400,55 +318,6 @@ class BinPickleFile(ArraysByName):
         fetcher = self._source.fetcher()
         wanted = ranges.mapped_ranges(self._reader, numbers)
         return None if fetcher is None else prefetching.start_prefetch(fetcher, wanted)
-
-    def _numbers_of(self, which: Iterable[int | str]) -> np.ndarray:
-        """Return the numbers of buffers. A name above arrays stands for all buffers below it."""
-        count = len(self.buffers)
-        each = [self._names.buffers(one) if isinstance(one, str) else [_number(one, count)] for one in which]
-        return np.array([number for numbers in each for number in numbers], np.int64)
-
-    def _place(self, which: int | str, rows: Rows | None = None, axis: int = 0) -> Place:
-        """Return where the array that a caller wants is."""
-        if isinstance(which, str):
-            with self._naming():
-                source, view = self._names.place(which)
-        else:
-            source = _number(which, len(self._reader.contents.buffer_starts))
-            view = view_of_place(self._reader, source)
-        return source, view if rows is None else view.rows(rows, axis)
-
-    def _buffer_number(self, name: str) -> int:
-        """Return the number of the buffer of a name, for `buffers`."""
-        source, _ = self._place(name)
-        if isinstance(source, bytes):
-            raise KeyError(f"{name!r:.200} has no buffer: its bytes stand in the pickle stream; array() reads them")
-        return source
-
-    def _read_places(self, places: Sequence[Place]) -> list[np.ndarray]:
-        return self._read(places)
-
-    def _read(self, places: Sequence[Place], threads: int | None = None) -> list[np.ndarray]:
-        """Return arrays, read in one plan."""
-        settings, reader = self._settings, self._reader
-        with self._naming(), Crew(check_threads(threads)) as crew:
-            reading = PartialRead(reader, self._mapped, places)
-            self._limit_decoding(reading.decoded, reading.copied_nbytes)
-            check_mapped = reader.authenticated or settings.verify is True
-            arrays: list[np.ndarray] = exhaust(reading.steps(crew, settings.checks, check_mapped))
-            return arrays
-
-    def _limit_decoding(self, chunks: np.ndarray | slice, copied: int = 0) -> None:
-        """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
-
-        Limits that the caller gave were compared when the file was opened.
-
-        Args:
-            chunks: the numbers of the chunks.
-            copied: how many bytes are copied besides.
-        """
-        if self._settings.limits is None and not self._reader.authenticated:
-            contents = self._reader.contents
-            check_decoding(chunks_nbytes(contents, chunks) + copied, contents.length, UNKNOWN_ORIGIN)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -544,10 +413,3 @@ def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
 
 def _ignore(_: int) -> None:
     pass
-
-
-def _number(i: Any, count: int) -> int:
-    try:
-        return range(count)[index(i)]
-    except IndexError:
-        raise IndexError(f"there is no buffer {i}: the file has {count}") from None

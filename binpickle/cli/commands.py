@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import Any, Mapping, Sequence
 
 import binpickle
@@ -24,7 +23,7 @@ from .keys import folder_arguments, key_arguments, key_context
 from .plain_screen import ROWS, Screen
 from .screen import open_screen, progress_bar
 
-__all__ = ["extract_stream", "info", "repack", "verify", "warm"]
+__all__ = ["extract_stream", "info", "repack", "verify"]
 
 _MOST_NAMED = 200  # characters of file names in one line on stderr
 
@@ -184,37 +183,6 @@ def repack(
     after = os.path.getsize(target)
     share = share_text(after, before)
     open_screen(sys.stdout).line(f"{target}: {nbytes_text(after)}, {share} of the {nbytes_text(before)} of {source}")
-    return 0
-
-
-def warm(
-    file: str,
-    names: Sequence[str] | None = None,
-    key_files: Sequence[str] | None = None,
-    context: str | None = None,
-) -> int:
-    """Read a file, or some of its buffers, so that it is in the page cache of the system.
-
-    Args:
-        file: path of the file.
-        names: the buffers; by default the whole file.
-        key_files: paths of keys; the file must be sealed with one of them.
-        context: the context that the file was sealed in.
-    """
-    which = [int(name) if name.isdigit() else name for name in names or ()]
-    begin = time.monotonic()
-    sealing = key_arguments(key_files, context)
-    with BinPickleFile(file, **sealing) as opened, progress_bar(sys.stderr, file) as progress:
-        try:
-            done, total = opened.warm(which or None, progress=progress)
-        except LookupError as error:
-            raise ValueError(f"{file}: {error.args[0]}") from None
-    seconds = time.monotonic() - begin
-    if done < total:
-        some = f"{nbytes_text(done)} of {nbytes_text(total)} are in the page cache, {seconds:.2f} s"
-        open_screen(sys.stdout).line(f"{file}: {some}; memory has no room for the rest")
-    else:
-        open_screen(sys.stdout).line(f"{file}: {nbytes_text(done)} are in the page cache, {seconds:.2f} s")
     return 0
 
 

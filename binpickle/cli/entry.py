@@ -18,10 +18,10 @@ from typing import Callable, Iterator, NoReturn, Sequence
 
 import binpickle
 
-from .commands import extract_stream, info, repack, verify, warm
+from .commands import extract_stream, info, repack, verify
 from .failures import error_text, print_error
 from .inspect import inspect
-from .parts import export, tree
+from .parts import export, tree, warm
 
 __all__ = ["main"]
 
@@ -198,7 +198,7 @@ def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_warm(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(commands, "warm", warm, "read a file into the page cache, for all who will read or map it")
     parser.add_argument("file", metavar="FILE", help="a file of any version")
-    parser.add_argument("names", metavar="BUFFER", nargs="*", help="numbers of buffers, as in info; by default all")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="arrays, as info and tree name them; by default all")
     _add_key(parser)
 
 

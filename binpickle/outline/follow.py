@@ -118,4 +118,4 @@ def unknown_outline(count: int, problem: str) -> Outline:
         count: the number of buffers.
         problem: why.
     """
-    return Outline(("",) * count, Nodes(Context((), (), RESTRICTED_LIMITS), Form("unknown")), problem)
+    return Outline(("",) * count, Nodes(Context((), (), RESTRICTED_LIMITS, None, form_of), Form("unknown")), problem)

@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Sequence
 
+import numpy as np
+
 from ..errors import BinPickleError
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..threads.crew import Crew, exhaust
@@ -50,6 +52,11 @@ class Names:
         self._outline: Outline | None = None
 
     @property
+    def are_known(self) -> bool:
+        """Whether the outline has been read."""
+        return self._outline is not None
+
+    @property
     def outline(self) -> Outline:
         """The outline of the object; read once.
 
@@ -86,9 +93,10 @@ class Names:
 
     def whole(self, place: ArrayPlace) -> Place:
         """Return a place with its view. The outline has none for the whole of a buffer, which the index describes."""
-        if place.view is None and not isinstance(place.source, bytes):
-            return place.source, view_of_place(self._reader, place.source)
-        return place.source, place.view
+        if place.view is not None:
+            return place.source, place.view
+        assert not isinstance(place.source, bytes)  # nothing but its view describes what stands in the stream
+        return place.source, view_of_place(self._reader, place.source)
 
     def buffers(self, name: str) -> list[int]:
         """Return the numbers of the buffers that an array needs, or all arrays below a name.
@@ -123,7 +131,8 @@ class Names:
             limits = limits.of_file(contents.length, decoded_nbytes(contents))
             with Crew(1) as crew:
                 stream = StreamReader(self._reader, crew, self._check, _ignore, hostile=True)
-                return outline(stream.read_bytes, contents.kinds, contents.buffer_kinds, limits, self._fetch)
+                kinds, buffer_kinds = contents.kinds, contents.buffer_kinds.tolist()
+                return outline(stream.read_bytes, kinds, buffer_kinds, limits, self._fetch)
         except BinPickleError as error:
             return unknown_outline(len(contents.buffer_starts), str(error))
 
@@ -131,7 +140,7 @@ class Names:
         """Return the bytes of a buffer: the outline reads the labels of columns."""
         reading = PartialRead(self._reader, None, [(number, view_of_place(self._reader, number))])
         with Crew(1) as crew:
-            array = exhaust(reading.steps(crew, self._check, False))[0]
+            array: np.ndarray = exhaust(reading.steps(crew, self._check, check_mapped=False))[0]
         return array.tobytes(order="A")
 
 

@@ -202,8 +202,9 @@ def _check(array: np.ndarray, view: View, nbytes: int, dtype: np.dtype) -> None:
     """
     if dtype.kind in "biufcmM":
         return
-    # A stride of 0 repeats an item, which one look will do for.
-    array = array[tuple([slice(0, 1) if not step else slice(None) for step in view.strides])]
+    # A stride of 0 repeats an item, which one look will do for; items of no bytes are counted.
+    if dtype.itemsize:
+        array = array[tuple([slice(0, 1) if not step else slice(None) for step in view.strides])]
     if element_count(array.shape) * dtype.itemsize > _MOST_OVERLAP * max(nbytes, dtype.itemsize):
         raise FormatError("the items of an array overlap many times: no honest file has them")
     check_text(array)

@@ -84,10 +84,7 @@ def pieces(summary: Summary, buffers: Sequence[Buffer], names: Sequence[str]) ->
     """Return the pieces of a file: the stream, the large buffers in their order, the other buffers, and the rest."""
     enough = max(1, math.ceil(_SMALLEST_PIECE * summary.size))
     large = sorted(n for n in summary.largest(len(_MARKS)) if summary.stored[n] >= enough)
-    own = [
-        (mark, name_text(names[n]) or f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes)
-        for mark, n in zip(_MARKS, large)
-    ]
+    own = [(mark, _label(n, names[n]), int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
     others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
     stored = summary.buffers.stored_nbytes - sum(item[2] for item in own)
     nbytes = summary.buffers.nbytes - sum(item[3] for item in own)
@@ -102,6 +99,13 @@ def pieces(summary: Summary, buffers: Sequence[Buffer], names: Sequence[str]) ->
         for mark, label, stored, nbytes in found
         if stored > 0
     ]
+
+
+def _label(n: int, name: str) -> str:
+    """Return what the legend of a drawing calls a buffer."""
+    if name == ".":
+        return "the array"
+    return f"item {name}" if name.isdigit() else name_text(name) or f"buffer {n}"
 
 
 def facts(

@@ -39,7 +39,7 @@ import binpickle
         (1, "warm missing.bpk", "missing.bpk: No such file or directory"),
         (1, "warm text", "text: not a BinPickle file"),
         (1, "warm model.bpk 0 9", "model.bpk: there is no buffer 9: the file has 5"),
-        (1, "warm model.bpk -- -1", "model.bpk: there is no buffer named '-1'"),
+        (1, "warm model.bpk -- -1", "model.bpk: nothing is named '-1'"),
         (1, "extract-stream model.bpk model.bpk", "model.bpk: this is the file to read from"),
         (1, "extract-stream model.bpk no/out", "no/out: No such file or directory"),
         (1, "extract-stream text out", "text: not a BinPickle file"),

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pages import HARMLESS, HOSTILE, Page
 
 import binpickle
 from binpickle import BinPickleFile
-
-from .test_html import HARMLESS, HOSTILE, Page
 
 
 def tree_of(obj: Any, **arguments: Any) -> Any:
