@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..pickling.renames import Name
 from ..trust.tokens import Global
-from . import arrays, arrow, frames, pandas, scalars, stdlib, torch, xarray
+from . import arrays, arrow, frames, pandas, random, scalars, stdlib, torch, xarray
 from .form import Context, Form, Rule
 from .instances import dict_parts, generic
 from .items import Buffer, Items, Made, elements_of, pairs_of
@@ -25,6 +25,7 @@ _RULES: dict[Name, Rule] = {
     **arrays.RULES,
     **arrow.RULES,
     **pandas.RULES,
+    **random.RULES,
     **torch.RULES,
 }
 _CLASSES: dict[Name, Rule] = {**pandas.CLASSES, **xarray.CLASSES}
