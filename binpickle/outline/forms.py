@@ -50,11 +50,9 @@ def form_of(context: Context, item: Any) -> Form:
         return form
     texts: list[str] = [*form.texts, *outer.texts]
     children: list[Any] = [*form.children, *outer.children]
-    hidden = outer.hidden or form.hidden
-    value = outer.value or form.value
-    return Form(
-        outer.type, texts, children, data=form.data, view=form.view, value=value, shape=form.shape, hidden=hidden
-    )
+    made = Form(outer.type, texts, children, data=form.data, view=form.view, value=outer.value or form.value)
+    made.shape, made.besides, made.hidden = form.shape, outer.besides or form.besides, outer.hidden or form.hidden
+    return made
 
 
 def _form(context: Context, item: Any) -> Form:
