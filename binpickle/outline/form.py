@@ -47,10 +47,12 @@ class Form:
         value: a short text for a small value.
         shape: the shape of an array of objects, whose items are the first children; else `None`.
         inner: an item that the node only wraps: its array and its parts are those of the node, too.
-        hidden: more parts as pairs of name and item: ways to what is listed under another name, or only once asked for.
+        besides: names and items by turns of what is not listed, since most of it is listed under other names: the
+            attributes as they stand in the stream. Arrays that are nowhere else have names by these.
+        hidden: returns names and items, in pairs, that are only found by who asks for them: columns.
     """
 
-    __slots__ = ("children", "data", "hidden", "inner", "shape", "texts", "type", "value", "view")
+    __slots__ = ("besides", "children", "data", "hidden", "inner", "shape", "texts", "type", "value", "view")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Form:
         value: str = "",
         shape: tuple[int, ...] | None = None,
         inner: Any = None,
+        besides: Sequence[Any] = (),
         hidden: Callable[[], Sequence[tuple[str, Any]]] | None = None,
     ):
         self.type = type
@@ -73,6 +76,7 @@ class Form:
         self.value = value
         self.shape = shape
         self.inner = inner
+        self.besides = besides
         self.hidden = hidden
 
 

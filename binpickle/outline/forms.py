@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..pickling.renames import Name
 from ..trust.tokens import Global
-from . import arrays, arrow, frames, pandas, scalars, stdlib, torch, xarray
+from . import arrays, arrow, frames, pandas, random, scalars, stdlib, torch, xarray
 from .form import Context, Form, Rule
 from .instances import dict_parts, generic
 from .items import Buffer, Items, Made, elements_of, pairs_of
@@ -25,6 +25,7 @@ _RULES: dict[Name, Rule] = {
     **arrays.RULES,
     **arrow.RULES,
     **pandas.RULES,
+    **random.RULES,
     **torch.RULES,
 }
 _CLASSES: dict[Name, Rule] = {**pandas.CLASSES, **xarray.CLASSES}
@@ -49,11 +50,9 @@ def form_of(context: Context, item: Any) -> Form:
         return form
     texts: list[str] = [*form.texts, *outer.texts]
     children: list[Any] = [*form.children, *outer.children]
-    hidden = outer.hidden or form.hidden
-    value = outer.value or form.value
-    return Form(
-        outer.type, texts, children, data=form.data, view=form.view, value=value, shape=form.shape, hidden=hidden
-    )
+    made = Form(outer.type, texts, children, data=form.data, view=form.view, value=outer.value or form.value)
+    made.shape, made.besides, made.hidden = form.shape, outer.besides or form.besides, outer.hidden or form.hidden
+    return made
 
 
 def _form(context: Context, item: Any) -> Form:

@@ -58,12 +58,12 @@ def frame(context: Context, made: Made) -> Form:
             texts.append(str(name))
             children.append(item)
     value = "" if held.get("_name") is None else value_text(held["_name"])
-    return Form(name_of(made.function), texts, children, value=value, hidden=partial(_hidden, columns, pairs))
+    hidden = partial(_hidden, columns)
+    return Form(name_of(made.function), texts, children, value=value, besides=pairs, hidden=hidden)
 
 
-def _hidden(columns: list[Callable[[], list[tuple[str, Any]]]], pairs: Sequence[Any]) -> list[tuple[str, Any]]:
-    found = [pair for own in columns for pair in own()]
-    return found + list(zip(pairs[::2], pairs[1::2]))
+def _hidden(columns: list[Callable[[], list[tuple[str, Any]]]]) -> list[tuple[str, Any]]:
+    return [pair for own in columns for pair in own()]
 
 
 def _manager(manager: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:

@@ -11,6 +11,7 @@ from typing import Any, Iterator
 from ..trust.tokens import Global
 from .form import Context, Form
 from .forms import form_of
+from .instances import dict_parts
 from .items import LEAVES, Buffer, Made, elements_of, pairs_of
 from .paths import unique
 
@@ -61,7 +62,7 @@ def name_buffers(context: Context, root: Any) -> tuple[str, ...]:
     form = form_of(context, root)
     names.give(form.data, LONE)
     seen = {id(root)}
-    stack = [("", _parts(form.texts, form.children, root=True))]
+    stack = [("", _parts(context, form, root=True))]
     while stack:
         prefix, parts = stack[-1]
         for text, child in parts:
@@ -112,8 +113,13 @@ def _below(context: Context, names: _Names, child: Any, kind: type, name: str) -
     form = form_of(context, child)
     if form.data is not None:
         names.give(form.data, name)
-    return _parts(form.texts, form.children) if form.children else None
+    return _parts(context, form) if form.children or form.besides else None
 
 
-def _parts(texts: Any, children: Any, root: bool = False) -> Iterator[tuple[str, Any]]:
+def _parts(context: Context, form: Form, root: bool = False) -> Iterator[tuple[str, Any]]:
+    """Yield the names of the parts of a form, escaped, and the items, those last that are not listed."""
+    texts, children = form.texts, form.children
+    if form.besides:
+        more, items = dict_parts(context, form.besides)
+        texts, children = [*texts, *more], [*children, *items]
     return zip(unique(texts, ("",) if root and "" in texts else ())[1], children)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
+from ..errors import LimitError
 from ..format.contents import Kind
 from ..format.views import View, view_of
 from ..trust.nesting import ATOMS
 from .form import ArrayPlace, Context, Form
 from .forms import form_of
+from .instances import Parts, dict_parts
 from .items import Buffer
 from .paths import unique
 
@@ -73,10 +75,12 @@ class Node:
     def part(self, text: str) -> Node | None:
         """Return the part of a name, unescaped, or `None` if there is none. It knows more names than `parts` lists."""
         if self._table is None:
-            names, hidden = self._names(), list(self._form.hidden()) if self._form.hidden is not None else []
-            more = unique([name for name, _ in hidden], names)[0] if hidden else ()
+            names, form = self._names(), self._form
+            hidden = list(form.hidden()) if form.hidden is not None else []
+            texts, besides = self._nodes.besides(form)
+            more = unique([*(name for name, _ in hidden), *texts], names)[0] if hidden or besides else ()
             self._table = dict(zip(names, self._children))
-            self._table.update(zip(more, (child for _, child in hidden)))
+            self._table.update(zip(more, [*(child for _, child in hidden), *besides]))
         if text not in self._table:
             return None
         return self._nodes.node(self._table[text])
@@ -106,17 +110,27 @@ class Nodes:
     def node(self, item: Any) -> Node:
         """Return the node of an item."""
         if type(item) in ATOMS:
-            return Node(self, form_of(self._context, item))
+            return Node(self, self._form(item))
         node = self._made.get(id(item))
         if node is None:
             if type(item) is Form:  # the items of the stream live as long as the root does
                 self._alive.append(item)
-            node = self._made[id(item)] = Node(self, form_of(self._context, item))
+            node = self._made[id(item)] = Node(self, self._form(item))
         return node
+
+    def besides(self, form: Form) -> Parts:
+        """Return the names and items of what a form has besides its parts."""
+        return dict_parts(self._context, form.besides) if form.besides else ([], [])
 
     def kind_of(self, number: Any) -> Kind:
         """Return the kind of a buffer."""
         return self._context.kind_of(number)
+
+    def _form(self, item: Any) -> Form:
+        try:
+            return form_of(self._context, item)
+        except LimitError:  # an object that refers to others over and over
+            return Form("unknown")
 
     def is_root(self, node: Node) -> bool:
         """Whether a node is that of the whole object."""

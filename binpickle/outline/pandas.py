@@ -66,7 +66,8 @@ def _categories(dtype: Any) -> Any:
 
 
 def _intervals(context: Context, made: Made) -> Form:
-    held = named(made.more.state) if made.more is not None else {}
+    state = made.more.state if made.more is not None else None
+    held = named(state[0] if type(state) is tuple and state else state)
     return Form(name_of(made.arguments[0]), ["left", "right"], [held["_left"], held["_right"]])
 
 

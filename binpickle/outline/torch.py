@@ -175,12 +175,7 @@ def module(context: Context, made: Made) -> Form:
         elif type(name) is not str or not name.startswith("_") or not _is_empty(item):  # most have no hooks
             texts.append(name if type(name) is str else "state")
             children.append(item)
-    hidden = partial(_hidden, pairs)
-    return Form(name_of(made.function), texts, children, hidden=hidden)
-
-
-def _hidden(pairs: Sequence[Any]) -> list[tuple[str, Any]]:
-    return [(name, item) for name, item in zip(pairs[::2], pairs[1::2]) if type(name) is str]
+    return Form(name_of(made.function), texts, children, besides=pairs)
 
 
 def _entries(item: Any) -> Sequence[Any] | None:

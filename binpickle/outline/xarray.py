@@ -33,8 +33,8 @@ def _dataset(context: Context, made: Made) -> Form:
     held = _attributes(made)
     texts, children = dict_parts(context, pairs_of(held["_variables"]))
     more, items = _besides(held, "_variables")
-    hidden: list[Any] = list(held.items())
-    return Form(name_of(made.function), [*texts, *more], [*children, *items], hidden=lambda: hidden)
+    besides = attribute_pairs(made) or []
+    return Form(name_of(made.function), [*texts, *more], [*children, *items], besides=besides)
 
 
 def _data_array(context: Context, made: Made) -> Form:
