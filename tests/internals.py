@@ -13,6 +13,7 @@ from binpickle.codecs.chain import (
     chain_for,
     chain_from_specs,
     decode,
+    decode_pieces,
     encode,
     parse_codecs,
     register_codec,
@@ -23,7 +24,7 @@ from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
 from binpickle.files import mounts, pagecache
 from binpickle.files.folder import Folder
-from binpickle.files.source import BytesSource
+from binpickle.files.source import BytesSource, DescriptorSource, FileSource, Source
 from binpickle.files.spool import Spool
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
@@ -52,7 +53,9 @@ from binpickle.format.legacy import parse as parse_of_legacy
 from binpickle.format.placement import find_placement
 from binpickle.format.read_index import check_index, check_trailer
 from binpickle.format.read_index import parse as parse_of_read_index
+from binpickle.format.runs import Piece, Runs, packed
 from binpickle.format.text import MAX_EMPTY_ITEMS, check_text
+from binpickle.format.views import View, view_of
 from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
@@ -62,8 +65,10 @@ from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
 from binpickle.reading import environment, limiting, prefetching, ranges
+from binpickle.reading.filereader import FileReader
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
+from binpickle.reading.partial import PartialRead
 from binpickle.reading.recent import Recent
 from binpickle.reading.small import load_small
 from binpickle.show import text
@@ -133,6 +138,16 @@ __all__ = [
     "TRAILER",
     "Trailer",
     "BytesSource",
+    "DescriptorSource",
+    "FileReader",
+    "FileSource",
+    "PartialRead",
+    "Piece",
+    "Runs",
+    "Source",
+    "View",
+    "packed",
+    "view_of",
     "Recent",
     "load_small",
     "VERSION",
@@ -150,6 +165,7 @@ __all__ = [
     "encode_best",
     "cpu_quota",
     "decode",
+    "decode_pieces",
     "table",
     "dtype_from_spec",
     "dtype_spec",

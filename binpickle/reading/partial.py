@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import FormatError
 from ..format.dtypes import copied
 from ..format.runs import Piece, Runs, gather, packed
-from ..format.shapes import element_count, is_array
-from ..format.text import check_text
+from ..format.shapes import is_array
+from ..format.text import check_text, text_of
 from ..format.views import View, view_of
 from ..threads.crew import Crew, Pipeline
 from .filereader import FileReader
@@ -112,7 +112,7 @@ class PartialRead:
         dtype = copied(view.dtype)
         array = np.ndarray(view.shape, dtype, memory, view.offset, view.strides)
         if not self._reader.authenticated:
-            _check(array, view, len(memory), dtype)
+            _check(array, len(memory))
         if not wanted.in_place and len(memory) > _MOST_WASTE * array.nbytes:
             array = array.copy(order="K")
         return array
@@ -188,23 +188,20 @@ def _joined(chunks: Sequence[Sequence[int]]) -> np.ndarray:
     return np.array(sorted({i for some in chunks for i in some}), np.int64)
 
 
-def _check(array: np.ndarray, view: View, nbytes: int, dtype: np.dtype) -> None:
+def _check(array: np.ndarray, nbytes: int) -> None:
     """Check what NumPy believes of the data of an array.
 
     Args:
         array: the array.
-        view: its view.
         nbytes: the length of its memory.
-        dtype: its element type.
 
     Raises:
         FormatError: see `check_text`; or its items overlap so often that looking at them would take long.
     """
-    if dtype.kind in "biufcmM":
+    if array.dtype.kind in "biufcmM":  # most arrays, whose check should cost nothing
         return
-    # A stride of 0 repeats an item, which one look will do for; items of no bytes are counted.
-    if dtype.itemsize:
-        array = array[tuple([slice(0, 1) if not step else slice(None) for step in view.strides])]
-    if element_count(array.shape) * dtype.itemsize > _MOST_OVERLAP * max(nbytes, dtype.itemsize):
+    if array.nbytes > nbytes:  # a stride of 0 repeats an item, which one look will do for
+        array = array[tuple([slice(None) if step else slice(0, 1) for step in array.strides])]
+    if array.nbytes > _MOST_OVERLAP * nbytes and text_of(array.dtype)[1]:
         raise FormatError("the items of an array overlap many times: no honest file has them")
     check_text(array)

@@ -26,10 +26,10 @@ from binpickle import BinPickleFile
         "metadata\tauthor: me",
         "metadata\ttrained: on a Tuesday",
         "#\tname\tdtype\tshape\torder\tbytes\tstored\tratio\tcodecs\toffset",
-        "0\tint64\t(200, 100)\tC\t160 kB\t160 kB\t100 %\traw\t",
-        "2\tfloat64\t(40, 20, 30)\t1,2,0\t192 kB\t192 kB\t100 %\traw\t",
-        "3\t[('age', '<i8'), ('name', 'S1...\t(3000,)\tC\t54.0 kB\t",
-        "4\tbytes\t\t\t4.00 kB\t4.00 kB\t100 %\traw\t",
+        "0\tweights\tint64\t(200, 100)\tC\t160 kB\t160 kB\t100 %\traw\t",
+        "2\taxes\tfloat64\t(40, 20, 30)\t1,2,0\t192 kB\t192 kB\t100 %\traw\t",
+        "3\trecords\t[('age', '<i8'), ('name', 'S1...\t(3000,)\tC\t54.0 kB\t",
+        "4\traw\tbytes\t\t\t4.00 kB\t4.00 kB\t100 %\traw\t",
     ],
 )
 def test_info(run: Run, model: str, line: str) -> None:
@@ -138,6 +138,7 @@ def test_info_json(run: Run, model: str) -> None:
         assert sum(group["nbytes"] for group in groups[1]) == summary.buffers.nbytes
         assert buffers[2] == {
             "number": 2,
+            "name": "axes",
             "dtype": "float64",
             "shape": [40, 20, 30],
             "order": [1, 2, 0],

@@ -224,6 +224,15 @@ def test_limits_of_file_info() -> None:
             call(io.BytesIO(data), limits=100)
 
 
+def test_limits_of_rows() -> None:
+    """Of a file that would take very much decoding rows are read that take few chunks of it."""
+    with BinPickleFile(io.BytesIO(bomb())) as opened:
+        assert not opened.array(0, slice(5, 9)).any()
+        for read in (lambda: opened.array(0, slice(5, None)), lambda: opened.arrays([0])):
+            with pytest.raises(LimitError):
+                read()
+
+
 # ------------------------------------------------------------------------------------ reports
 
 
