@@ -315,17 +315,17 @@ def test_fork(small: Path, way: str) -> None:
 import os, sys, warnings, pytest, binpickle
 from page_cache import Gate, end_of_fetching, fetching_threads
 warnings.simplefilter("ignore")
-def open_still(fd):  # unlike the one that listed them
-    return os.path.exists(f"/proc/self/fd/{fd}")
+def paths():  # of the open files; the descriptor that lists them is closed by then
+    links = ["/proc/self/fd/" + fd for fd in os.listdir("/proc/self/fd")]
+    return [os.readlink(link) for link in links if os.path.lexists(link)]
 gate = Gate(pytest.MonkeyPatch(), {way!r})
 kept = binpickle.load(sys.argv[1], mmap_mode="r", prefetch=True)
 if not os.fork():
     gate.windows = 0
     gate.open()
     if os.path.isdir("/proc/self/fd"):
-        kept_open = [os.readlink(f"/proc/self/fd/{fd}") for fd in set(os.listdir("/proc/self/fd")) if open_still(fd)]
         mapped = sys.version_info < (3, 13)  # until then a mapping has a descriptor
-        assert kept_open.count(sys.argv[1]) == mapped, kept_open
+        assert paths().count(sys.argv[1]) == mapped, paths()
     assert fetching_threads() == []
     again = binpickle.load(sys.argv[1], mmap_mode="r", prefetch=True)
     end_of_fetching()
