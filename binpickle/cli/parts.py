@@ -32,7 +32,7 @@ def tree(file: str, key_files: Sequence[str] | None = None, context: str | None 
     screen = open_screen(sys.stdout)
     with BinPickleFile(file, **key_arguments(key_files, context)) as opened:
         for line in str(opened.tree()).splitlines():
-            screen.line(line)
+            screen.clipped(line)
     return 0
 
 

@@ -25,6 +25,8 @@ __all__ = ["RichScreen", "rich_bar"]
 
 # Longer tables are plain text: rich takes about a millisecond a row, and `--all` may show tens of thousands.
 _MOST_ROWS = 1000
+# On a narrow terminal the name of a buffer tells more than its codecs.
+_LEAST_NAME = 10
 
 
 class RichScreen(Screen):
@@ -41,6 +43,10 @@ class RichScreen(Screen):
     def line(self, text: str = "") -> None:
         """Write one line."""
         self._console.print(Text(printable(text)))
+
+    def clipped(self, text: str) -> None:
+        """Write one line, cut off at the edge of the terminal."""
+        self._console.print(Text(printable(text)), no_wrap=True, overflow="ellipsis")
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write facts, each a name and a text."""
@@ -72,7 +78,10 @@ class RichScreen(Screen):
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
         for title in columns:
             # On a narrow terminal the columns of text give way; an ellipsis shows where a text is cut off.
-            table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS)
+            least = _LEAST_NAME if title == "name" else None
+            table.add_column(
+                title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS, min_width=least
+            )
         for row in rows:
             table.add_row(*(Text(cell_text(cell), no_wrap=True, overflow="ellipsis") for cell in row))
         return self._console.print("", table, sep="\n")

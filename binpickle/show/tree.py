@@ -46,11 +46,11 @@ class Tree:
 
     def __str__(self) -> str:
         opened = open_largest(self._trunk, _TEXT_LINES, _TEXT_PARTS)
-        rows = [("", "", "bytes", "stored"), *(self._row(*line) for line in lines(self._trunk, opened))]
-        name_width, words_width, *sizes = (max(map(len, column)) for column in zip(*rows))
+        rows = [("bytes", "stored", "", ""), *(self._row(*line) for line in lines(self._trunk, opened))]
+        widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join(
-            f"{name:{name_width}}  {words:{words_width}}  {nbytes:>{sizes[0]}}  {stored:>{sizes[1]}}".rstrip()
-            for name, words, nbytes, stored in rows
+            f"{nbytes:>{widths[0]}}  {stored:>{widths[1]}}  {name:{widths[2]}}  {words}".rstrip()
+            for nbytes, stored, name, words in rows
         )
 
     def _repr_html_(self) -> str:
@@ -61,12 +61,12 @@ class Tree:
     def _row(self, depth: int, branch: Branch, more: int) -> tuple[str, str, str, str]:
         lead = depth * _INDENT
         if more:
-            return f"{lead}... and {more:,} more", "", "", ""
+            return "", "", f"{lead}... and {more:,} more", ""
         name = lead + printable(shorten(branch.name, _LONGEST_NAME))
         words = printable(shorten(self._words(branch), _LONGEST_WORDS))
         if not branch.nbytes:
-            return name, words, "", ""
-        return name, words, nbytes_text(branch.nbytes), nbytes_text(round(branch.stored_nbytes))
+            return "", "", name, words
+        return nbytes_text(branch.nbytes), nbytes_text(round(branch.stored_nbytes)), name, words
 
     def _words(self, branch: Branch) -> str:
         """Return what a branch is, in a few words: dtype and shape of an array, a value, or a class."""
