@@ -122,9 +122,9 @@ def test_columns() -> None:
 
 def test_many_unknown_names() -> None:
     """The message for an unknown name takes no longer in a file of very many names."""
-    with BinPickleFile(io.BytesIO(binpickle.dumps({f"a{i}": np.zeros(100) for i in range(5000)}))) as opened:
-        with pytest.raises(KeyError, match="nothing is named 'nowhere'"):
-            opened["nowhere"]
+    data = binpickle.dumps({f"a{i}": np.zeros(100) for i in range(5000)})
+    with BinPickleFile(io.BytesIO(data)) as opened, pytest.raises(KeyError, match="nothing is named 'nowhere'"):
+        opened["nowhere"]
 
 
 def test_damaged_array() -> None:
