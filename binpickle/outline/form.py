@@ -119,7 +119,7 @@ class Context:
         self.budget = Budget(min(limits.work, _UNITS * limits.opcodes))
         self.largest = limits.decoded_bytes
         self._fetch = fetch
-        self.labels: dict[int, Sequence[str]] = {}
+        self.labels: dict[int, Sequence[Any]] = {}
         self.dtypes: dict[int, np.dtype | None] = {}
         self._calls: dict[int, tuple[Any, Made]] = {}
         self._fetched = 0

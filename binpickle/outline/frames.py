@@ -17,6 +17,7 @@ from .form import Context, Form
 from .held import attribute_pairs, attributes_of, named, state_of
 from .items import Buffer, Made, is_call
 from .labels import MOST_COLUMNS, integers_of, labels_of
+from .scalars import key_text
 from .short import name_of, value_text
 
 __all__ = ["frame", "is_frame"]
@@ -25,8 +26,8 @@ _MANAGERS = frozenset({"BlockManager", "SingleBlockManager"})
 _SLICE = ("builtins", "slice")
 _FORM = "0.14.1"
 _SHOWN = 3
-# What it takes to look at a block, in units of work.
-_BLOCK = 8
+# What it takes to look at a block, and to describe a column, in units of work.
+_BLOCK, _COLUMN = 8, 8
 # What pandas keeps of a frame besides, which nobody looks for.
 _OWN = frozenset({"_mgr", "_data", "_typ", "_metadata", "_flags", "_name", "_item_cache", "_attrs"})
 
@@ -90,16 +91,16 @@ def _values_and_places(block: Any) -> tuple[Any, Any]:
 
 
 def _block(
-    context: Context, values: Any, places: Any, labels: Sequence[str]
+    context: Context, values: Any, places: Any, labels: Sequence[Any]
 ) -> tuple[str, Any, Callable[[], list[tuple[str, Any]]]]:
     """Return the name of a block, its item, and what gives its columns."""
     form = context.form_of(values)
     where = _places(context, places)
     rows = _rows(context, form)
     if rows is None:
-        return _label(labels, where, 0), values, list
+        return _label(context, labels, where, 0), values, list
     count = min(rows, MOST_COLUMNS)
-    names = [_label(labels, where, i) for i in range(min(count, _SHOWN))]
+    names = [_label(context, labels, where, i) for i in range(min(count, _SHOWN))]
     text = f"[{','.join(names)}]" if rows <= _SHOWN else f"[{names[0]},+{rows - 1}]"
     return text, values, partial(_columns, context, form, where, labels, count)
 
@@ -131,20 +132,20 @@ def _places(context: Context, places: Any) -> Sequence[int] | None:
     return integers_of(context, places) if type(places) is Made else None
 
 
-def _label(labels: Sequence[str], places: Sequence[int] | None, i: int) -> str:
+def _label(context: Context, labels: Sequence[Any], places: Sequence[int] | None, i: int) -> str:
     """Return the label of a column of a block, or its number in the frame, or in the block."""
     if places is None or i >= len(places):
         return f"?{i}"
     place = places[i]
-    return labels[place] if 0 <= place < len(labels) else str(place)
+    return key_text(context, labels[place]) if 0 <= place < len(labels) else str(place)
 
 
 def _columns(
-    context: Context, form: Form, places: Sequence[int] | None, labels: Sequence[str], count: int
+    context: Context, form: Form, places: Sequence[int] | None, labels: Sequence[Any], count: int
 ) -> list[tuple[str, Any]]:
     """Return the columns of a block with their labels."""
-    context.budget.pay(count)
-    return [(_label(labels, places, i), _column(context, form, i)) for i in range(count)]
+    context.budget.pay(_COLUMN * count)
+    return [(_label(context, labels, places, i), _column(context, form, i)) for i in range(count)]
 
 
 def _column(context: Context, form: Form, i: int) -> Form:

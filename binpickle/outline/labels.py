@@ -1,4 +1,4 @@
-"""The labels of an index of pandas, as texts, which name the columns of a frame.
+"""The labels of an index of pandas, which name the columns of a frame.
 
 Rule: labels are read where they are in the stream, or in a small buffer that somebody fetches. Where they cannot be
 read there are none, and columns are numbered.
@@ -15,7 +15,6 @@ from .arrow import strings_of
 from .form import UNUSUAL, Context
 from .held import named, state_of
 from .items import Made, is_call
-from .scalars import key_text
 
 __all__ = ["MOST_COLUMNS", "integers_of", "labels_of"]
 
@@ -26,8 +25,8 @@ _NUMBERS = "biufmM"
 _DEEPEST = 6
 
 
-def labels_of(context: Context, index: Any) -> Sequence[str]:
-    """Return the first labels of an index; an empty sequence if they cannot be read.
+def labels_of(context: Context, index: Any) -> Sequence[Any]:
+    """Return the first labels of an index, as items; an empty sequence if they cannot be read.
 
     Args:
         context: what forms need.
@@ -36,10 +35,10 @@ def labels_of(context: Context, index: Any) -> Sequence[str]:
     known = context.labels.get(id(index))
     if known is None:
         try:
-            found = _labels(context, index, _DEEPEST)
-            known = [key if type(key) is str else key_text(context, key) for key in found or ()]
+            known = _labels(context, index, _DEEPEST) or ()
+            context.budget.pay(1 if type(known) is range else len(known))
         except UNUSUAL:  # it is not made as usual
-            known = []
+            known = ()
         context.labels[id(index)] = known
     return known
 
@@ -90,7 +89,7 @@ def _backed(context: Context, state: tuple[Any, ...], depth: int) -> Sequence[An
 
 def _tuples(context: Context, levels: Any, codes: Any, depth: int) -> Sequence[Any] | None:
     """Return the labels of an index of several levels."""
-    columns: list[list[str]] = []
+    columns: list[list[Any]] = []
     for level, numbers in zip(_listed(levels), _listed(codes)):
         labels, found = labels_of(context, level), integers_of(context, numbers)
         if found is None or len(columns) == depth:
