@@ -19,6 +19,7 @@ from ..trust.rules.checks import expect_ints
 from ..trust.tokens import Global
 from .dtypes import dtype_of
 from .form import Context, Form, Rule
+from .held import state_of
 from .instances import attributes, dict_parts
 from .items import Buffer, Made, pairs_of
 from .layout import checked, contiguous, frombuffer_view, ndarray_view
@@ -83,7 +84,7 @@ def _matrix(context: Context, made: Made) -> Form:
 def _reconstruct(context: Context, made: Made) -> Form:
     """Return the form of an array whose state holds shape, dtype and data."""
     name = name_of(made.arguments[0])
-    state = made.more.state if made.more is not None else None
+    state = state_of(made)
     texts: Any = ()
     children: Any = ()
     if type(state) is tuple and state and type(state[0]) is tuple:  # the class adds to it
@@ -113,6 +114,7 @@ def _added(context: Context, parts: tuple[Any, ...]) -> tuple[list[str], list[An
 def _of_state(context: Context, name: str, state: tuple[Any, ...], texts: Any, children: Any) -> Form:
     _, shape, dtype, fortran, held = state
     if type(held) is list:  # of objects
+        context.budget.pay(len(held))
         value = f"{value_text(shape)} of objects"
         texts, children = [*map(str, range(len(held))), *texts], [*held, *children]
         return Form(name, texts, children, value=value, shape=_shape_of(shape, len(held)))
@@ -148,7 +150,7 @@ def _masked(context: Context, made: Made) -> Form:
 
 def _masked_with_state(context: Context, made: Made) -> Form:
     """Return the form of a masked array whose state holds data and mask."""
-    state = made.more.state if made.more is not None else None
+    state = state_of(made)
     if type(state) is not tuple or len(state) != _STATE + 2:
         raise FormatError("a masked array has no state")
     version, shape, dtype, fortran, data, mask, fill = state

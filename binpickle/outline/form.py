@@ -17,8 +17,13 @@ from ..limits import Limits
 from ..trust.budget import Budget
 from .items import Buffer, Made
 
-__all__ = ["ArrayPlace", "Context", "Fetch", "Form", "Rule"]
+__all__ = ["UNUSUAL", "ArrayPlace", "Context", "Fetch", "Form", "Rule"]
 
+UNUSUAL = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What rules raise where something is missing that they take for granted; `FormatError` is a `ValueError`."""
+
+# So many units of work for each opcode that the stream may have: each object is looked at a few times.
+_UNITS = 4
 # As many bytes do labels of columns take at most, in one buffer and in all.
 _LARGEST_READ, _MOST_READ = 1 << 20, 1 << 23
 
@@ -111,10 +116,10 @@ class Context:
     ):
         self._kinds = kinds
         self._buffer_kinds = np.asarray(buffer_kinds)
-        self.budget = Budget(min(limits.work, limits.opcodes))
+        self.budget = Budget(min(limits.work, _UNITS * limits.opcodes))
         self.largest = limits.decoded_bytes
         self._fetch = fetch
-        self.labels: dict[int, Sequence[str]] = {}
+        self.labels: dict[int, Sequence[Any]] = {}
         self.dtypes: dict[int, np.dtype | None] = {}
         self._calls: dict[int, tuple[Any, Made]] = {}
         self._fetched = 0

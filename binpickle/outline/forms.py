@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FormatError, LimitError
+from ..errors import LimitError
 from ..pickling.renames import Name
 from ..trust.tokens import Global
 from . import arrays, arrow, frames, pandas, random, scalars, stdlib, torch, xarray
-from .form import Context, Form, Rule
+from .form import UNUSUAL, Context, Form, Rule
+from .held import named
 from .instances import dict_parts, generic
 from .items import Buffer, Items, Made, elements_of, pairs_of
-from .labels import named
 from .short import value_text
 
 __all__ = ["form_of"]
@@ -32,7 +32,6 @@ _CLASSES: dict[Name, Rule] = {**pandas.CLASSES, **xarray.CLASSES}
 
 # What an object wraps may wrap something in turn, and so on: so many times.
 _MOST_WRAPPED = 8
-_UNUSUAL = (FormatError, TypeError, ValueError, IndexError, AttributeError, KeyError, OverflowError)
 
 
 def form_of(context: Context, item: Any) -> Form:
@@ -65,6 +64,7 @@ def _form(context: Context, item: Any) -> Form:
         return Form("dict", *dict_parts(context, pairs_of(item)))
     if kind in (list, tuple, Items, set):
         items = elements_of(item) if kind is set else item
+        context.budget.pay(len(items))
         name = "frozenset" if kind is Items else kind.__name__
         return Form(name, [*map(str, range(len(items)))], items)
     if kind is Buffer:
@@ -75,25 +75,25 @@ def _form(context: Context, item: Any) -> Form:
 
 
 def _form_of_made(context: Context, made: Made) -> Form:
-    rule = _rule(made)
+    rule = _rule(context, made)
     if rule is not None:
         try:
             return rule(context, made)
         except LimitError:
             raise
-        except _UNUSUAL:
-            pass  # it is not made as usual
+        except UNUSUAL:  # it is not made as usual
+            return generic(context, made)
     return generic(context, made)
 
 
-def _rule(made: Made) -> Rule | None:
+def _rule(context: Context, made: Made) -> Rule | None:
     """Return the rule for an object, by its function or class, or by its attributes."""
     if type(made.function) is not Global:
         return None
     name = made.function.name
     rule = _RULES.get(name) or _CLASSES.get((name[0].partition(".")[0], name[1]))
     if rule is None and made.more is not None and type(made.more.state) is dict:
-        held = named(made.more.state)
+        held = named(context, made.more.state)
         if frames.is_frame(held):
             return frames.frame
         if torch.is_module(held):

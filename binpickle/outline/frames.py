@@ -14,9 +14,10 @@ from ..errors import FormatError
 from ..format.views import View, view_of
 from ..trust.tokens import Global
 from .form import Context, Form
-from .instances import attribute_pairs
+from .held import attribute_pairs, attributes_of, named, state_of
 from .items import Buffer, Made, is_call
-from .labels import MOST_COLUMNS, integers_of, labels_of, named
+from .labels import MOST_COLUMNS, integers_of, labels_of
+from .scalars import key_text
 from .short import name_of, value_text
 
 __all__ = ["frame", "is_frame"]
@@ -25,6 +26,8 @@ _MANAGERS = frozenset({"BlockManager", "SingleBlockManager"})
 _SLICE = ("builtins", "slice")
 _FORM = "0.14.1"
 _SHOWN = 3
+# What it takes to look at a block, and to describe a column, in units of work.
+_BLOCK, _COLUMN = 8, 8
 # What pandas keeps of a frame besides, which nobody looks for.
 _OWN = frozenset({"_mgr", "_data", "_typ", "_metadata", "_flags", "_name", "_item_cache", "_attrs"})
 
@@ -37,10 +40,9 @@ def is_frame(held: dict[str, Any]) -> bool:
 
 def frame(context: Context, made: Made) -> Form:
     """Return the form of a frame or series, whose state is one of attributes."""
-    pairs = attribute_pairs(made) or []
-    held = dict(zip(pairs[::2], pairs[1::2]))
-    axes, blocks = _manager(held.get("_mgr", held.get("_data")))
-    context.budget.pay(1 + len(blocks))
+    held = attributes_of(context, made)
+    axes, blocks = _manager(context, held.get("_mgr", held.get("_data")))
+    context.budget.pay(_BLOCK * len(blocks))
     texts, children, columns = [], [], []
     if len(axes) == 1:
         texts, children = ["values", "index"], [blocks[0][0], axes[0]]
@@ -53,12 +55,12 @@ def frame(context: Context, made: Made) -> Form:
             columns.append(own)
         texts += ["columns", "index"]
         children += axes
-    for name, item in zip(pairs[::2], pairs[1::2]):
+    for name, item in held.items():
         if name not in _OWN and not (type(item) is dict and not item):
-            texts.append(str(name))
+            texts.append(name)
             children.append(item)
     value = "" if held.get("_name") is None else value_text(held["_name"])
-    hidden = partial(_hidden, columns)
+    hidden, pairs = partial(_hidden, columns), attribute_pairs(context, made) or ()
     return Form(name_of(made.function), texts, children, value=value, besides=pairs, hidden=hidden)
 
 
@@ -66,14 +68,15 @@ def _hidden(columns: list[Callable[[], list[tuple[str, Any]]]]) -> list[tuple[st
     return [pair for own in columns for pair in own()]
 
 
-def _manager(manager: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:
+def _manager(context: Context, manager: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:
     """Return the axes of a manager of blocks, and values and places of each block."""
-    state = manager.more.state if manager.more is not None else None
+    state = state_of(manager)
     if type(state) is tuple and len(state) == 4:
-        held = named(named(state[3])[_FORM])
-        blocks = [named(block) for block in held["blocks"]]
+        held = named(context, named(context, state[3])[_FORM])
+        blocks = [named(context, block) for block in held["blocks"]]
         axes, pairs = held["axes"], [(block["values"], block["mgr_locs"]) for block in blocks]
     else:
+        context.budget.pay(len(manager.arguments[0]))
         made, axes = manager.arguments[:2]
         pairs = [_values_and_places(block) for block in made]
     if not 1 <= len(axes) <= 2 or (len(axes) == 1 and len(pairs) != 1):
@@ -88,16 +91,16 @@ def _values_and_places(block: Any) -> tuple[Any, Any]:
 
 
 def _block(
-    context: Context, values: Any, places: Any, labels: Sequence[str]
+    context: Context, values: Any, places: Any, labels: Sequence[Any]
 ) -> tuple[str, Any, Callable[[], list[tuple[str, Any]]]]:
     """Return the name of a block, its item, and what gives its columns."""
     form = context.form_of(values)
     where = _places(context, places)
     rows = _rows(context, form)
     if rows is None:
-        return _label(labels, where, 0), values, list
+        return _label(context, labels, where, 0), values, list
     count = min(rows, MOST_COLUMNS)
-    names = [_label(labels, where, i) for i in range(min(count, _SHOWN))]
+    names = [_label(context, labels, where, i) for i in range(min(count, _SHOWN))]
     text = f"[{','.join(names)}]" if rows <= _SHOWN else f"[{names[0]},+{rows - 1}]"
     return text, values, partial(_columns, context, form, where, labels, count)
 
@@ -129,20 +132,20 @@ def _places(context: Context, places: Any) -> Sequence[int] | None:
     return integers_of(context, places) if type(places) is Made else None
 
 
-def _label(labels: Sequence[str], places: Sequence[int] | None, i: int) -> str:
+def _label(context: Context, labels: Sequence[Any], places: Sequence[int] | None, i: int) -> str:
     """Return the label of a column of a block, or its number in the frame, or in the block."""
     if places is None or i >= len(places):
         return f"?{i}"
     place = places[i]
-    return labels[place] if 0 <= place < len(labels) else str(place)
+    return key_text(context, labels[place]) if 0 <= place < len(labels) else str(place)
 
 
 def _columns(
-    context: Context, form: Form, places: Sequence[int] | None, labels: Sequence[str], count: int
+    context: Context, form: Form, places: Sequence[int] | None, labels: Sequence[Any], count: int
 ) -> list[tuple[str, Any]]:
     """Return the columns of a block with their labels."""
-    context.budget.pay(count)
-    return [(_label(labels, places, i), _column(context, form, i)) for i in range(count)]
+    context.budget.pay(_COLUMN * count)
+    return [(_label(context, labels, places, i), _column(context, form, i)) for i in range(count)]
 
 
 def _column(context: Context, form: Form, i: int) -> Form:

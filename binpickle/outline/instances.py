@@ -10,11 +10,12 @@ from typing import Any, List, Sequence, Tuple
 
 from ..trust.tokens import Global
 from .form import Context, Form
-from .items import Made, pairs_of
+from .held import attribute_pairs
+from .items import Made
 from .scalars import key_text
 from .short import name_of
 
-__all__ = ["Parts", "attribute_pairs", "attributes", "dict_parts", "generic"]
+__all__ = ["Parts", "attributes", "dict_parts", "generic"]
 
 Parts = Tuple[List[str], List[Any]]
 """Names and items of parts."""
@@ -29,22 +30,11 @@ def dict_parts(context: Context, pairs: Sequence[Any]) -> Parts:
         context: what forms need.
         pairs: keys and values by turns.
     """
+    context.budget.pay(len(pairs))
     keys = pairs[::2]
     if not {*map(type, keys)} <= {str}:
         keys = [key if type(key) is str else key_text(context, key) for key in keys]
     return list(keys), list(pairs[1::2])
-
-
-def attribute_pairs(made: Made) -> list[Any] | None:
-    """Return the names and values of the attributes in a state, by turns; `None` if the state is none of attributes."""
-    state = made.more.state if made.more is not None else None
-    if state is None:
-        return []
-    if type(state) is dict:
-        return list(pairs_of(state))
-    if type(state) is tuple and len(state) == 2 and type(state[1]) is dict and type(state[0]) in (dict, type(None)):
-        return [*(pairs_of(state[0]) if state[0] is not None else ()), *pairs_of(state[1])]  # the second are of slots
-    return None
 
 
 def attributes(context: Context, made: Made) -> Parts:
@@ -53,7 +43,8 @@ def attributes(context: Context, made: Made) -> Parts:
     if more is None:
         return [], []
     texts, children = [*map(str, range(len(more.items)))], [*more.items]
-    pairs = attribute_pairs(made)
+    pairs = attribute_pairs(context, made)
+    context.budget.pay(len(more.items))
     for part in (more.pairs, pairs or ()):
         if part:
             names, values = dict_parts(context, part)

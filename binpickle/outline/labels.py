@@ -1,4 +1,4 @@
-"""The labels of an index of pandas, as texts, which name the columns of a frame.
+"""The labels of an index of pandas, which name the columns of a frame.
 
 Rule: labels are read where they are in the stream, or in a small buffer that somebody fetches. Where they cannot be
 read there are none, and columns are numbered.
@@ -10,14 +10,13 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import BinPickleError
 from .arrays import data_of
 from .arrow import strings_of
-from .form import Context
-from .items import Made, is_call, pairs_of
-from .scalars import key_text
+from .form import UNUSUAL, Context
+from .held import named, state_of
+from .items import Made, is_call
 
-__all__ = ["MOST_COLUMNS", "integers_of", "labels_of", "named"]
+__all__ = ["MOST_COLUMNS", "integers_of", "labels_of"]
 
 MOST_COLUMNS = 1 << 16
 """So many columns of a frame have names at most."""
@@ -26,14 +25,8 @@ _NUMBERS = "biufmM"
 _DEEPEST = 6
 
 
-def named(item: Any) -> dict[str, Any]:
-    """Return the entries of a dict of the stream that have strings as keys."""
-    pairs = pairs_of(item) if type(item) is dict else ()
-    return {key: value for key, value in zip(pairs[::2], pairs[1::2]) if type(key) is str}
-
-
-def labels_of(context: Context, index: Any) -> Sequence[str]:
-    """Return the first labels of an index; an empty sequence if they cannot be read.
+def labels_of(context: Context, index: Any) -> Sequence[Any]:
+    """Return the first labels of an index, as items; an empty sequence if they cannot be read.
 
     Args:
         context: what forms need.
@@ -42,10 +35,10 @@ def labels_of(context: Context, index: Any) -> Sequence[str]:
     known = context.labels.get(id(index))
     if known is None:
         try:
-            found = _labels(context, index, _DEEPEST)
-            known = [key if type(key) is str else key_text(context, key) for key in found or ()]
-        except (BinPickleError, TypeError, ValueError, IndexError, AttributeError, OverflowError, KeyError):
-            known = []
+            known = _labels(context, index, _DEEPEST) or ()
+            context.budget.pay(1 if type(known) is range else len(known))
+        except UNUSUAL:  # it is not made as usual
+            known = ()
         context.labels[id(index)] = known
     return known
 
@@ -59,14 +52,14 @@ def _labels(context: Context, item: Any, depth: int) -> Sequence[Any] | None:
     if is_call(item, ("pyarrow.lib", "chunked_array")):
         chunks = item.arguments[0]
         return _labels(context, chunks[0], depth - 1) if len(chunks) == 1 else None
-    state = item.more.state if item.more is not None else None
+    state = state_of(item)
     if type(state) is dict:  # an array of a class of pandas
-        held = named(state)
+        held = named(context, state)
         inner = held.get("_pa_array", held.get("_ndarray", held.get("_data")))
         return _labels(context, inner, depth - 1)
     arguments = item.arguments
     if len(arguments) == 2 and type(arguments[1]) is dict:
-        held = named(arguments[1])
+        held = named(context, arguments[1])
         if "levels" in held:
             return _tuples(context, held["levels"], held["codes"], depth)
         if "start" in held and "data" not in held:
@@ -77,7 +70,7 @@ def _labels(context: Context, item: Any, depth: int) -> Sequence[Any] | None:
 
 def _items(context: Context, item: Made, depth: int) -> Sequence[Any] | None:
     """Return the items of an array of NumPy, or of what has one in its state."""
-    state = item.more.state if item.more is not None else None
+    state = state_of(item)
     if type(state) is tuple and len(state) == 5 and type(state[4]) is list:
         return state[4][:MOST_COLUMNS]
     if type(state) is tuple and 2 <= len(state) <= 3:  # of an array of dates, or of categories
@@ -87,7 +80,7 @@ def _items(context: Context, item: Made, depth: int) -> Sequence[Any] | None:
 
 def _backed(context: Context, state: tuple[Any, ...], depth: int) -> Sequence[Any] | None:
     dtype, data = state[:2]
-    held = named(dtype.more.state) if type(dtype) is Made and dtype.more is not None else {}
+    held = named(context, state_of(dtype))
     if "categories" not in held:
         return _labels(context, data, depth - 1)
     labels, codes = labels_of(context, held["categories"]), integers_of(context, data)
@@ -96,7 +89,7 @@ def _backed(context: Context, state: tuple[Any, ...], depth: int) -> Sequence[An
 
 def _tuples(context: Context, levels: Any, codes: Any, depth: int) -> Sequence[Any] | None:
     """Return the labels of an index of several levels."""
-    columns: list[list[str]] = []
+    columns: list[list[Any]] = []
     for level, numbers in zip(_listed(levels), _listed(codes)):
         labels, found = labels_of(context, level), integers_of(context, numbers)
         if found is None or len(columns) == depth:

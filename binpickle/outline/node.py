@@ -6,7 +6,7 @@ that a walk can tell where it was before.
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 from ..errors import LimitError
 from ..format.contents import Kind
@@ -14,7 +14,7 @@ from ..format.views import View, view_of
 from ..trust.nesting import ATOMS
 from .form import ArrayPlace, Context, Form
 from .forms import form_of
-from .instances import Parts, dict_parts
+from .instances import dict_parts
 from .items import Buffer
 from .paths import unique
 
@@ -76,8 +76,7 @@ class Node:
         """Return the part of a name, unescaped, or `None` if there is none. It knows more names than `parts` lists."""
         if self._table is None:
             names, form = self._names(), self._form
-            hidden = list(form.hidden()) if form.hidden is not None else []
-            texts, besides = self._nodes.besides(form)
+            hidden, texts, besides = self._nodes.more(form)
             more = unique([*(name for name, _ in hidden), *texts], names)[0] if hidden or besides else ()
             self._table = dict(zip(names, self._children))
             self._table.update(zip(more, [*(child for _, child in hidden), *besides]))
@@ -118,9 +117,13 @@ class Nodes:
             node = self._made[id(item)] = Node(self, self._form(item))
         return node
 
-    def besides(self, form: Form) -> Parts:
-        """Return the names and items of what a form has besides its parts."""
-        return dict_parts(self._context, form.besides) if form.besides else ([], [])
+    def more(self, form: Form) -> tuple[Sequence[tuple[str, Any]], list[str], list[Any]]:
+        """Return what a form has but does not list: hidden parts, and names and items of what it has besides."""
+        try:
+            hidden = form.hidden() if form.hidden is not None else ()
+            return (hidden, *dict_parts(self._context, form.besides))
+        except LimitError:
+            return (), [], []
 
     def kind_of(self, number: Any) -> Kind:
         """Return the kind of a buffer."""

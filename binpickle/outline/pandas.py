@@ -11,9 +11,8 @@ from typing import Any
 from ..errors import FormatError
 from ..pickling.renames import Name
 from .form import Context, Form, Rule
-from .instances import attribute_pairs
+from .held import attributes_of, named, state_of
 from .items import Made, is_call
-from .labels import named
 from .short import name_of, value_text
 
 __all__ = ["CLASSES", "RULES"]
@@ -26,7 +25,7 @@ _KEPT = frozenset({"_dtype", "_cache", "_readonly", "_freq", "_metadata", "_is_c
 def _index(context: Context, made: Made) -> Form:
     """Return the form of an index: a class, and a dict of what it is made of."""
     cls, pairs = made.arguments
-    held = named(pairs)
+    held = named(context, pairs)
     name = name_of(cls)
     if "start" in held and "data" not in held:
         numbers = ", ".join(value_text(held[key]) for key in ("start", "stop", "step"))
@@ -40,15 +39,15 @@ def _index(context: Context, made: Made) -> Form:
 def _backed(context: Context, made: Made) -> Form:
     """Return the form of an array of pandas over one of NumPy: dates, time spans, periods, or codes of categories."""
     cls = made.arguments[0]
-    state = made.more.state if made.more is not None else None
+    state = state_of(made)
     if type(state) is dict:
-        held = named(state)
+        held = named(context, state)
         dtype, data = held.get("_dtype"), held.get("_ndarray", held.get("_codes", held.get("_data")))
     else:
         dtype, data, *_ = _expect_tuple(state)
         if is_call(dtype, ("numpy", "ndarray")):  # some releases put them the other way round
             dtype, data = data, dtype
-    categories = _categories(dtype)
+    categories = _categories(context, dtype)
     if categories is not None:
         return Form(name_of(cls), ["codes", "categories"], [data, categories])
     return Form(name_of(cls), inner=data)
@@ -60,21 +59,19 @@ def _expect_tuple(state: Any) -> tuple[Any, ...]:
     return state
 
 
-def _categories(dtype: Any) -> Any:
-    state = dtype.more.state if type(dtype) is Made and dtype.more is not None else None
-    return named(state).get("categories")
+def _categories(context: Context, dtype: Any) -> Any:
+    return named(context, state_of(dtype)).get("categories")
 
 
 def _intervals(context: Context, made: Made) -> Form:
-    state = made.more.state if made.more is not None else None
-    held = named(state[0] if type(state) is tuple and state else state)
+    state = state_of(made)
+    held = named(context, state[0] if type(state) is tuple and state else state)
     return Form(name_of(made.arguments[0]), ["left", "right"], [held["_left"], held["_right"]])
 
 
 def _array(context: Context, made: Made) -> Form:
     """Return the form of an array whose attributes are one array, or data and mask."""
-    pairs = attribute_pairs(made)
-    held = dict(zip(pairs[::2], pairs[1::2])) if pairs else {}
+    held = attributes_of(context, made)
     if "_mask" in held:
         return Form(name_of(made.function), ["data", "mask"], [held["_data"], held["_mask"]])
     for name in _MADE_OF:
@@ -86,10 +83,9 @@ def _array(context: Context, made: Made) -> Form:
 
 def _categorical(context: Context, made: Made) -> Form:
     """Return the form of a `Categorical` of a release that does without a function to rebuild it."""
-    pairs = attribute_pairs(made)
-    held = dict(zip(pairs[::2], pairs[1::2])) if pairs else {}
+    held = attributes_of(context, made)
     codes = held.get("_codes", held.get("_ndarray"))
-    categories = _categories(held.get("_dtype"))
+    categories = _categories(context, held.get("_dtype"))
     if codes is None or categories is None:
         raise FormatError("a Categorical has no codes")
     return Form(name_of(made.function), ["codes", "categories"], [codes, categories])

@@ -1,7 +1,7 @@
 """Names of parts as JSON Pointers have them, RFC 6901, without the first slash.
 
-Rule: the parts of one node have different names. A name that occurred before gets `~2`, `~3` and so on, which escaping
-never makes.
+Rule: the parts of one node have different names. A name that occurred before gets `~2`, `~3` and so on, without the
+numbers that begin with 1: escaping makes `~1` of a slash, and so `~10` of a slash and a zero.
 """
 
 from __future__ import annotations
@@ -38,12 +38,18 @@ def unique(texts: Sequence[str], taken: Iterable[str] = ()) -> tuple[Sequence[st
     for text in texts:
         suffix = ""
         while text + suffix in seen:
-            counts[text] = counts.get(text, 1) + 1
+            counts[text] = _after(counts.get(text, 1))
             suffix = f"~{counts[text]}"
         seen.add(text + suffix)
         plain.append(text + suffix)
         escaped.append(escape(text) + suffix)
     return plain, escaped
+
+
+def _after(number: int) -> int:
+    """Return the next number that does not begin with 1."""
+    text = str(number + 1)
+    return 2 * 10 ** (len(text) - 1) if text[0] == "1" else number + 1
 
 
 def _escaped(texts: Sequence[str]) -> Sequence[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import FormatError
 from ..pickling.renames import Name
 from .form import Context, Form, Rule
+from .held import state_of
 from .instances import attributes
 from .items import Made
 from .short import name_of
@@ -21,9 +22,10 @@ _NEIGHBORS = ("data", "idx_array", "node_data", "node_bounds")
 
 
 def _state(made: Made) -> Any:
-    if made.more is None or made.more.state is None:
+    state = state_of(made)
+    if state is None:
         raise FormatError("it has no state")
-    return made.more.state
+    return state
 
 
 def _generator(context: Context, made: Made) -> Form:
@@ -50,6 +52,7 @@ def _neighbors(context: Context, made: Made) -> Form:
     state = _state(made)
     if type(state) is not tuple or len(state) < len(_NEIGHBORS):
         raise FormatError("a tree of neighbours has no state")
+    context.budget.pay(len(state))
     names = [*_NEIGHBORS, *(f"state {i}" for i in range(len(_NEIGHBORS), len(state)))]
     return Form(name_of(made.arguments[0]), names, state)
 

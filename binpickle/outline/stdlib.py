@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import FormatError
 from ..pickling.renames import Name
 from .form import Context, Form, Rule
+from .held import state_of
 from .instances import attributes
 from .items import Made
 from .short import name_of
@@ -31,7 +32,7 @@ def _wrapper(context: Context, made: Made) -> Form:
 
 def _partial(context: Context, made: Made) -> Form:
     """Return the form of `functools.partial`, whose state repeats its argument."""
-    state: Any = made.more.state if made.more is not None else None
+    state: Any = state_of(made)
     function, arguments, keywords, _ = state
     return Form("functools:partial", ["func", "args", "keywords"], [function, arguments, keywords])
 

@@ -18,7 +18,8 @@ from ..trust.rules.checks import expect_int, expect_ints
 from ..trust.tokens import Global
 from .arrays import data_of
 from .form import Context, Form, Rule
-from .instances import attribute_pairs, attributes, dict_parts
+from .held import attribute_pairs
+from .instances import attributes, dict_parts
 from .items import Buffer, Made, elements_of, is_call, pairs_of
 from .layout import checked
 from .short import name_of
@@ -166,7 +167,7 @@ def module(context: Context, made: Made) -> Form:
     """Return the form of a module, whose state is one of attributes."""
     texts: list[str] = []
     children: list[Any] = []
-    pairs = attribute_pairs(made) or []
+    pairs = attribute_pairs(context, made) or ()
     for name, item in zip(pairs[::2], pairs[1::2]):
         if name in _MODULE:
             more, items = dict_parts(context, _entries(item) or ())

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..pickling.renames import Name
 from .form import Context, Form, Rule
-from .instances import attribute_pairs, dict_parts
+from .held import attribute_pairs, attributes_of
+from .instances import dict_parts
 from .items import Made, pairs_of
 from .short import name_of
 
@@ -18,39 +19,34 @@ __all__ = ["CLASSES"]
 _ADAPTERS = ("PandasIndexingAdapter", "PandasMultiIndexingAdapter", "NumpyIndexingAdapter")
 
 
-def _attributes(made: Made) -> dict[Any, Any]:
-    pairs = attribute_pairs(made) or []
-    return dict(zip(pairs[::2], pairs[1::2]))
-
-
-def _besides(held: dict[Any, Any], *shown: str) -> tuple[list[str], list[Any]]:
+def _besides(held: dict[str, Any], *shown: str) -> tuple[list[str], list[Any]]:
     """Return the parts of an object that it keeps besides those shown, those that hold something."""
     rest = [(name, item) for name, item in held.items() if name not in shown and item is not None and item != {}]
-    return [str(name) for name, _ in rest], [item for _, item in rest]
+    return [name for name, _ in rest], [item for _, item in rest]
 
 
 def _dataset(context: Context, made: Made) -> Form:
-    held = _attributes(made)
+    held = attributes_of(context, made)
     texts, children = dict_parts(context, pairs_of(held["_variables"]))
     more, items = _besides(held, "_variables")
-    besides = attribute_pairs(made) or []
+    besides = attribute_pairs(context, made) or ()
     return Form(name_of(made.function), [*texts, *more], [*children, *items], besides=besides)
 
 
 def _data_array(context: Context, made: Made) -> Form:
-    held = _attributes(made)
+    held = attributes_of(context, made)
     texts, children = dict_parts(context, pairs_of(held["_coords"]))
     more, items = _besides(held, "_variable", "_coords")
     return Form(name_of(made.function), [*texts, *more], [*children, *items], inner=held["_variable"])
 
 
 def _variable(context: Context, made: Made) -> Form:
-    held = _attributes(made)
+    held = attributes_of(context, made)
     return Form(name_of(made.function), *_besides(held, "_data", "_dims"), inner=held["_data"])
 
 
 def _adapter(context: Context, made: Made) -> Form:
-    return Form(name_of(made.function), inner=_attributes(made)["array"])
+    return Form(name_of(made.function), inner=attributes_of(context, made)["array"])
 
 
 CLASSES: dict[Name, Rule] = {
