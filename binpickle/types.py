@@ -56,6 +56,7 @@ __all__ = [
     "PathOrReadable",
     "PathOrWritable",
     "PicklerClass",
+    "Prefetch",
     "Progress",
     "Readable",
     "Receivable",
@@ -157,6 +158,9 @@ MmapMode = Optional[_MappingMode]
 
 PicklerClass = Type[pickle.Pickler]
 """The `pickler` argument: a class to build on, such as `cloudpickle.Pickler`."""
+
+Prefetch = Union[bool, Iterable[Union[int, str]], None]
+"""The `prefetch` argument: whether to fetch all mapped buffers in the background, or which of them."""
 
 Progress = Callable[[int, Optional[int]], Any]
 """The `progress` argument: called with the bytes done and the bytes in total, `None` until the total is known."""

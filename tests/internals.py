@@ -22,6 +22,7 @@ from binpickle.codecs.chain import (
 from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
+from binpickle.files import mounts, pagecache
 from binpickle.files.folder import Folder
 from binpickle.files.source import BytesSource, DescriptorSource, FileSource, Source
 from binpickle.files.spool import Spool
@@ -63,7 +64,7 @@ from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
-from binpickle.reading import environment, limiting
+from binpickle.reading import environment, limiting, prefetching, ranges
 from binpickle.reading.filereader import FileReader
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
@@ -71,7 +72,8 @@ from binpickle.reading.partial import PartialRead
 from binpickle.reading.recent import Recent
 from binpickle.reading.small import load_small
 from binpickle.show import text
-from binpickle.threads.cgroups import cpu_quota
+from binpickle.threads.available import available_memory
+from binpickle.threads.cgroups import cpu_quota, memory_left
 from binpickle.threads.cpus import has_idle_cpu, usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
@@ -91,6 +93,10 @@ __all__ = [
     "shapes",
     "keys",
     "linux_module",
+    "mounts",
+    "pagecache",
+    "prefetching",
+    "ranges",
     "open_sink",
     "ALGORITHMS",
     "ALIGNMENT",
@@ -149,6 +155,7 @@ __all__ = [
     "allocate",
     "parameters",
     "arrays",
+    "available_memory",
     "chain_for",
     "chain_from_specs",
     "check_index",
@@ -167,6 +174,7 @@ __all__ = [
     "environment",
     "exact_sums",
     "exhaust",
+    "memory_left",
     "filewriter_module",
     "find_placement",
     "has_idle_cpu",

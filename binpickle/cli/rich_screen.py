@@ -13,11 +13,11 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..show.facts import COLOURS, NUMBERS, Piece
-from ..show.text import printable
+from ..show.text import printable, shorten
 from ..types import Progress
 from .plain_screen import Screen, cell_text
 
@@ -61,7 +61,7 @@ class RichScreen(Screen):
             cell.stylize(f"black on {colour}", 0, 1)
             cells.append(cell)
             bar.add_column(ratio=piece.stored_nbytes)
-            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {piece.label} {piece.share}"))
+            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {printable(piece.label)} {piece.share}"))
         bar.add_row(*cells)
         self._console.print("", bar, Columns(legend, padding=(0, 3)), sep="\n")
 
@@ -85,9 +85,11 @@ def rich_bar(stream: TextIO, title: str) -> Iterator[Progress]:
     Yields:
         A `progress` for the functions of BinPickle.
     """
-    name = TextColumn("{task.description}", markup=False)
-    columns = [name, BarColumn(), DownloadColumn(), TimeRemainingColumn()]
+    name, whole = TextColumn("{task.description}", markup=False), Column(no_wrap=True)  # only the bar gets shorter
+    columns = [name, BarColumn(), DownloadColumn(table_column=whole), TimeRemainingColumn(table_column=whole)]
     # No thread refreshes the bar: whoever reports progress does, often enough.
-    with Bar(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task(cell_text(title), total=None)
+    console = Console(file=stream)
+    with Bar(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        # The rest of the line is for the bar and the numbers.
+        task = bar.add_task(cell_text(shorten(title, console.width // 3)), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)

@@ -6,6 +6,7 @@ are safe in any thread.
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -30,6 +31,9 @@ __all__ = ["Advance", "FileReader"]
 Advance = Callable[[int], None]
 """Called with the number of bytes that have just been done."""
 
+TellNames = Callable[["FileReader"], Sequence[str]]
+"""Returns the names of the buffers of an open file; raises nothing."""
+
 
 class FileReader:
     """An open file whose structure and index have been checked.
@@ -46,6 +50,7 @@ class FileReader:
         contents: see `Tables`.
         placement: see `Tables`.
         views: see `Tables`.
+        tell_names: returns the names of the buffers of an open file, for messages; `None` tells buffers by number.
 
     Raises:
         FormatError: the file is not a BinPickle file, is truncated or inconsistent.
@@ -60,7 +65,9 @@ class FileReader:
         self.header, self.contents, self.placement, padding, self.views = read_tables(source, limits, keys)
         if limits.decoded_per_byte < Limits.decoded_per_byte:  # by default there is no such limit
             check_decoding(decoding_nbytes(self.contents, self.placement), self.contents.length, limits)
-        self._names: ChunkNames | None = None
+        self.tell_names: TellNames | None = None
+        self._chunk_names: ChunkNames | None = None
+        self._naming = RLock()
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         source.plan(padding)
         for start, stop in padding:
@@ -255,9 +262,13 @@ class FileReader:
 
     def _describe(self, i: int) -> str:
         """Return the number of a chunk and what it holds, as text."""
-        if self._names is None:  # two threads may make them here, which only costs time
-            self._names = ChunkNames(self.contents, self.placement)
-        return self._names.describe(i)
+        with self._naming:
+            if self._chunk_names is None:
+                # If the stream is damaged that has the names, this is called again for it, and must not ask once more.
+                tell, self.tell_names = self.tell_names, None
+                names = [""] * len(self.contents.buffer_starts) if tell is None else tell(self)
+                self._chunk_names = ChunkNames(self.contents, self.placement, names)
+            return self._chunk_names.describe(i)
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         gaps = gaps_in(self.contents, self.placement, i)

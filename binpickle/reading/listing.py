@@ -32,6 +32,7 @@ class Buffers(Sequence[Buffer]):
         placement: how buffers and chunks lie to each other.
         mapped: whether the file is mapped.
         take: returns rows of the buffer of a number.
+        number_of: returns the number of the buffer of a name, or raises `KeyError`.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Buffers(Sequence[Buffer]):
         placement: Placement,
         mapped: bool,
         take: Callable[[int, Rows], np.ndarray] | None = None,
+        number_of: Callable[[str], int] | None = None,
     ):
         self._take = take
+        self._number_of = number_of
         self._contents = contents
         self._placement = placement
         self._mapped = mapped
@@ -71,14 +74,18 @@ class Buffers(Sequence[Buffer]):
         return buffers_nbytes(self._contents)
 
     @overload
-    def __getitem__(self, i: int) -> Buffer: ...
+    def __getitem__(self, i: int | str) -> Buffer: ...
 
     @overload
     def __getitem__(self, i: slice) -> list[Buffer]: ...
 
-    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
+    def __getitem__(self, i: int | str | slice) -> Buffer | list[Buffer]:
         if isinstance(i, slice):
             return [self[n] for n in range(*i.indices(len(self)))]
+        if isinstance(i, str):
+            if self._number_of is None:
+                raise KeyError(f"{i!r:.200}: these buffers have no names")
+            i = self._number_of(i)
         n = range(len(self))[i]
         buffer = self._describe(n)
         if self._take is not None:

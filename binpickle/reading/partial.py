@@ -159,7 +159,8 @@ class _Wanted:
         """Refuse a view that no array of these bytes can have: a file may say anything."""
         start, stop = self.view.extent
         inside = start == stop or start >= 0 and stop <= self.nbytes
-        if not inside or not is_array(self.view.dtype, self.view.shape):
+        dtype = self.view.dtype
+        if not inside or dtype.hasobject or not is_array(dtype, self.view.shape):
             raise FormatError(f"an array of shape {self.view.shape!s:.80} leads out of its buffer; the file is forged")
 
 

@@ -31,7 +31,9 @@ def buffers_text(buffers: Sequence[Buffer], nbytes: int) -> str:
     if not len(buffers):
         return title
     rows = [BUFFER_COLUMNS, *(buffer_row(n, buffer) for n, buffer in enumerate(islice(buffers, _MOST_ROWS)))]
-    lines = _aligned([[printable(shorten(cell, _LONGEST_CELL)) for cell in row] for row in rows])
+    # To tell names takes as long as reading the pickle stream, which nobody expects of a `repr`.
+    shown = [[cell for cell, title in zip(row, BUFFER_COLUMNS) if title != "name"] for row in rows]
+    lines = _aligned([[printable(shorten(cell, _LONGEST_CELL)) for cell in row] for row in shown])
     return "\n".join([title, *lines, *(["..."] if len(buffers) > _MOST_ROWS else [])])
 
 

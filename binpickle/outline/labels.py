@@ -1,0 +1,128 @@
+"""The labels of an index of pandas, as texts, which name the columns of a frame.
+
+Rule: labels are read where they are in the stream, or in a small buffer that somebody fetches. Where they cannot be
+read there are none, and columns are numbered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from ..errors import BinPickleError
+from .arrays import data_of
+from .arrow import strings_of
+from .form import Context
+from .items import Made, is_call, pairs_of
+from .scalars import key_text
+
+__all__ = ["MOST_COLUMNS", "integers_of", "labels_of", "named"]
+
+MOST_COLUMNS = 1 << 16
+"""So many columns of a frame have names at most."""
+
+_NUMBERS = "biufmM"
+_DEEPEST = 6
+
+
+def named(item: Any) -> dict[str, Any]:
+    """Return the entries of a dict of the stream that have strings as keys."""
+    pairs = pairs_of(item) if type(item) is dict else ()
+    return {key: value for key, value in zip(pairs[::2], pairs[1::2]) if type(key) is str}
+
+
+def labels_of(context: Context, index: Any) -> Sequence[str]:
+    """Return the first labels of an index; an empty sequence if they cannot be read.
+
+    Args:
+        context: what forms need.
+        index: what makes the index.
+    """
+    known = context.labels.get(id(index))
+    if known is None:
+        try:
+            found = _labels(context, index, _DEEPEST)
+            known = [key if type(key) is str else key_text(context, key) for key in found or ()]
+        except (BinPickleError, TypeError, ValueError, IndexError, AttributeError, OverflowError, KeyError):
+            known = []
+        context.labels[id(index)] = known
+    return known
+
+
+def _labels(context: Context, item: Any, depth: int) -> Sequence[Any] | None:
+    """Return labels as items."""
+    if type(item) is not Made or not depth:
+        return None
+    if is_call(item, ("pyarrow.lib", "_restore_array")):
+        return strings_of(context, item, MOST_COLUMNS)
+    if is_call(item, ("pyarrow.lib", "chunked_array")):
+        chunks = item.arguments[0]
+        return _labels(context, chunks[0], depth - 1) if len(chunks) == 1 else None
+    state = item.more.state if item.more is not None else None
+    if type(state) is dict:  # an array of a class of pandas
+        held = named(state)
+        inner = held.get("_pa_array", held.get("_ndarray", held.get("_data")))
+        return _labels(context, inner, depth - 1)
+    arguments = item.arguments
+    if len(arguments) == 2 and type(arguments[1]) is dict:
+        held = named(arguments[1])
+        if "levels" in held:
+            return _tuples(context, held["levels"], held["codes"], depth)
+        if "start" in held and "data" not in held:
+            return range(held["start"], held["stop"], held["step"])[:MOST_COLUMNS]
+        return _labels(context, held.get("data"), depth - 1)
+    return _items(context, item, depth)
+
+
+def _items(context: Context, item: Made, depth: int) -> Sequence[Any] | None:
+    """Return the items of an array of NumPy, or of what has one in its state."""
+    state = item.more.state if item.more is not None else None
+    if type(state) is tuple and len(state) == 5 and type(state[4]) is list:
+        return state[4][:MOST_COLUMNS]
+    if type(state) is tuple and 2 <= len(state) <= 3:  # of an array of dates, or of categories
+        return _backed(context, state, depth)
+    return _numbers(context, item)
+
+
+def _backed(context: Context, state: tuple[Any, ...], depth: int) -> Sequence[Any] | None:
+    dtype, data = state[:2]
+    held = named(dtype.more.state) if type(dtype) is Made and dtype.more is not None else {}
+    if "categories" not in held:
+        return _labels(context, data, depth - 1)
+    labels, codes = labels_of(context, held["categories"]), integers_of(context, data)
+    return None if codes is None else [labels[code] if code >= 0 else "nan" for code in codes]
+
+
+def _tuples(context: Context, levels: Any, codes: Any, depth: int) -> Sequence[Any] | None:
+    """Return the labels of an index of several levels."""
+    columns: list[list[str]] = []
+    for level, numbers in zip(_listed(levels), _listed(codes)):
+        labels, found = labels_of(context, level), integers_of(context, numbers)
+        if found is None or len(columns) == depth:
+            return None
+        columns.append([labels[code] if code >= 0 else "nan" for code in found])
+    return list(zip(*columns))
+
+
+def _listed(item: Any) -> Any:
+    return item.more.items if type(item) is Made and item.more is not None else item
+
+
+def integers_of(context: Context, item: Any) -> list[int] | None:
+    """Return the first numbers of an array of integers; `None` if they cannot be read."""
+    found = _numbers(context, item)
+    return found if found is not None and {*map(type, found)} <= {int} else None
+
+
+def _numbers(context: Context, item: Any) -> list[Any] | None:
+    form = context.form_of(item)
+    data, view = form.data, form.view() if form.view is not None else None
+    if data is None or view is None or len(view.shape) != 1 or view.dtype.kind not in _NUMBERS:
+        return None
+    held = context.read(data_of(data))
+    if held is None:
+        return None
+    array = np.ndarray(view.shape, view.dtype, memoryview(held).cast("B"), view.offset, view.strides)[:MOST_COLUMNS]
+    context.budget.pay(len(array))
+    return array.tolist() if view.dtype.kind in "biuf" else array.astype("U").tolist()  # type: ignore[no-any-return]
