@@ -22,6 +22,9 @@ from .table import CODECS, LEGACY, NEVER, THIRD_PARTY, CodecFacts, Encoder, cano
 
 __all__ = ["REGISTERED", "Step", "library_codec", "make_step", "unknown_codec"]
 
+# To decode more pieces one by one costs more than to decode a chunk as a whole.
+_FEW_PIECES = 16
+
 
 @dataclass(frozen=True)
 class Step:
@@ -98,7 +101,7 @@ class Step:
             CodecError: the data does not decode to `nbytes` bytes.
         """
         whole = whole_of(pieces, nbytes)
-        if whole is None and self._piece_decoder is not None:
+        if whole is None and self._piece_decoder is not None and len(pieces) <= _FEW_PIECES:
             self._decode_only(self._piece_decoder, data, nbytes, pieces)
             return
         out = None if whole is None else whole.out

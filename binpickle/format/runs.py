@@ -10,6 +10,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
+from .shapes import element_count
 from .views import View
 
 __all__ = ["Piece", "Runs", "gather", "packed", "whole_of", "whole_piece"]
@@ -127,6 +128,8 @@ def packed(view: View) -> tuple[Runs, View]:
     start, stop = view.extent
     if start == stop:
         return _run(0, 0), View(view.dtype, view.shape, (0,) * len(view.shape))
+    if stop - start == element_count(view.shape) * view.dtype.itemsize and min(view.strides, default=1) > 0:
+        return _run(start, stop - start), view._replace(offset=0)  # most arrays: without gaps
     axes = [axis for axis, n in enumerate(view.shape) if n > 1 and view.strides[axis]]
     axes.sort(key=lambda axis: abs(view.strides[axis]))
     runs = _runs(start, view.dtype.itemsize, [(view.shape[axis], abs(view.strides[axis])) for axis in axes])

@@ -152,7 +152,8 @@ class _Wanted:
         if runs.nbytes:
             self.in_place = is_mapped and bool(placement.mappable[source])
             self.offset = int(placement.offsets[source])
-            self.chunks = _chunks(contents.chunk_starts, self.runs)
+            first, last = int(placement.first[source]), int(placement.last[source])
+            self.chunks = (first,) if first == last else _chunks(contents.chunk_starts, self.runs)
 
     def _require_within(self) -> None:
         """Refuse a view that no array of these bytes can have: a file may say anything."""
@@ -178,8 +179,6 @@ def _chunks(starts: np.ndarray, runs: Runs) -> Sequence[int]:
     """
     first = int(np.searchsorted(starts, runs.start, "right")) - 1
     stop = int(np.searchsorted(starts, runs.stop, "left"))
-    if stop - first == 1:
-        return (first,)
     touched = runs.touched(starts[first:stop], starts[first + 1 : stop + 1])
     return (np.flatnonzero(touched) + first).tolist()
 

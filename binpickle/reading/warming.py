@@ -32,6 +32,7 @@ def warm_steps(source: Source, ranges: Ranges, crew: Crew, meter: Meter) -> Iter
     """
     scratch: SimpleQueue[np.ndarray] = SimpleQueue()
     room = Room()
+    source.plan(windows(ranges, WINDOW))
     pipeline: Pipeline[int] = Pipeline(crew, meter.advance)
     for start, stop in windows(ranges, WINDOW):
         if not room.take(stop - start):

@@ -429,6 +429,10 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "rows of a buffer": _open(lambda file: file.buffers[0][5:900]),
     "rows mapped and verified": _open(lambda file: file.array(0, 400), mmap_mode="r", verify=True),
     "arrays": _open(lambda file: file.arrays([*range(len(file.buffers))])),
+    "names": _open(lambda file: file.names),
+    "tree": _open(lambda file: str(file.tree())),
+    "arrays by name": _open(lambda file: [file["array"], file.get("small"), dict(file.items())]),
+    "warm": _open(lambda file: [file.warm(), file.warm([0])]),
     "open and load": _open(lambda file: file.load()),
 }
 OBJECTS = {
