@@ -27,6 +27,7 @@ PACKAGES = (
     "scikit-learn",
     "torch",
     "safetensors",
+    "zarr",
 )
 
 

@@ -114,6 +114,8 @@ def amount_text(metric: str, value: float) -> str:
         return f"{value / unit:.4g} {name}"
     if metric in ("threads", "anyio imported"):
         return f"{value:g}"
+    if metric.endswith("faults"):
+        return f"{value:,.0f}"
     if metric.endswith("waiting"):
         return f"{value:.0%}"
     return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"

@@ -119,10 +119,10 @@ def _warm_up(job: Job) -> None:
 
 
 def _stored(path: str) -> float:
-    """Return the bytes of a file, or of all files in a folder."""
+    """Return the bytes of a file, or of all files in a folder and below it."""
     place = Path(path)
-    files = place.iterdir() if place.is_dir() else [place]
-    return float(sum(file.stat().st_size for file in files if file.exists()))
+    files = place.rglob("*") if place.is_dir() else [place]
+    return float(sum(file.stat().st_size for file in files if file.is_file()))
 
 
 def _remove(path: str) -> None:

@@ -6,51 +6,49 @@ Rule: opening a file checks its structure and its index. Only `load` unpickles a
 from __future__ import annotations
 
 from contextlib import contextmanager
-from operator import index
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping
 
-import numpy as np
-
-from .errors import BinPickleError, IntegrityError
+from .errors import BinPickleError, FormatError, IntegrityError
+from .files.pagecache import MOST_THREADS
 from .files.source import Source
 from .format.contents import Spec
 from .format.header import Header
 from .keys import Keys
 from .limits import Limits
-from .reading.buffers import as_array, map_buffers, read_buffer
-from .reading.description import Buffers, Summary, summarize
+from .reading.arrays import OpenArrays
+from .reading.description import Summary, summarize
 from .reading.entries import Entry, list_entries
 from .reading.environment import trusted_here
-from .reading.filereader import FileReader, check_chunks
-from .reading.limiting import (
-    UNKNOWN_ORIGIN,
-    check_decoding,
-    check_limits,
-    chunks_nbytes,
-    decoded_nbytes,
-    require_limits,
-)
+from .reading.filereader import FileReader
+from .reading.jobs import check_chunks
+from .reading.limiting import check_limits, decoded_nbytes, require_limits
 from .reading.loading import Loading, LoadSettings, require_end
+from .reading.names import Names, names_for_messages
 from .reading.stream import StreamReader
 from .remote.opening import open_source
 from .threads.cpus import check_threads
 from .threads.crew import Crew, exhaust
 from .threads.meter import Meter
-from .types import KeyLike, MmapMode, PathOrReadable, Progress, Trusted
+from .types import KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Trusted
 
 if TYPE_CHECKING:
+    from .reading.prefetching import Prefetching
+    from .show.tree import Tree
     from .trust import GlobalUse
 
-__all__ = ["BinPickleFile", "check_settings", "load_steps", "scan_globals"]
+__all__ = ["BinPickleFile", "check_prefetch", "check_settings", "load_steps", "scan_globals"]
 
 
-class BinPickleFile:
-    """An open file: its object, its buffers one by one, and its facts.
+class BinPickleFile(OpenArrays):
+    """An open file: its object, its arrays by name, its buffers one by one, and its facts.
 
-    Opening a file checks its structure and its index, and unpickles nothing. You may close it at any time: arrays that
-    were loaded or mapped live on. You may pickle an open file that was opened by its path and without a key. Unpickling
-    opens the file again, and refuses it if it has changed.
+    Opening a file checks its structure and its index, and unpickles nothing. An open file is a read-only mapping from
+    names to arrays: `file["model/coef_"]` reads this array and nothing else, and `file.tree()` shows all names.
+
+    You may close it at any time: arrays that were loaded or mapped live on. You may pickle an open file that was opened
+    by its path and without a key. Unpickling opens the file again, and refuses it if it has changed.
 
     Args:
         file: see `load`.
@@ -98,6 +96,10 @@ class BinPickleFile:
         try:
             with self._naming():
                 self._reader = FileReader(self._source, limits, keys)
+                self._names = Names(self._reader, self._settings.checks, self._settings.limits)
+                self._reader.tell_names = partial(
+                    names_for_messages, check=self._settings.checks, limits=self._settings.limits
+                )
                 self._mapped = self._source.map(mmap_mode == "c") if mmap_mode else None
         except BaseException:
             self._source.close()
@@ -117,7 +119,9 @@ class BinPickleFile:
     def _repr_html_(self) -> str:
         from .show.html import file_html
 
-        return file_html(self.summary, self.buffers)
+        if self._closed and not self._names.are_known:  # the stream cannot be read any more
+            return file_html(self.summary, self.buffers, [""] * len(self.buffers))
+        return file_html(self.summary, self.buffers, self.names, self.names_problem)
 
     def __reduce__(self) -> Any:
         if self._source.path is None or self._reader.authenticated:
@@ -176,14 +180,24 @@ class BinPickleFile:
         return self._reader.is_mappable
 
     @property
-    def buffers(self) -> Buffers:
-        """The out-of-band buffers, in the order in which the pickle stream asks for them."""
-        return Buffers(self._reader.contents, self._reader.placement, self._mapped is not None)
-
-    @property
     def summary(self) -> Summary:
         """The facts of the file, and the sizes of its parts added up."""
         return summarize(self._reader)
+
+    def tree(self) -> Tree:
+        """Return the outline of the object: its parts, their names and sizes; text by `str()`, HTML in notebooks.
+
+        Raises:
+            FormatError: there is none, as `names_problem` says.
+        """
+        outline = self._outline
+        with self._naming():
+            if outline.problem is not None:
+                raise FormatError(f"the file has no outline: {outline.problem}")
+        from .show.tree import Tree  # most programs never need it
+
+        nbytes, stored = self._reader.contents.buffer_nbytes.tolist(), self.summary.stored.tolist()
+        return Tree(self._source.name or "bytes", outline.root, self.buffers, nbytes, stored)
 
     @property
     def entries(self) -> list[Entry]:
@@ -196,6 +210,7 @@ class BinPickleFile:
         trusted: Trusted | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
+        prefetch: Prefetch = None,
     ) -> Any:
         """Load the object.
 
@@ -203,46 +218,51 @@ class BinPickleFile:
             trusted: see `load`; `BINPICKLE_TRUST` holds here too.
             threads: see `load`.
             progress: see `load`.
+            prefetch: see `load`. Closing the file does not end the fetching: it ends with the arrays.
 
         Raises:
             Exception: see `load`.
         """
+        prefetch = check_prefetch(prefetch, self._settings.mmap_mode)
         with Crew(check_threads(threads)) as crew:
-            return exhaust(load_steps(self, crew, progress, trusted))
+            return exhaust(load_steps(self, crew, progress, trusted, prefetch))
 
-    def array(self, i: int) -> np.ndarray:
-        """Return one buffer as an array. Nothing is unpickled, and only the chunks of this buffer are decoded.
+    def warm(
+        self,
+        which: Iterable[int | str] | None = None,
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[int, int]:
+        """Read what is stored of the file, or of some buffers, so that it is in the page cache of the system.
 
-        Safe on files of unknown origin: it uses only codecs that are memory-safe on any input, and checks text in the
-        array. If the file was opened with neither limits nor a key, the buffer may take as much decoding for each byte
-        of the file as in restricted loading (`Limits.decoded_per_byte`).
+        This is what `load(prefetch=...)` does in the background, for all processes that will read or map the file. It
+        reads no more than there is room for in memory: three quarters of what is available.
 
         Args:
-            i: the number of the buffer, as in `buffers`; negative numbers count from the end.
+            which: buffers, as `array` takes them; by default everything in the file. A buffer that is stored encoded
+                takes whole chunks, which may hold other buffers, too.
+            threads: how many threads read at the same time, by default four.
+            progress: see `load`; called with numbers of stored bytes.
 
         Returns:
-            The array as it was dumped; for plain bytes uint8, 1-d. Mapped if the file is mapped and stores the buffer
-            raw, else in fresh, writable memory.
+            How many bytes have been read, and how many there were to read.
 
         Raises:
             IndexError: there is no such buffer.
-            LimitError: a few bytes of the file would take very much decoding.
-            FormatError: text of the array has a code point beyond Unicode, or very many items have no bytes.
-            IntegrityError: a chunk is damaged.
-            CodecError: a chunk does not decode, or its codec is not allowed here (`load` decodes Blosc).
+            FormatError: the file has been cut.
+            OSError: the file cannot be read.
         """
-        n = _number(i, len(self.buffers))
-        contents, placement = self._reader.contents, self._reader.placement
-        with self._naming():
-            if self._mapped is not None and placement.mappable[n]:
-                if self._reader.authenticated or self._settings.verify:
-                    for chunk in range(int(placement.first[n]), int(placement.last[n]) + 1):
-                        self._reader.check_chunk(chunk)
-                data = next(map_buffers(self._reader, self._mapped, np.array([n])))
-            else:
-                self._limit_decoding(slice(int(placement.first[n]), int(placement.last[n]) + 1))
-                data = read_buffer(self._reader, n, self._settings.checks)
-            return as_array(data, contents.kinds[contents.buffer_kinds[n]], hostile=not self._reader.authenticated)
+        from .reading import ranges, warming  # most programs never need them
+
+        chosen = None if which is None else self._numbers_of(which)
+        crew = Crew(MOST_THREADS if threads is None else check_threads(threads))
+        with self._naming(), crew:
+            wanted = ranges.stored_ranges(self._reader, chosen)
+            meter = Meter(progress, ranges.ranges_nbytes(wanted))
+            exhaust(warming.warm_steps(self._source, wanted, crew, meter))
+        meter.finish()
+        return meter.done, ranges.ranges_nbytes(wanted)
 
     def stream(self) -> bytes:
         """Return the pickle stream, for scanners; empty if the file holds no object.
@@ -255,7 +275,6 @@ class BinPickleFile:
         chunks = self._reader.stream_chunks
         with self._naming(), Crew(1) as crew:
             self._limit_decoding(slice(chunks.start, chunks.stop))
-            self._reader.plan(chunks)
             stream = StreamReader(self._reader, crew, self._settings.checks, _ignore, hostile=True)
             return bytes(stream.read())
 
@@ -293,14 +312,16 @@ class BinPickleFile:
         meter.finish()
         return errors
 
-    def _limit_decoding(self, chunks: slice) -> None:
-        """Refuse to decode chunks that the size of the file does not justify, unless a key vouches for it.
+    def _start_prefetch(self, which: Prefetch) -> Prefetching | None:
+        """Begin to fetch mapped buffers in the background; `None` if nothing is to be fetched."""
+        if self._mapped is None or which is False or which is None and not self._source.is_networked:
+            return None
+        from .reading import prefetching, ranges  # most programs never need them
 
-        Limits that the caller gave were compared when the file was opened.
-        """
-        if self._settings.limits is None and not self._reader.authenticated:
-            contents = self._reader.contents
-            check_decoding(chunks_nbytes(contents, chunks), contents.length, UNKNOWN_ORIGIN)
+        numbers = None if which is True or which is None else self._numbers_of(which)
+        fetcher = self._source.fetcher()
+        wanted = ranges.mapped_ranges(self._reader, numbers)
+        return None if fetcher is None else prefetching.start_prefetch(fetcher, wanted)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -328,14 +349,40 @@ def check_settings(mmap_mode: Any, verify: Any, limits: Any) -> None:
     require_limits(limits)
 
 
+def check_prefetch(prefetch: Any, mmap_mode: Any) -> Prefetch:
+    """Check the argument `prefetch` of a load, and return it; an iterable as a tuple.
+
+    Raises:
+        TypeError: it is neither a bool nor an iterable of buffers.
+        ValueError: there is something to fetch, but nothing is mapped.
+    """
+    if prefetch is None or prefetch is False:
+        return prefetch
+    if isinstance(prefetch, (str, bytes)) or prefetch is not True and not isinstance(prefetch, Iterable):
+        raise TypeError(f"prefetch must be True, False or a list of buffers, not {prefetch!r}")
+    if mmap_mode is None:
+        raise ValueError("prefetch is for mapped files: give mmap_mode='r' or 'c', too; else all is read anyway")
+    return prefetch is True or tuple(prefetch)
+
+
 def load_steps(
-    opened: BinPickleFile, crew: Crew, progress: Progress | None, trusted: Trusted | None
+    opened: BinPickleFile,
+    crew: Crew,
+    progress: Progress | None,
+    trusted: Trusted | None,
+    prefetch: Prefetch = None,
 ) -> Generator[None, None, Any]:
     """Load the object of an open file, for `load` and `aload`. See `Loading.steps`."""
     with opened._naming():
         trusted = trusted_here(trusted)
         loading = Loading(opened._reader, opened._mapped, opened._settings, crew, progress, trusted)
-        return (yield from loading.steps())
+        fetching = opened._start_prefetch(prefetch)
+        try:
+            return (yield from loading.steps())
+        except BaseException:
+            if fetching is not None:
+                fetching.stop()
+            raise
 
 
 def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
@@ -348,7 +395,6 @@ def scan_globals(opened: BinPickleFile, limits: Limits) -> list[GlobalUse]:
         contents = reader.contents
         check_limits(contents, reader.placement, limits)
         limits = limits.of_file(contents.length, decoded_nbytes(contents))
-        reader.plan(reader.stream_chunks)
         stream = StreamReader(reader, crew, opened._settings.checks, _ignore, hostile=True)
         used = trust.scan(stream.read_bytes, len(contents.buffer_starts), limits)
         require_end(stream)
@@ -371,10 +417,3 @@ def _reopen(path: str, digest: bytes, settings: LoadSettings) -> BinPickleFile:
 
 def _ignore(_: int) -> None:
     pass
-
-
-def _number(i: Any, count: int) -> int:
-    try:
-        return range(count)[index(i)]
-    except IndexError:
-        raise IndexError(f"there is no buffer {i}: the file has {count}") from None

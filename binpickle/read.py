@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from .errors import BinPickleError
-from .file import BinPickleFile, check_settings
+from .file import BinPickleFile, check_prefetch, check_settings
 from .files.origin import is_path
 from .files.source import BytesSource, Source
 from .format.header import Header
@@ -21,7 +21,7 @@ from .reading.small import load_small
 from .remote.opening import open_source
 from .remote.resolving import is_remote, local_path
 from .threads.cpus import check_threads
-from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Progress, Trusted
+from .types import BytesLike, KeyLike, MmapMode, PathOrReadable, Prefetch, Progress, Trusted
 
 __all__ = ["BPKInfo", "FileStatus", "by_default", "file_info", "load", "load_quickly", "loads"]
 
@@ -94,6 +94,7 @@ def load(
     *,
     storage_options: Mapping[str, Any] | None = None,
     mmap_mode: MmapMode = None,
+    prefetch: Prefetch = None,
     trusted: Trusted | None = None,
     verify: bool | None = None,
     key: KeyLike | None = None,
@@ -117,6 +118,11 @@ def load(
             that are stored raw; all out-of-band arrays are read-only (in a file that was dumped with `mappable=True`
             these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
             private. Mapped arrays outlive the file: you may replace or unlink it (POSIX), but not truncate it.
+        prefetch: brings mapped buffers into the page cache in the background, so that whoever touches the arrays need
+            not wait for the disk: `True` all of them, a list of their numbers (see `BinPickleFile.buffers`) only these.
+            `load` does not wait for it. It ends when all mapped arrays are dropped, and takes at most three quarters of
+            the memory that is available. By default this is done on file systems of a network (NFS, Lustre, FUSE and
+            others), and not elsewhere; `False` never does it.
         trusted: `None` loads as pickle does. A collection of classes or `"module:qualname"` strings, perhaps empty,
             loads with a strict machine, which makes built-in and NumPy types and those in the collection. It imports
             and runs nothing else, and decodes only with codecs that are memory-safe on any input. If the environment
@@ -144,6 +150,7 @@ def load(
         CodecError: a chunk does not decode.
         UnknownCodecError: a codec is not installed, or files may not name it (see `register_codec`).
         TypeError: an argument is of the wrong type.
+        IndexError: `prefetch` names a buffer that there is not.
         ValueError: an argument has a wrong value, `BINPICKLE_TRUST` lists what is neither a set nor a name, or `seek`
             and `tell` of a file object contradict what it reads.
         OSError: from the operating system, unchanged.
@@ -154,6 +161,7 @@ def load(
     trusted = trusted_here(trusted)
     limits = load_limits(limits, trusted)
     check_settings(mmap_mode, verify, limits)
+    prefetch = check_prefetch(prefetch, mmap_mode)
     if mmap_mode is None and by_default(trusted, verify, key, context, limits, progress):
         return _load(open_source(file, Limits.stored_bytes, Header.unpack, storage_options), threads)
     with BinPickleFile(
@@ -165,7 +173,7 @@ def load(
         context=context,
         limits=limits,
     ) as opened:
-        return opened.load(trusted=trusted, threads=threads, progress=progress)
+        return opened.load(trusted=trusted, threads=threads, progress=progress, prefetch=prefetch)
 
 
 def loads(

@@ -120,7 +120,10 @@ def repack(
 
 def _copy(reader: FileReader, sink: Sink, crew: Crew, options: DumpOptions, progress: Progress | None) -> None:
     writer = FileWriter(sink, crew, options, progress)
-    for i in reader.stream_chunks:
+    stream = reader.stream_chunks
+    # The target asks for the buffers about in the order in which they lie.
+    reader.plan([*stream, *(i for i in range(len(reader.contents.chunk_stored)) if i not in stream)])
+    for i in stream:
         writer.write_stream(reader.read_chunk(i, hostile=True))
     contents, placement = reader.contents, reader.placement
     starts, stops = contents.buffer_starts.tolist(), placement.stops.tolist()

@@ -56,9 +56,11 @@ __all__ = [
     "PathOrReadable",
     "PathOrWritable",
     "PicklerClass",
+    "Prefetch",
     "Progress",
     "Readable",
     "Receivable",
+    "Rows",
     "Sendable",
     "Trusted",
     "Writable",
@@ -157,8 +159,14 @@ MmapMode = Optional[_MappingMode]
 PicklerClass = Type[pickle.Pickler]
 """The `pickler` argument: a class to build on, such as `cloudpickle.Pickler`."""
 
+Prefetch = Union[bool, Iterable[Union[int, str]], None]
+"""The `prefetch` argument: whether to fetch all mapped buffers in the background, or which of them."""
+
 Progress = Callable[[int, Optional[int]], Any]
 """The `progress` argument: called with the bytes done and the bytes in total, `None` until the total is known."""
+
+Rows = Union[int, np.integer, slice]
+"""The `rows` argument: the number of a row, or a slice of step 1."""
 
 Trusted = Iterable[Union[str, Callable[..., Any]]]
 """The `trusted` argument: classes and functions, or their names as `"module:qualname"`."""

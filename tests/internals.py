@@ -13,6 +13,7 @@ from binpickle.codecs.chain import (
     chain_for,
     chain_from_specs,
     decode,
+    decode_pieces,
     encode,
     parse_codecs,
     register_codec,
@@ -21,8 +22,9 @@ from binpickle.codecs.chain import (
 from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
+from binpickle.files import mounts, pagecache
 from binpickle.files.folder import Folder
-from binpickle.files.source import BytesSource
+from binpickle.files.source import BytesSource, DescriptorSource, FileSource, Source
 from binpickle.files.spool import Spool
 from binpickle.files.systemcalls import REFUSALS
 from binpickle.files.target import open_sink
@@ -51,7 +53,9 @@ from binpickle.format.legacy import parse as parse_of_legacy
 from binpickle.format.placement import find_placement
 from binpickle.format.read_index import check_index, check_trailer
 from binpickle.format.read_index import parse as parse_of_read_index
+from binpickle.format.runs import Piece, Runs, packed
 from binpickle.format.text import MAX_EMPTY_ITEMS, check_text
+from binpickle.format.views import View, view_of
 from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
@@ -60,9 +64,11 @@ from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
 from binpickle.pickling.pickler import Pickling
 from binpickle.pickling.protocol import pickle
-from binpickle.reading import environment, limiting
+from binpickle.reading import environment, limiting, prefetching, ranges
+from binpickle.reading.filereader import FileReader
 from binpickle.reading.memory import SLAB_BYTES
 from binpickle.reading.pages import Memory, allocate
+from binpickle.reading.partial import PartialRead
 from binpickle.reading.recent import Recent
 from binpickle.reading.small import load_small
 from binpickle.remote import retrying
@@ -71,7 +77,8 @@ from binpickle.remote.objects import ObjectInfo, redacted, redacted_text
 from binpickle.remote.obstore import translated_options
 from binpickle.remote.source import EDGE
 from binpickle.show import text
-from binpickle.threads.cgroups import cpu_quota
+from binpickle.threads.available import available_memory
+from binpickle.threads.cgroups import cpu_quota, memory_left
 from binpickle.threads.cpus import has_idle_cpu, usable_cpus
 from binpickle.threads.crew import Cancelled, Crew, Job, Pipeline, exhaust
 from binpickle.trust.sets import uses
@@ -91,6 +98,10 @@ __all__ = [
     "shapes",
     "keys",
     "linux_module",
+    "mounts",
+    "pagecache",
+    "prefetching",
+    "ranges",
     "open_sink",
     "ALGORITHMS",
     "ALIGNMENT",
@@ -132,6 +143,16 @@ __all__ = [
     "TRAILER",
     "Trailer",
     "BytesSource",
+    "DescriptorSource",
+    "FileReader",
+    "FileSource",
+    "PartialRead",
+    "Piece",
+    "Runs",
+    "Source",
+    "View",
+    "packed",
+    "view_of",
     "Recent",
     "load_small",
     "VERSION",
@@ -139,6 +160,7 @@ __all__ = [
     "allocate",
     "parameters",
     "arrays",
+    "available_memory",
     "chain_for",
     "chain_from_specs",
     "check_index",
@@ -148,6 +170,7 @@ __all__ = [
     "encode_best",
     "cpu_quota",
     "decode",
+    "decode_pieces",
     "table",
     "dtype_from_spec",
     "dtype_spec",
@@ -156,6 +179,7 @@ __all__ = [
     "environment",
     "exact_sums",
     "exhaust",
+    "memory_left",
     "filewriter_module",
     "find_placement",
     "has_idle_cpu",

@@ -66,6 +66,8 @@ def loading(path: Path, stream: BinaryIO, data: bytearray) -> None:
     array = np.asarray(anything)
     array.sum()
     binpickle.load(path, mmap_mode="r", verify=True)
+    binpickle.load(path, mmap_mode="r", prefetch=True)
+    binpickle.load(path, mmap_mode="c", prefetch=[0, "weights"])
     binpickle.load(path, mmap_mode="c", verify=False, limits=binpickle.Limits(decoded_bytes=1 << 30))
     binpickle.load(stream, trusted=(), threads=4, progress=show)
     binpickle.load(path, trusted=[Ridge, "sklearn.linear_model._ridge:Ridge"])
@@ -85,6 +87,7 @@ async def in_an_event_loop(obj: object, path: Path, sink: anyio.abc.ByteSendStre
         piece.decode()
     await binpickle.adump_iter(obj).aclose()
     anything = await binpickle.aload(path, mmap_mode="r", limiter=anyio.CapacityLimiter(2))
+    anything = await binpickle.aload(path, mmap_mode="r", prefetch=(0, 1))
     print(anything)
 
 
@@ -94,12 +97,21 @@ def looking_inside(path: Path) -> None:
         libraries: Mapping[str, str] = file.libraries
         version: int = file.version
         damaged: list[str] = file.find_errors()
+        fetched, wanted = file.warm([0], threads=2, progress=show)
+        anything = file.load(prefetch=[0])
+        print(fetched, wanted, anything)
         mappable: bool = file.is_mappable
         digest: bytes | None = file.root_digest
         for number, buffer in enumerate(file.buffers):
             print(buffer.dtype, buffer.shape, buffer.nbytes, buffer.stored_nbytes, buffer.codecs, buffer.mapped)
             array: np.ndarray = file.array(number)
             print(array.mean(), buffer.offset)
+            rows: np.ndarray = file.array(number, rows=slice(0, 5), axis=buffer.slowest_axis or 0)
+            row: np.ndarray = file.array(number, np.int64(3))
+            print(rows, row, buffer[5], buffer[10:20])
+        several: list[np.ndarray] = file.arrays(range(2), threads=2)
+        parts: dict[int, np.ndarray] = file.arrays({0: slice(0, 5), 1: 7})
+        print(several, parts, file.buffers)
         file.load()
         print(metadata, libraries, version, damaged, mappable, digest, len(file.stream()))
     file.close()
@@ -169,6 +181,7 @@ def found_wrong(obj: object, path: Path, text: TextIO, stream: BinaryIO) -> None
     binpickle.load(text)  # type: ignore[arg-type]
     binpickle.load(bytearray(b"bytes of a file"))  # type: ignore[arg-type]
     binpickle.load(path, mmap_mode="w")  # type: ignore[arg-type]
+    binpickle.load(path, mmap_mode="r", prefetch=3)  # type: ignore[arg-type]
     binpickle.load(path, trusted=Ridge)  # type: ignore[arg-type]
     binpickle.load(path, trusted=[7])  # type: ignore[list-item]
     binpickle.load(path, limits=1 << 30)  # type: ignore[arg-type]

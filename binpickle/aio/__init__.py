@@ -15,7 +15,7 @@ from typing import Any, Callable, Mapping
 
 from anyio import CapacityLimiter
 
-from ..file import BinPickleFile, check_settings, load_steps
+from ..file import BinPickleFile, check_prefetch, check_settings, load_steps
 from ..files.sink import Sink
 from ..files.source import Source
 from ..format.header import Header
@@ -33,6 +33,7 @@ from ..types import (
     PathOrAsyncReadable,
     PathOrAsyncWritable,
     PicklerClass,
+    Prefetch,
     Progress,
     Trusted,
 )
@@ -169,6 +170,7 @@ async def aload(
     storage_options: Mapping[str, Any] | None = None,
     limiter: CapacityLimiter | None = None,
     mmap_mode: MmapMode = None,
+    prefetch: Prefetch = None,
     trusted: Trusted | None = None,
     verify: bool | None = None,
     key: KeyLike | None = None,
@@ -183,7 +185,7 @@ async def aload(
     Threads: worker threads read, decode and unpickle. Unpickling holds the GIL, as always.
 
     Cancellation: takes effect within the time of one chunk, or at the end of unpickling. When `aload` has returned or
-    raised, no thread works for it any more.
+    raised, no thread works for it any more, but for those of `prefetch`.
 
     Args:
         file: a path or file object as for `load`; or an object with a coroutine `read` or `receive` (which raises
@@ -192,6 +194,8 @@ async def aload(
         storage_options: see `load`.
         limiter: see `adump`.
         mmap_mode: see `load`.
+        prefetch: see `load`; its threads hold no token of the limiter, and go on after `aload` has returned. If `aload`
+            is cancelled or raises, they end within the time of one window of 4 MiB.
         trusted: see `load`.
         verify: see `load`.
         key: see `load`.
@@ -204,6 +208,7 @@ async def aload(
             `ExceptionGroup`.
     """
     check_settings(mmap_mode, verify, limits)
+    prefetch = check_prefetch(prefetch, mmap_mode)
     trusted = trusted_here(trusted)
     limits = load_limits(limits, trusted)
     if not callable(key):
@@ -211,7 +216,7 @@ async def aload(
     crew = AsyncCrew(limiter)
     opened = partial(BinPickleFile, mmap_mode=mmap_mode, verify=verify, key=key, context=context, limits=limits)
     quickly = mmap_mode is None and by_default(trusted, verify, key, context, limits, progress)
-    load = partial(_load_steps, opened, quickly, crew, _on_loop(progress, crew), trusted)
+    load = partial(_load_steps, opened, quickly, crew, _on_loop(progress, crew), trusted, prefetch)
     receive, limit = receiver(file), (limits or Limits()).stored_bytes
     if receive is None:
         return await run(
@@ -236,6 +241,7 @@ def _load_steps(
     crew: Crew,
     progress: Progress | None,
     trusted: Trusted | None,
+    prefetch: Prefetch,
     open_file: Callable[[], Source],
 ) -> Steps[Any]:
     with closing(open_file()) as source, crew:
@@ -243,7 +249,7 @@ def _load_steps(
         if loaded is not None:
             return loaded[0]
         with opened(source) as file:
-            return (yield from load_steps(file, crew, progress, trusted))
+            return (yield from load_steps(file, crew, progress, trusted, prefetch))
 
 
 def _receive_steps(received: Received, load: Steps[Any]) -> Steps[Any]:

@@ -11,7 +11,7 @@ import sys
 from typing import Any, Mapping, Sequence
 
 import binpickle
-from binpickle import BinPickleError, BinPickleFile
+from binpickle import BinPickleError, BinPickleFile, Limits
 
 from ..keys import read_key
 from ..show.facts import BUFFER_COLUMNS, TOTAL_COLUMNS, as_json, buffer_row, facts, pieces, total_rows
@@ -32,6 +32,7 @@ def info(
     file: str,
     in_json: bool = False,
     every: bool = False,
+    insist: bool = False,
     key_files: Sequence[str] | None = None,
     context: str | None = None,
 ) -> int:
@@ -41,6 +42,7 @@ def info(
         file: path of a file, or of a folder that `binpickle_dask` wrote.
         in_json: print JSON for programs, with all buffers.
         every: show all buffers and all metadata, however many there are.
+        insist: tell the names of the buffers, however long the pickle stream is.
         key_files: paths of keys; the file must be sealed with one of them.
         context: the context that the file was sealed in.
     """
@@ -52,9 +54,10 @@ def info(
             open_screen(sys.stdout).facts(folder_facts(file, sealing))
         return 0
     sealing = key_arguments(key_files, context)
-    with BinPickleFile(file, **sealing) as opened:
+    with BinPickleFile(file, limits=Limits() if insist else None, **sealing) as opened:
         if in_json:
-            for piece in json_pieces(as_json(file, opened.summary, opened.buffers)):
+            whole = as_json(file, opened.summary, opened.buffers, opened.names, opened.names_problem)
+            for piece in json_pieces(whole):
                 print(piece, end="")
             print()
         else:
@@ -63,16 +66,16 @@ def info(
 
 
 def _show(path: str, opened: BinPickleFile, every: bool, authenticated: bool) -> None:
-    screen, summary, buffers = open_screen(sys.stdout), opened.summary, opened.buffers
+    screen, summary, buffers, names = open_screen(sys.stdout), opened.summary, opened.buffers, opened.names
     metadata = [("metadata", shorten(f"{name}: {text}", LONGEST_FACT)) for name, text in summary.metadata.items()]
     entries = metadata if every else metadata[:ROWS]
-    screen.facts([*facts(path, summary, authenticated), *entries])
+    screen.facts([*facts(path, summary, authenticated, opened.names_problem), *entries])
     screen.more(len(metadata) - len(entries))
-    screen.drawing(pieces(summary, buffers))
+    screen.drawing(pieces(summary, buffers, names))
     count = summary.buffers.count
     numbers = summary.largest(count if every else ROWS)
     if numbers:
-        screen.table(BUFFER_COLUMNS, [buffer_row(n, buffers[n]) for n in numbers])
+        screen.table(BUFFER_COLUMNS, [buffer_row(n, buffers[n], names[n]) for n in numbers])
     rest = max(0, summary.buffers.stored_nbytes - int(summary.stored[numbers].sum()))
     screen.more(count - len(numbers), f", stored in {nbytes_text(rest)}")
     if count > ROWS:

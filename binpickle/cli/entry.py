@@ -21,6 +21,7 @@ import binpickle
 from .commands import extract_stream, info, repack, verify
 from .failures import error_text, print_error
 from .inspect import inspect
+from .parts import export, tree, warm
 
 __all__ = ["main"]
 
@@ -119,7 +120,10 @@ def _parser() -> _Parser:
     _add_info(commands)
     _add_verify(commands)
     _add_inspect(commands)
+    _add_tree(commands)
+    _add_export(commands)
     _add_repack(commands)
+    _add_warm(commands)
     _add_extract_stream(commands)
     return parser
 
@@ -129,6 +133,9 @@ def _add_info(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("file", metavar="FILE", help="a file, or a folder that binpickle_dask wrote")
     parser.add_argument("--json", dest="in_json", action="store_true", help="print JSON for programs, with all buffers")
     parser.add_argument("--all", dest="every", action="store_true", help="show all buffers, not only the largest")
+    parser.add_argument(
+        "--names", dest="insist", action="store_true", help="name the buffers, however long that takes for this file"
+    )
     _add_key(parser)
 
 
@@ -154,6 +161,20 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_key(parser)
 
 
+def _add_tree(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "tree", tree, "show the outline of the object in a file: its parts, their names and sizes")
+    parser.add_argument("file", metavar="FILE", help="a file; its pickle is read, and no object is made")
+    _add_key(parser)
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "export", export, "write one array of a file as .npy, reading nothing but this array")
+    parser.add_argument("file", metavar="FILE", help="a file of any version")
+    parser.add_argument("name", metavar="NAME", help="the name of the array, as info and tree show it")
+    parser.add_argument("out", metavar="OUT.npy", help="a file, or - for the standard output")
+    _add_key(parser)
+
+
 def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _add(commands, "repack", repack, "store an object another way, without unpickling it")
     parser.add_argument("source", metavar="SOURCE", help="a file of any version")
@@ -172,6 +193,13 @@ def _add_repack(commands: argparse._SubParsersAction[_Parser]) -> None:
     seal.add_argument("--new-key-file", metavar="KEY", help="seal TARGET with the bytes of the file KEY")
     seal.add_argument("--unseal", action="store_true", help="leave TARGET without a seal")
     parser.add_argument("--new-context", metavar="TEXT", help="context to seal TARGET in; by default that of SOURCE")
+
+
+def _add_warm(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _add(commands, "warm", warm, "read a file into the page cache, for all who will read or map it")
+    parser.add_argument("file", metavar="FILE", help="a file of any version")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="arrays, as info and tree name them; by default all")
+    _add_key(parser)
 
 
 def _add_extract_stream(commands: argparse._SubParsersAction[_Parser]) -> None:

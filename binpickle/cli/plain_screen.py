@@ -34,6 +34,10 @@ class Screen:
         """Write one line."""
         print(printable(text), file=self._stream)
 
+    def clipped(self, text: str) -> None:
+        """Write one line, cut off at the edge of a terminal."""
+        self.line(text)
+
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write facts, each a name and a text."""
         for name, text in pairs:

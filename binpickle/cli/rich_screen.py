@@ -13,11 +13,11 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..show.facts import COLOURS, NUMBERS, Piece
-from ..show.text import printable
+from ..show.text import printable, shorten
 from ..types import Progress
 from .plain_screen import Screen, cell_text
 
@@ -25,6 +25,8 @@ __all__ = ["RichScreen", "rich_bar"]
 
 # Longer tables are plain text: rich takes about a millisecond a row, and `--all` may show tens of thousands.
 _MOST_ROWS = 1000
+# On a narrow terminal the name of a buffer tells more than its codecs.
+_LEAST_NAME = 10
 
 
 class RichScreen(Screen):
@@ -41,6 +43,10 @@ class RichScreen(Screen):
     def line(self, text: str = "") -> None:
         """Write one line."""
         self._console.print(Text(printable(text)))
+
+    def clipped(self, text: str) -> None:
+        """Write one line, cut off at the edge of the terminal."""
+        self._console.print(Text(printable(text)), no_wrap=True, overflow="ellipsis")
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write facts, each a name and a text."""
@@ -61,7 +67,7 @@ class RichScreen(Screen):
             cell.stylize(f"black on {colour}", 0, 1)
             cells.append(cell)
             bar.add_column(ratio=piece.stored_nbytes)
-            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {piece.label} {piece.share}"))
+            legend.append(Text.assemble((piece.mark, f"black on {colour}"), f" {printable(piece.label)} {piece.share}"))
         bar.add_row(*cells)
         self._console.print("", bar, Columns(legend, padding=(0, 3)), sep="\n")
 
@@ -72,7 +78,10 @@ class RichScreen(Screen):
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
         for title in columns:
             # On a narrow terminal the columns of text give way; an ellipsis shows where a text is cut off.
-            table.add_column(title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS)
+            least = _LEAST_NAME if title == "name" else None
+            table.add_column(
+                title, justify="right" if title in NUMBERS else "left", no_wrap=title in NUMBERS, min_width=least
+            )
         for row in rows:
             table.add_row(*(Text(cell_text(cell), no_wrap=True, overflow="ellipsis") for cell in row))
         return self._console.print("", table, sep="\n")
@@ -85,9 +94,11 @@ def rich_bar(stream: TextIO, title: str) -> Iterator[Progress]:
     Yields:
         A `progress` for the functions of BinPickle.
     """
-    name = TextColumn("{task.description}", markup=False)
-    columns = [name, BarColumn(), DownloadColumn(), TimeRemainingColumn()]
+    name, whole = TextColumn("{task.description}", markup=False), Column(no_wrap=True)  # only the bar gets shorter
+    columns = [name, BarColumn(), DownloadColumn(table_column=whole), TimeRemainingColumn(table_column=whole)]
     # No thread refreshes the bar: whoever reports progress does, often enough.
-    with Bar(*columns, console=Console(file=stream), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task(cell_text(title), total=None)
+    console = Console(file=stream)
+    with Bar(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        # The rest of the line is for the bar and the numbers.
+        task = bar.add_task(cell_text(shorten(title, console.width // 3)), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["shuffle", "unshuffle"]
+from ..format.runs import Piece, gather
+
+__all__ = ["shuffle", "unshuffle", "unshuffle_piece"]
 
 # Elements have mostly 2 to 16 bytes. Larger ones have too many planes for the caches.
 _FEW_ROWS = 16
@@ -41,6 +43,33 @@ def unshuffle(data: memoryview, elementsize: int, out: np.ndarray | None = None)
     flat = np.empty(planes.size, np.uint8) if out is None else out
     _transpose(planes, flat.reshape(planes.shape[::-1]))
     return flat
+
+
+def unshuffle_piece(data: memoryview, elementsize: int, piece: Piece) -> None:
+    """Unshuffle only some of the bytes that were shuffled.
+
+    Args:
+        data: the shuffled bytes.
+        elementsize: as it was given to `shuffle`.
+        piece: which of the unshuffled bytes, and where to put them.
+
+    Raises:
+        ValueError: `data` is not of a fitting length.
+    """
+    size = max(elementsize, 1)
+    planes = np.frombuffer(data, np.uint8).reshape(size, -1)
+    runs, out = piece
+    start, stop = runs.start // size, -(-runs.stop // size)
+    if any(n % size for n in (runs.start, runs.length, runs.period)):  # parts of elements are wanted
+        elements = np.empty((stop - start, size), np.uint8)
+        _transpose(planes[:, start:stop], elements)
+        gather(elements.reshape(-1), Piece(runs.shifted(-start * size), out))
+    elif runs.times == 1:
+        _transpose(planes[:, start:stop], out.reshape(-1, size))
+    else:
+        shape = size, runs.times, runs.length // size
+        wanted = np.ndarray(shape, np.uint8, data, start, (planes.shape[1], runs.period // size, 1))
+        np.copyto(out.reshape(*shape[1:], size).transpose(2, 0, 1), wanted)
 
 
 def _transpose(source: np.ndarray, target: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from numcodecs.abc import Codec
 from ..errors import CodecError, FormatError, UnknownCodecError
 from ..format.contents import Spec
 from ..format.header import MAX_CODECS, MAX_ENCODED_CHUNK
+from ..format.runs import Piece
 from .buffers import Buffer, Size, bytes_of
 from .step import REGISTERED, Step, library_codec, make_step, unknown_codec
 from .table import CODECS, LEGACY, NEVER
@@ -25,6 +26,7 @@ __all__ = [
     "chain_for",
     "chain_from_specs",
     "decode",
+    "decode_pieces",
     "encode",
     "parse_codecs",
     "register_codec",
@@ -160,16 +162,9 @@ def decode(
     """
     if out is not None and out.nbytes != nbytes:
         raise ValueError(f"out has {out.nbytes} bytes instead of {nbytes}")
-    if hostile:
-        _refuse_unsafe(chain)
-    sizes = [Size(nbytes, True)]
-    for step in chain:
-        sizes.append(step.encoded_size(sizes[-1]))
-        if hostile and len(sizes) <= len(chain):
-            sizes[-1] = _bounded(step, sizes, bytes_of(stored).nbytes)
-    data = stored
-    for i in range(len(chain) - 1, -1, -1):
-        data = chain[i].decode(bytes_of(data), sizes[i], None if i else out)
+    data = _between(chain, stored, nbytes, hostile)
+    if chain:
+        data = chain[0].decode(bytes_of(data), Size(nbytes, True), out)
     if out is not None and data is out:
         return out
     view = bytes_of(data)
@@ -179,6 +174,30 @@ def decode(
         return view
     np.copyto(out, np.frombuffer(view, np.uint8))
     return out
+
+
+def decode_pieces(chain: Chain, stored: Buffer, nbytes: int, pieces: Sequence[Piece], *, hostile: bool = False) -> None:
+    """Decode pieces of one chunk: the first codec of its chain gives only these, if it can. The chain is not `RAW`.
+
+    Raises:
+        CodecError, UnknownCodecError: see `decode`, whose other arguments these are.
+    """
+    chain[0].decode_pieces(bytes_of(_between(chain, stored, nbytes, hostile)), nbytes, pieces)
+
+
+def _between(chain: Chain, stored: Buffer, nbytes: int, hostile: bool) -> Buffer:
+    """Return what the first codec made of a chunk: all other steps are undone."""
+    if hostile:
+        _refuse_unsafe(chain)
+    sizes = [Size(nbytes, True)]
+    for step in chain:
+        sizes.append(step.encoded_size(sizes[-1]))
+        if hostile and len(sizes) <= len(chain):
+            sizes[-1] = _bounded(step, sizes, bytes_of(stored).nbytes)
+    data = stored
+    for i in range(len(chain) - 1, 0, -1):
+        data = chain[i].decode(bytes_of(data), sizes[i], None)
+    return data
 
 
 def register_codec(cls: type[Codec]) -> None:

@@ -20,13 +20,15 @@ from numcodecs.zstd import Zstd
 
 from ..format.contents import Spec
 from ..format.dtypes import dtype_from_spec
+from ..format.runs import Piece
 from ..format.shapes import element_count, is_shape
 from .buffers import Buffer, Size
-from .byteshuffle import unshuffle
+from .byteshuffle import unshuffle, unshuffle_piece
 from .parameters import LZMA_DICTIONARY
 
 __all__ = [
     "Decoder",
+    "PieceDecoder",
     "checksum_decoder",
     "decode_base64",
     "decode_blosc",
@@ -38,6 +40,7 @@ __all__ = [
     "lzma_decoder",
     "msgpack2_decoder",
     "shuffle_decoder",
+    "shuffle_piece_decoder",
     "stream_decoder",
 ]
 
@@ -56,6 +59,9 @@ _BLOSC_STORED = 2  # the flag of a frame that holds its data as it is
 Decoder = Callable[[memoryview, Size, Optional[np.ndarray]], Buffer]
 """Takes bytes, what may come out of them, and where that may be put (only if the size is exact). It returns that array
 if it filled it, else the decoded bytes."""
+
+PieceDecoder = Callable[[memoryview, Piece], None]
+"""Takes the bytes of a chunk, and decodes only a piece of it into its place."""
 
 
 def library_decoder(codec: Codec) -> Decoder:
@@ -178,6 +184,11 @@ def decode_unchanged(data: memoryview, size: Size, out: np.ndarray | None) -> Bu
 def shuffle_decoder(spec: Spec) -> Decoder:
     """Return the decoder that undoes the byte shuffle of a spec's element size."""
     return lambda data, size, out: unshuffle(data, spec.get("elementsize", 4), out)
+
+
+def shuffle_piece_decoder(spec: Spec) -> PieceDecoder:
+    """Return the decoder that undoes the byte shuffle for a piece of a chunk."""
+    return lambda data, piece: unshuffle_piece(data, spec.get("elementsize", 4), piece)
 
 
 def decode_base64(data: memoryview, size: Size, out: np.ndarray | None) -> Buffer:

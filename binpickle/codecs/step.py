@@ -7,6 +7,7 @@ registry imports what it is asked for, so nothing that a file says ever reaches 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Sequence
 
 import numpy as np
 from numcodecs.abc import Codec
@@ -14,11 +15,15 @@ from numcodecs.registry import codec_registry
 
 from ..errors import CodecError, UnknownCodecError
 from ..format.contents import Spec
+from ..format.runs import Piece, gather, whole_of
 from .buffers import Buffer, Size, bytes_of
-from .decoders import Decoder, library_decoder
+from .decoders import Decoder, PieceDecoder, library_decoder
 from .table import CODECS, LEGACY, NEVER, THIRD_PARTY, CodecFacts, Encoder, canonical
 
 __all__ = ["REGISTERED", "Step", "library_codec", "make_step", "unknown_codec"]
+
+# To decode more pieces one by one costs more than to decode a chunk as a whole.
+_FEW_PIECES = 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Step:
     _facts: CodecFacts = field(compare=False, repr=False)
     _encoder: Encoder = field(compare=False, repr=False)
     _decoder: Decoder = field(compare=False, repr=False)
+    _piece_decoder: PieceDecoder | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -88,6 +94,31 @@ class Step:
             raise CodecError(f"codec {self.id!r} cannot decode the data: {_told(error)}", self.id) from error
         return decoded
 
+    def decode_pieces(self, data: memoryview, nbytes: int, pieces: Sequence[Piece]) -> None:
+        """Decode pieces of `nbytes` bytes into their places, and no more than these where possible.
+
+        Raises:
+            CodecError: the data does not decode to `nbytes` bytes.
+        """
+        whole = whole_of(pieces, nbytes)
+        if whole is None and self._piece_decoder is not None and len(pieces) <= _FEW_PIECES:
+            self._decode_only(self._piece_decoder, data, nbytes, pieces)
+            return
+        out = None if whole is None else whole.out
+        decoded = self.decode(data, Size(nbytes, True), out)
+        chunk = decoded if decoded is out else np.frombuffer(bytes_of(decoded) or b"", np.uint8, nbytes)
+        for piece in pieces:
+            if piece.out is not chunk:
+                gather(chunk, piece)
+
+    def _decode_only(self, decode: PieceDecoder, data: memoryview, nbytes: int, pieces: Sequence[Piece]) -> None:
+        try:
+            self.encoded_size(Size(nbytes, True)).check(data.nbytes)
+            for piece in pieces:
+                decode(data, piece)
+        except Exception as error:
+            raise CodecError(f"codec {self.id!r} cannot decode the data: {_told(error)}", self.id) from error
+
 
 REGISTERED: dict[str, type[Codec]] = {}
 """The classes that `register_codec` added, by codec id."""
@@ -114,7 +145,8 @@ def make_step(spec: Spec, codec: Codec | None = None) -> Step:
         raise unknown_codec(codec_id)
     facts = CODECS.get(codec_id, THIRD_PARTY)
     known = canonical(spec, facts) if codec_id in CODECS else spec
-    return Step(known, repr(known), facts, _encoder(known, facts, codec), _decoder(known, facts))
+    of_pieces = None if facts.piece_decoder is None else facts.piece_decoder(known)
+    return Step(known, repr(known), facts, _encoder(known, facts, codec), _decoder(known, facts), of_pieces)
 
 
 def _decoder(spec: Spec, facts: CodecFacts) -> Decoder:

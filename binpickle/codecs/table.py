@@ -20,6 +20,7 @@ from ..format.contents import Spec
 from .byteshuffle import shuffle
 from .decoders import (
     Decoder,
+    PieceDecoder,
     checksum_decoder,
     decode_base64,
     decode_blosc,
@@ -30,6 +31,7 @@ from .decoders import (
     lzma_decoder,
     msgpack2_decoder,
     shuffle_decoder,
+    shuffle_piece_decoder,
     stream_decoder,
 )
 from .parameters import FLAG, INT32, Check, integer, lzma_filters, lzma_preset, number, numeric_dtype, one_of
@@ -63,6 +65,7 @@ class CodecFacts:
         encoder: makes an encoder for a spec; `None` if numcodecs' own encodes.
         decoder: makes a decoder for a spec; `None` if numcodecs' own decodes, which then allocates in proportion to
             the bytes it is given.
+        piece_decoder: makes a decoder of pieces of a chunk for a spec; `None` if only whole chunks are decoded.
     """
 
     size: Callable[[Spec, int], int]
@@ -76,6 +79,7 @@ class CodecFacts:
     hostile_safe: bool = False
     encoder: Callable[[Spec], Encoder] | None = None
     decoder: Callable[[Spec], Decoder] | None = None
+    piece_decoder: Callable[[Spec], PieceDecoder] | None = None
 
 
 def canonical(spec: Spec, facts: CodecFacts) -> Spec:
@@ -197,6 +201,7 @@ CODECS: dict[str, CodecFacts] = {
         hostile_safe=True,
         encoder=_shuffle_encoder,
         decoder=shuffle_decoder,
+        piece_decoder=shuffle_piece_decoder,
     ),
     "delta": _filter(_retyped("dtype", "astype"), only=_delta_dtype, parameters=_DTYPES),
     "astype": _filter(

@@ -1,4 +1,4 @@
-"""System calls of Linux that Python does not offer: `fallocate`, `renameat2` and `statx`.
+"""System calls of Linux that Python does not offer: `fallocate`, `renameat2`, `statx` and `madvise` of any memory.
 
 Rule: each function raises `OSError`, as those of `os` do. Where the C library lacks a call, the error is ENOSYS.
 """
@@ -12,7 +12,17 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["IMMUTABLE", "MOUNTED", "attributes", "c_function", "fallocate", "rename_to_new"]
+__all__ = [
+    "IMMUTABLE",
+    "MOUNTED",
+    "POPULATE_READ",
+    "WILL_NEED",
+    "advise_memory",
+    "attributes",
+    "c_function",
+    "fallocate",
+    "rename_to_new",
+]
 
 MOUNTED = 0x2000
 """The attribute of a file or folder that something is mounted on."""
@@ -20,7 +30,14 @@ MOUNTED = 0x2000
 IMMUTABLE = 0x10 | 0x20
 """The attributes of files that may not be removed: immutable, and append-only."""
 
+WILL_NEED = 3
+"""Advice to begin to read the pages of a file."""
+
+POPULATE_READ = 22
+"""Advice to read the pages of a file and to map them, and to return when that is done (Linux 5.14)."""
+
 _INT, _UINT, _LONG, _TEXT, _BUFFER = ctypes.c_int, ctypes.c_uint, ctypes.c_int64, ctypes.c_char_p, ctypes.c_void_p
+_SIZE = ctypes.c_size_t
 _NO_REPLACE = 1
 _NO_FOLLOW = 0x100
 _STATX_BYTES = 256
@@ -49,6 +66,17 @@ def attributes(folder: int, name: str) -> int:
     found = ctypes.create_string_buffer(_STATX_BYTES)
     _call("statx", (_INT, _TEXT, _INT, _UINT, _BUFFER), folder, name, _NO_FOLLOW, 0, found)
     return int.from_bytes(found.raw[_STATX_ATTRIBUTES], sys.byteorder)
+
+
+def advise_memory(address: int, nbytes: int, advice: int) -> None:
+    """Tell the kernel how memory will be used. Other threads run Python meanwhile, unlike with `mmap.madvise`.
+
+    Args:
+        address: where the memory begins, a multiple of the page size.
+        nbytes: its length.
+        advice: one of the advices above. The kernel checks it for a range without bytes, too.
+    """
+    _call("madvise", (_BUFFER, _SIZE, _INT), address, nbytes, advice)
 
 
 @lru_cache(maxsize=None)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from typing import Any, Iterable
 
 import numpy as np
 
 from ..errors import FormatError
 from .mapping import CANNOT_MAP, map_descriptor
+from .mounts import is_networked, read_ahead
+from .pagecache import Fetcher, Mapped, Populating, Reading, can_populate, read_some
 from .reader import Reader
 
 __all__ = ["BytesSource", "DescriptorSource", "FileSource", "Source", "name_of"]
@@ -61,8 +64,13 @@ class Source:
     def plan(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Take note of what will be read, so that a source far away can fetch it ahead, in few requests.
 
+        Every reader tells its source of a range before it reads any of it. Some reads never come, since an error or a
+        refusal comes first; a range may be read in parts, or twice. Files on this machine gain nothing by it, so this
+        does nothing.
+
         Args:
-            ranges: start and stop of each range of the file, in the order of the reads.
+            ranges: start and stop of each range of the file, in the order of the reads, which follow those of earlier
+                calls. They are made while the source goes through them, before it returns.
         """
 
     def map(self, writable: bool) -> np.ndarray | None:
@@ -71,6 +79,15 @@ class Source:
         Args:
             writable: map copy-on-write instead of read-only.
         """
+        return None
+
+    @property
+    def is_networked(self) -> bool:
+        """Whether the file is known to be on a file system of a network, where each page fault takes long."""
+        return False
+
+    def fetcher(self) -> Fetcher | None:
+        """Return what brings ranges of the mapped file into the page cache, if the file is mapped; else `None`."""
         return None
 
     def close(self) -> None:
@@ -125,25 +142,19 @@ class DescriptorSource(Source):
         self._fd = fd
         self._base = base
         self._owner = owner
+        self._mapped: Mapped | None = None
         self.name = name
         self.size = max((os.fstat(fd).st_size if end is None else end) - base, 0)
 
     def read_into(self, offset: int, out: np.ndarray) -> None:
         view = out.data
         while view:
-            got = self._read_some(view, self._base + offset)
+            if self._fd < 0:
+                raise ValueError("the file is closed")
+            got = read_some(self._fd, view, self._base + offset)
             if not got:
                 raise self._truncated(offset, len(view))
             view, offset = view[got:], offset + got
-
-    def _read_some(self, view: memoryview, position: int) -> int:
-        if self._fd < 0:
-            raise ValueError("the file is closed")
-        if hasattr(os, "preadv"):
-            return os.preadv(self._fd, [view], position)
-        data = os.pread(self._fd, len(view), position)
-        view[: len(data)] = data
-        return len(data)
 
     def map(self, writable: bool) -> np.ndarray | None:
         try:
@@ -154,7 +165,23 @@ class DescriptorSource(Source):
             raise
         # A memoryview keeps mmap and np.memmap out of the base chain of the arrays. joblib would pass such arrays by
         # path and offset, and rebuild Fortran-ordered arrays wrongly.
-        return np.frombuffer(memoryview(mapping), np.uint8)[self._base :]
+        mapped = np.frombuffer(memoryview(mapping), np.uint8)
+        self._mapped = Mapped(weakref.ref(mapping), weakref.ref(mapped), mapped.__array_interface__["data"][0])
+        return mapped[self._base :]
+
+    @property
+    def is_networked(self) -> bool:
+        return self._fd >= 0 and is_networked(self._fd)
+
+    def fetcher(self) -> Fetcher | None:
+        if self._mapped is None or self._fd < 0:
+            return None
+        if can_populate():
+            return Populating(self._mapped, self._base, read_ahead(self._fd))
+        try:
+            return Reading(self._mapped, self._base, self._fd)
+        except OSError:  # no more descriptors: the file is mapped all the same
+            return None
 
     def close(self) -> None:
         fd, self._fd = self._fd, -1  # another file may get this number soon

@@ -5,25 +5,29 @@ Rule: each chunk that is needed is decoded once, straight into its final memory.
 
 from __future__ import annotations
 
-from typing import Any, Generator, Iterator
+from itertools import chain
+from typing import Any, Generator, Iterable, Iterator
 
 import numpy as np
 
-from ..format.contents import Kind
-from ..format.dtypes import copied
-from ..format.text import check_text
 from ..threads.crew import Crew, Pipeline
-from .filereader import Advance, FileReader, read_job
+from .filereader import Advance, FileReader
+from .jobs import read_job
 from .memory import BufferMemory
-from .pages import allocate
 
-__all__ = ["as_array", "each", "in_order", "load_buffers", "map_buffers", "read_buffer"]
+__all__ = ["each", "in_order", "load_buffers", "map_buffers"]
 
 _AT_A_TIME = 1 << 12
 
 
 def load_buffers(
-    reader: FileReader, which: np.ndarray, crew: Crew, check: bool, advance: Advance, hostile: bool = False
+    reader: FileReader,
+    which: np.ndarray,
+    crew: Crew,
+    check: bool,
+    advance: Advance,
+    hostile: bool = False,
+    then: Iterable[int] = (),
 ) -> Generator[None, None, Iterator[np.ndarray]]:
     """Read buffers into memory, which no two of them share; yields after each chunk.
 
@@ -34,16 +38,19 @@ def load_buffers(
         check: compare the checksums of the chunks.
         advance: called with the decoded length of each chunk.
         hostile: allow only codecs that are memory-safe on any input.
+        then: the numbers of the chunks that the caller will read afterwards.
 
     Returns:
         The buffers in their order: writable arrays, uint8, 1-d. Each is made when it is asked for: a small file may
         list a million views of an array, of which each needs a copy, and take none of them.
     """
     if not len(which):  # all buffers are mapped: a common way to load, which should cost nothing
+        reader.plan(then)
         return iter(())
     roots = np.unique(reader.placement.roots[which])
     memory = BufferMemory(reader.contents, reader.placement, roots)
     pipeline: Pipeline[np.ndarray] = Pipeline(crew, lambda data: advance(len(data)))
+    reader.plan(chain((i for i, _ in memory.chunks()), then))
     for i, out in memory.chunks():
         pipeline.push(read_job(reader, i, out, check, hostile))
         yield
@@ -102,51 +109,3 @@ def _parts(column: np.ndarray) -> Iterator[np.ndarray]:
     """Yield a column in parts: a Python number for each of a million buffers would take memory."""
     for start in range(0, len(column), _AT_A_TIME):
         yield column[start : start + _AT_A_TIME]
-
-
-def read_buffer(reader: FileReader, i: int, check: bool) -> np.ndarray:
-    """Return one buffer. Only its own chunks are decoded, with codecs that are memory-safe on any input.
-
-    Args:
-        reader: the open file.
-        i: the number of the buffer.
-        check: compare the checksums of the chunks.
-    """
-    contents, placement = reader.contents, reader.placement
-    start, stop = int(contents.buffer_starts[i]), int(placement.stops[i])
-    out = allocate(stop - start)
-    chunks = range(int(placement.first[i]), int(placement.last[i]) + 1) if start < stop else range(0)
-    reader.plan(chunks)
-    for chunk in chunks:
-        begin, end = (int(n) for n in contents.chunk_starts[chunk : chunk + 2])
-        if begin >= start and end <= stop:
-            reader.read_chunk(chunk, out[begin - start : end - start], check, hostile=True)
-        elif start < stop:
-            data = reader.read_chunk(chunk, None, check, hostile=True)
-            a, b = max(start, begin), min(stop, end)
-            out[a - start : b - start] = data[a - begin : b - begin]
-    return out
-
-
-def as_array(data: np.ndarray, kind: Kind, hostile: bool) -> np.ndarray:
-    """Return the bytes of a buffer as an array of the dtype, shape and order that the index has.
-
-    Args:
-        data: the bytes, uint8, 1-d.
-        kind: what the buffer is.
-        hostile: check what NumPy believes of the data.
-
-    Raises:
-        FormatError: the data is such that NumPy must not use it.
-    """
-    if kind.dtype is None or kind.shape is None:
-        return data
-    dtype = copied(kind.dtype)
-    if kind.order in ("C", "F"):
-        array = np.ndarray(kind.shape, dtype, data, order=kind.order)
-    else:
-        stored = np.ndarray([kind.shape[axis] for axis in kind.order], dtype, data)
-        array = stored.transpose(np.argsort(kind.order))
-    if hostile:
-        check_text(array)
-    return array

@@ -1,4 +1,4 @@
-"""What an open file says of itself: its facts and sizes, and its buffers one by one.
+"""What an open file says of itself: its facts and sizes, and what there is to say of one buffer.
 
 Rule: totals come from the columns of the index, all buffers at once, so that 100,000 buffers take milliseconds. In the
 totals, bytes of the file that several buffers share count once.
@@ -7,18 +7,16 @@ totals, bytes of the file that several buffers share count once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import eq
-from typing import Any, Hashable, Iterator, Mapping, Sequence, TypeVar, overload
+from typing import Any, Callable, Hashable, Mapping, Sequence, TypeVar
 
 import numpy as np
 
 from ..format.contents import Contents, Spec
-from ..format.dtypes import copied, dtype_name
-from ..format.placement import Placement
+from ..format.dtypes import dtype_name
+from ..types import Rows
 from .filereader import FileReader
-from .limiting import buffers_nbytes
 
-__all__ = ["Buffer", "Buffers", "Summary", "Total", "summarize"]
+__all__ = ["Buffer", "Summary", "Total", "share_of", "stored_before", "summarize"]
 
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -36,6 +34,9 @@ class Buffer:
         codecs: the codec specs of its first chunk, in encode order; empty if it is stored raw.
         offset: its position in the file, or `None` if it is stored encoded.
         mapped: whether this open file maps it. If it is mapped read-only, `load` still copies it for a tensor of torch.
+
+    `buffer[5]` and `buffer[10:20]` are these rows of the array, as `BinPickleFile.array` reads them, if the buffer was
+    taken from the `buffers` of an open file. Pickled or copied, it is a description alone.
     """
 
     dtype: np.dtype | None
@@ -47,83 +48,28 @@ class Buffer:
     offset: int | None
     mapped: bool
 
+    __iter__ = None  # else Python would read row by row
 
-class Buffers(Sequence[Buffer]):
-    """The buffers of a file, in the order in which the pickle stream asks for them, each described on demand.
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        take: Callable[[Rows], np.ndarray] | None = vars(self).get("_take")  # `Buffers` sets it
+        if take is None:
+            raise TypeError("this Buffer belongs to no open file: take it from the buffers of a BinPickleFile")
+        return take(rows)
 
-    They stay when the file is closed: nothing of it is read. Pickled, they become a tuple.
-    """
-
-    def __init__(self, contents: Contents, placement: Placement, mapped: bool):
-        self._contents = contents
-        self._placement = placement
-        self._mapped = mapped
-        self._stored_before = _stored_before(contents)
-        self._dtypes: dict[int, np.dtype | None] = {}
-
-    def __len__(self) -> int:
-        return len(self._contents.buffer_starts)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        return (self[i] for i in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, (Buffers, list, tuple)) and len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> Any:
-        return tuple, (list(self),)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} buffers, {self.nbytes} bytes>"
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_take"}
 
     @property
-    def nbytes(self) -> int:
-        """The sum of the decoded lengths of all buffers, in bytes."""
-        return buffers_nbytes(self._contents)
+    def slowest_axis(self) -> int | None:
+        """The axis along which rows lie together, so that a few rows take few chunks; `None` for arrays without axes.
 
-    @overload
-    def __getitem__(self, i: int) -> Buffer: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> list[Buffer]: ...
-
-    def __getitem__(self, i: int | slice) -> Buffer | list[Buffer]:
-        if isinstance(i, slice):
-            return [self[n] for n in range(*i.indices(len(self)))]
-        n = range(len(self))[i]
-        contents, placement = self._contents, self._placement
-        number = int(contents.buffer_kinds[n])
-        kind, dtype = contents.kinds[number], self._dtype(number)
-        order = kind.order if kind.shape is not None else None
-        if not kind.nbytes:
-            return Buffer(dtype, kind.shape, order, 0, 0, codecs=(), offset=None, mapped=False)
-        in_place = bool(placement.mappable[n])
-        first, last = int(placement.first[n]), int(placement.last[n])
-        return Buffer(
-            dtype=dtype,
-            shape=kind.shape,
-            order=order,
-            nbytes=kind.nbytes,
-            stored_nbytes=round(self._share(first, last + 1, kind.nbytes)),
-            codecs=contents.chains[contents.chunk_chains[first]],
-            offset=int(placement.offsets[n]) if in_place else None,
-            mapped=self._mapped and in_place,
-        )
-
-    def _dtype(self, kind: int) -> np.dtype | None:
-        """Return the dtype of a kind. Callers get their own: they may rename its fields, and tables may be kept."""
-        if kind not in self._dtypes:
-            dtype = self._contents.kinds[kind].dtype
-            self._dtypes[kind] = None if dtype is None else copied(dtype)
-        return self._dtypes[kind]
-
-    def _share(self, first: int, stop: int, nbytes: int) -> float:
-        """Return the bytes in the file of a buffer of `nbytes` bytes that lies in chunks `first` to `stop - 1`."""
-        before, starts = self._stored_before, self._contents.chunk_starts
-        share: float = _share(int(before[stop] - before[first]), nbytes, int(starts[stop] - starts[first]))
-        return share
+        It is 0 in C order and for plain bytes, and the last axis in Fortran order.
+        """
+        if self.shape is None or self.order is None or self.order == "C":
+            return 0 if self.shape != () else None
+        if self.order == "F":
+            return len(self.shape) - 1 if self.shape else None
+        return int(self.order[0]) if self.shape else None
 
 
 @dataclass(frozen=True)
@@ -223,8 +169,8 @@ def _shares(reader: FileReader) -> np.ndarray:
     counted = np.flatnonzero((nbytes > 0) & (reader.placement.roots == np.arange(len(nbytes))))
     shares = np.zeros(len(nbytes))
     first, stop = reader.placement.first[counted], reader.placement.last[counted] + 1
-    before, starts = _stored_before(reader.contents).astype(float), reader.contents.chunk_starts
-    shares[counted] = _share(before[stop] - before[first], nbytes[counted], starts[stop] - starts[first])
+    before, starts = stored_before(reader.contents).astype(float), reader.contents.chunk_starts
+    shares[counted] = share_of(before[stop] - before[first], nbytes[counted], starts[stop] - starts[first])
     return shares
 
 
@@ -258,12 +204,12 @@ def _totals(numbers: np.ndarray, keys: Sequence[_Key], nbytes: np.ndarray, share
     return dict(sorted(totals.items(), key=lambda item: -item[1].stored_nbytes))
 
 
-def _stored_before(contents: Contents) -> np.ndarray:
+def stored_before(contents: Contents) -> np.ndarray:
     """Return, for each chunk and for the end, the sum of the stored lengths of the chunks before, int64."""
     return np.concatenate(([0], contents.chunk_stored.cumsum()))
 
 
-def _share(stored: Any, nbytes: int | np.ndarray, logical: int | np.ndarray) -> Any:
+def share_of(stored: Any, nbytes: int | np.ndarray, logical: int | np.ndarray) -> Any:
     """Return the bytes that a buffer takes in the file, as a fraction, or those of many buffers.
 
     A buffer that shares its chunk with others takes the same part of its stored bytes as of its decoded bytes. Add up

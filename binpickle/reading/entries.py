@@ -12,8 +12,9 @@ import numpy as np
 
 from ..format.contents import Spec
 from ..format.dtypes import dtype_name
-from .description import Buffer, Buffers
+from .description import Buffer
 from .filereader import FileReader
+from .listing import Buffers
 
 __all__ = ["Entry", "list_entries"]
 

@@ -6,39 +6,33 @@ are safe in any thread.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Callable, Iterable, Iterator, Optional, Sequence, Tuple
+from threading import RLock
+from typing import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..codecs.chain import Chain, chain_from_specs, decode
+from ..codecs.chain import Chain, chain_from_specs, decode_pieces
 from ..errors import BinPickleError, CodecError, FormatError, IntegrityError
 from ..files.source import Source
 from ..format.checksums import ALGORITHMS
 from ..format.header import VERSION
+from ..format.runs import Piece, gather, whole_of, whole_piece
 from ..keys import Keys
 from ..limits import Limits
-from ..threads.crew import Crew, Job, Pipeline
 from ..types import BytesLike
+from .gaps import gaps_in, has_bytes
 from .limiting import check_decoding, decoding_nbytes
 from .naming import ChunkNames
 from .pages import allocate
 from .tables import read_tables
 
-__all__ = ["FileReader", "check_chunks", "read_job"]
+__all__ = ["Advance", "FileReader"]
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that have just been done."""
 
-Report = Callable[[int, Optional[BinPickleError]], None]
-"""Called with the number of a checked chunk and its error, `None` if the chunk is intact."""
-
-_Checked = Tuple[int, Optional[BinPickleError]]
-
-# Gaps for alignment are short. Their bytes are compared through arrays of positions, which take 8 bytes for each byte
-# of a gap, so only some thousand gaps are compared at a time.
-_SHORT_GAP = 256
-_GAPS_AT_A_TIME = 4096
+TellNames = Callable[["FileReader"], Sequence[str]]
+"""Returns the names of the buffers of an open file; raises nothing."""
 
 
 class FileReader:
@@ -56,6 +50,7 @@ class FileReader:
         contents: see `Tables`.
         placement: see `Tables`.
         views: see `Tables`.
+        tell_names: returns the names of the buffers of an open file, for messages; `None` tells buffers by number.
 
     Raises:
         FormatError: the file is not a BinPickle file, is truncated or inconsistent.
@@ -70,12 +65,16 @@ class FileReader:
         self.header, self.contents, self.placement, padding, self.views = read_tables(source, limits, keys)
         if limits.decoded_per_byte < Limits.decoded_per_byte:  # by default there is no such limit
             check_decoding(decoding_nbytes(self.contents, self.placement), self.contents.length, limits)
-        self._names: ChunkNames | None = None
+        self.tell_names: TellNames | None = None
+        self._chunk_names: ChunkNames | None = None
+        self._naming = RLock()
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         # Padding that is far away is fetched and checked with the chunk behind it.
         self._padding = {stop: start for start, stop in padding} if source.remote else {}
-        for start, stop in () if source.remote else padding:
-            self._check_padding(start, stop)
+        if not source.remote:
+            source.plan(padding)
+            for start, stop in padding:
+                self._check_padding(start, stop)
 
     @property
     def stream_chunks(self) -> range:
@@ -148,15 +147,37 @@ class FileReader:
         """
         if out is None:
             out = allocate(self.chunk_nbytes(i))
-        try:
-            self._decode(i, out, check, hostile, brief)
-        except CodecError as error:
-            error.chunk = i
-            error.args = (f"{self._describe(i)}: {error.args[0]}",)
-            raise
+        self._fill(i, [whole_piece(out)], check, hostile, brief)
         if check:
             self._check_gaps(i, out)
         return out
+
+    def read_pieces(self, i: int, pieces: Sequence[Piece], check: bool = True, hostile: bool = False) -> None:
+        """Read and check a chunk, and decode pieces of it, no more than these where possible.
+
+        Args:
+            i: the number of the chunk.
+            pieces: which bytes of the chunk are wanted, and where they go.
+            check: see `read_chunk`.
+            hostile: see `read_chunk`.
+
+        Raises:
+            BinPickleError: see `read_chunk`.
+        """
+        if not check or gaps_in(self.contents, self.placement, i) is None:
+            self._fill(i, pieces, check, hostile)
+            return
+        chunk = self.read_chunk(i, None, check, hostile)
+        for piece in pieces:
+            gather(chunk, piece)
+
+    def plan(self, chunks: Iterable[int]) -> None:
+        """Tell the source that chunks will be read, in this order, after those that it was told of before.
+
+        Args:
+            chunks: the numbers of the chunks. Only a source that can make use of them goes through them.
+        """
+        self.source.plan(self._ranges(chunks))
 
     def check_chunk(self, i: int, brief: bool = False, decode: bool = False) -> None:
         """Compare a chunk's stored bytes with its checksum.
@@ -175,22 +196,11 @@ class FileReader:
         if decode:
             self.read_chunk(i, hostile=True, brief=brief)
             return
-        offset = int(self.contents.chunk_offsets[i])
-        self._check_padding_before(offset)
-        data = self.source.read(offset, int(self.contents.chunk_stored[i]))
+        self._check_padding_before(i)
+        data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
         self._check_stored(i, data, brief)
         if not self.contents.chains[int(self.contents.chunk_chains[i])]:
             self._check_gaps(i, np.frombuffer(data, np.uint8))
-
-    def plan(self, chunks: Iterable[int]) -> None:
-        """Tell the source that chunks will be read, in this order.
-
-        Args:
-            chunks: the numbers of the chunks.
-        """
-        offsets, stored = self.contents.chunk_offsets, self.contents.chunk_stored
-        places = ((int(offsets[i]), int(stored[i])) for i in chunks)
-        self.source.plan((self._padding.get(offset, offset), offset + nbytes) for offset, nbytes in places)
 
     def needs_helper(self, i: int) -> bool:
         """Whether a chunk must not be decoded in the main thread; false if its codecs are unknown, as reading says."""
@@ -199,24 +209,63 @@ class FileReader:
         except BinPickleError:
             return False
 
-    def _decode(self, i: int, out: np.ndarray, check: bool, hostile: bool, brief: bool) -> None:
-        offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
+    def _ranges(self, chunks: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of the file that hold chunks: those of neighbours as one, unless they are fetched ahead."""
+        start = stop = 0
+        for i in chunks:
+            offset, stored = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
+            if self.source.remote:  # which cuts between chunks if it can, so that a read waits for one request
+                yield self._padding.get(offset, offset), offset + stored
+                continue
+            if offset != stop:
+                if start < stop:
+                    yield start, stop
+                start = offset
+            stop = offset + stored
+        if start < stop:
+            yield start, stop
+
+    def _fill(self, i: int, pieces: Sequence[Piece], check: bool, hostile: bool, brief: bool = False) -> None:
+        """Read a chunk, compare its checksum, and put pieces of it into their places."""
         chain = self.chain(i)
-        self._check_padding_before(offset)
+        self._check_padding_before(i)
         if not chain:
-            self.source.read_into(offset, out)
-            if check:
-                self._check_stored(i, out, brief)
+            self._fill_raw(i, pieces, check, brief)
             return
-        data = self.source.read(offset, stored)
+        data = self.source.read(int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i]))
         if check or not all(step.hostile_safe for step in chain):  # Blosc is not memory-safe on damaged frames
             self._check_stored(i, data, brief)
-        decode(chain, memoryview(data), len(out), out, hostile=hostile and not self.authenticated)
+        try:
+            hostile = hostile and not self.authenticated
+            decode_pieces(chain, memoryview(data), self.chunk_nbytes(i), pieces, hostile=hostile)
+        except CodecError as error:
+            error.chunk = i
+            error.args = (f"{self._describe(i)}: {error.args[0]}",)
+            raise
 
-    def _check_padding_before(self, offset: int) -> None:
+    def _fill_raw(self, i: int, pieces: Sequence[Piece], check: bool, brief: bool) -> None:
+        offset, nbytes = int(self.contents.chunk_offsets[i]), int(self.contents.chunk_stored[i])
+        whole = whole_of(pieces, nbytes)
+        if whole is not None:
+            self.source.read_into(offset, whole.out)
+            data = whole.out
+        elif check:
+            data = np.frombuffer(self.source.read(offset, nbytes), np.uint8)
+        else:
+            start, stop = min(piece.runs.start for piece in pieces), max(piece.runs.stop for piece in pieces)
+            data = np.frombuffer(self.source.read(offset + start, stop - start), np.uint8)
+            pieces = [Piece(piece.runs.shifted(-start), piece.out) for piece in pieces]
+        if check:
+            self._check_stored(i, data, brief)
+        for piece in pieces:
+            if piece.out is not data:
+                gather(data, piece)
+
+    def _check_padding_before(self, i: int) -> None:
         """Check the padding before a chunk, if opening the file did not."""
-        if offset in self._padding:
-            self._check_padding(self._padding[offset], offset)
+        stop = int(self.contents.chunk_offsets[i])
+        if stop in self._padding:
+            self._check_padding(self._padding[stop], stop)
 
     def _check_padding(self, start: int, stop: int) -> None:
         if bytes(self.source.read(start, stop - start)) != bytes(stop - start):
@@ -230,72 +279,15 @@ class FileReader:
 
     def _describe(self, i: int) -> str:
         """Return the number of a chunk and what it holds, as text."""
-        if self._names is None:  # two threads may make them here, which only costs time
-            self._names = ChunkNames(self.contents, self.placement)
-        return self._names.describe(i)
+        with self._naming:
+            if self._chunk_names is None:
+                # If the stream is damaged that has the names, this is called again for it, and must not ask once more.
+                tell, self.tell_names = self.tell_names, None
+                names = [""] * len(self.contents.buffer_starts) if tell is None else tell(self)
+                self._chunk_names = ChunkNames(self.contents, self.placement, names)
+            return self._chunk_names.describe(i)
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
-        """Refuse a chunk if a byte between its buffers is not zero; versions 1 and 2 may have any bytes there."""
-        begin, end = (int(n) for n in self.contents.chunk_starts[i : i + 2])
-        placement = self.placement
-        if self.contents.version < VERSION or not len(placement.gap_starts):
-            return
-        first = int(np.searchsorted(placement.gap_stops, begin, "right"))
-        stop = int(np.searchsorted(placement.gap_starts, end, "left"))
-        starts = np.maximum(placement.gap_starts[first:stop], begin) - begin
-        lengths = np.minimum(placement.gap_stops[first:stop], end) - begin - starts
-        if _any_in(data, starts, lengths):
+        gaps = gaps_in(self.contents, self.placement, i)
+        if gaps is not None and has_bytes(data, *gaps):
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
-
-
-def read_job(reader: FileReader, i: int, out: np.ndarray | None, check: bool, hostile: bool) -> Job[np.ndarray]:
-    """Return the job of reading one chunk; see `FileReader.read_chunk` for the arguments."""
-    chain = reader.chain(i)
-    return Job(
-        partial(reader.read_chunk, i, out, check, hostile),
-        off_main=any(step.needs_helper for step in chain),
-        light=out is None and not chain,
-    )
-
-
-def check_chunks(
-    reader: FileReader, chunks: Sequence[int], crew: Crew, report: Report, brief: bool = False, decode: bool = False
-) -> Iterator[None]:
-    """Check chunks; yields after each chunk.
-
-    Args:
-        reader: the open file.
-        chunks: the numbers of the chunks.
-        crew: does the jobs.
-        report: called for each chunk, in their order.
-        brief: see `FileReader.check_chunk`.
-        decode: see `FileReader.check_chunk`.
-    """
-
-    def check(i: int) -> _Checked:
-        try:
-            reader.check_chunk(i, brief, decode)
-        except BinPickleError as error:
-            return i, error
-        return i, None
-
-    pipeline: Pipeline[_Checked] = Pipeline(crew, lambda checked: report(*checked))
-    reader.plan(chunks)
-    for i in chunks:
-        pipeline.push(Job(partial(check, i), off_main=decode and reader.needs_helper(i)))
-        yield
-    yield from pipeline.drain()
-
-
-def _any_in(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> bool:
-    """Return whether any byte in some ranges is not zero."""
-    long = lengths > _SHORT_GAP
-    if any(data[a : a + n].any() for a, n in zip(starts[long].tolist(), lengths[long].tolist())):
-        return True
-    starts, lengths = starts[~long], lengths[~long]
-    for at in range(0, len(starts), _GAPS_AT_A_TIME):
-        begins, counts = starts[at : at + _GAPS_AT_A_TIME], lengths[at : at + _GAPS_AT_A_TIME]
-        where = np.repeat(begins - (counts.cumsum() - counts), counts) + np.arange(int(counts.sum()))
-        if data[where].any():
-            return True
-    return False

@@ -101,7 +101,7 @@ def decoding_nbytes(contents: Contents, placement: Placement) -> int:
     return chunks_nbytes(contents, slice(None)) + buffers_nbytes(contents, views)
 
 
-def chunks_nbytes(contents: Contents, which: slice) -> int:
+def chunks_nbytes(contents: Contents, which: np.ndarray | slice) -> int:
     """Return the decoded lengths of some chunks, each counted for every codec of its chain, at least once."""
     codecs = np.array([max(len(chain), 1) for chain in contents.chains], np.int64)
     factors, lengths = codecs[contents.chunk_chains[which]], np.diff(contents.chunk_starts)[which]

@@ -21,7 +21,8 @@ from ..threads.crew import Crew, exhaust
 from ..threads.meter import Meter
 from ..types import MmapMode, Progress, Trusted
 from .buffers import each, in_order, load_buffers, map_buffers
-from .filereader import FileReader, check_chunks
+from .filereader import FileReader
+from .jobs import check_chunks, raise_error
 from .limiting import check_limits, decoded_nbytes
 from .stream import StreamReader
 
@@ -86,22 +87,20 @@ class Loading:
         if self._settings.mmap_mode and self._settings.warn:
             self._warn_unmapped()
         if self._settings.verify or self._reader.authenticated:
-            yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, _raise)
+            yield from check_chunks(self._reader, self._chunks(self._in_place).tolist(), self._crew, raise_error)
         if self._trusted is None:
-            self._plan_all()
             buffers = yield from self._buffers()
-            stream = self._short_stream() or self._stream()
+            stream = self._short_stream() or self._stream(planned=True)
             obj = unpickle(stream, buffers, self._reader.contents.libraries)
         else:
-            self._reader.plan(self._reader.stream_chunks)
             stream = self._stream(hostile=True)
             obj = self._load_restricted(stream, self._trusted)
             require_end(stream)
         self._meter.finish()
         return obj
 
-    def _stream(self, hostile: bool = False) -> StreamReader:
-        return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile)
+    def _stream(self, hostile: bool = False, planned: bool = False) -> StreamReader:
+        return StreamReader(self._reader, self._crew, self._settings.checks, self._meter.advance, hostile, planned)
 
     def _short_stream(self) -> io.BytesIO | None:
         """Return the stream if it is one small raw chunk, which the C unpickler reads without calls of Python code."""
@@ -122,20 +121,7 @@ class Loading:
 
     def _buffers_on_demand(self) -> Iterator[Any]:
         """Yield the buffers, decoded when the stream asks for the first one: a refused stream asks for none."""
-        self._reader.plan(self._buffer_chunks())
         yield from exhaust(self._buffers())
-
-    def _buffer_chunks(self) -> list[int]:
-        """Return the numbers of the chunks of all buffers that are read, in the order of the reads."""
-        read = ~self._in_place & (self._reader.contents.buffer_nbytes > 0)
-        return self._chunks(read).tolist()  # type: ignore[no-any-return]
-
-    def _plan_all(self) -> None:
-        """Tell the source of all reads; a source on this machine needs no plan."""
-        if self._reader.source.remote:
-            chunks = self._buffer_chunks()
-            known = set(chunks)
-            self._reader.plan([*chunks, *(i for i in self._reader.stream_chunks if i not in known)])
 
     @property
     def _in_place(self) -> np.ndarray:
@@ -160,7 +146,9 @@ class Loading:
         The memory of an array is handed out as an array: unlike memoryviews, the garbage collector need not visit it.
         """
         mapped, views = self._mapped, self._reader.views
+        then = self._reader.stream_chunks if self._trusted is None else ()
         if mapped is not None and views is not None:
+            self._reader.plan(then)
             return (mapped[start:stop].data if plain else mapped[start:stop] for start, stop, plain in views)
         in_place = self._in_place
         loaded = yield from load_buffers(
@@ -170,6 +158,7 @@ class Loading:
             self._settings.checks,
             self._meter.advance,
             hostile=self._trusted is not None,
+            then=then,
         )
         if mapped is None:
             return self._handed_out(loaded)
@@ -201,11 +190,6 @@ def _level_of_caller() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("binpickle."):
         frame, level = frame.f_back, level + 1
     return level
-
-
-def _raise(_: int, error: BinPickleError | None) -> None:
-    if error is not None:
-        raise error
 
 
 def _spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ views are counted and not named: a million of them may lie in each of thousands 
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import numpy as np
 
 from ..format.contents import Contents
@@ -14,6 +16,7 @@ from ..format.placement import Placement
 __all__ = ["ChunkNames"]
 
 _MOST_RANGES = 8
+_LONGEST_NAME = 100
 
 
 class ChunkNames:
@@ -22,9 +25,11 @@ class ChunkNames:
     Args:
         contents: the tables of the file.
         placement: how buffers and chunks lie to each other.
+        names: the names of the buffers. Buffers without a name are told by their numbers.
     """
 
-    def __init__(self, contents: Contents, placement: Placement):
+    def __init__(self, contents: Contents, placement: Placement, names: Sequence[str]):
+        self._names = names
         starts, stops = contents.buffer_starts, placement.stops
         filled = stops > starts
         self._chunks = contents.chunk_starts
@@ -35,7 +40,7 @@ class ChunkNames:
         self._root_starts, self._root_stops = starts[self._roots], stops[self._roots]
 
     def describe(self, i: int) -> str:
-        """Return the number of a chunk and what it holds: `chunk 3 (buffers 0-3, 7 and 20 views)`."""
+        """Return the number of a chunk and what it holds: `chunk 3 (layers/0/bias, layers/1/bias and 20 views)`."""
         begin, end = (int(n) for n in self._chunks[i : i + 2])
         first = int(np.searchsorted(self._root_stops, begin, "right"))
         stop = int(np.searchsorted(self._root_starts, end, "left"))
@@ -45,7 +50,25 @@ class ChunkNames:
         inside = int(np.searchsorted(self._starts, end, "left")) - int(np.searchsorted(self._stops, begin, "right"))
         views = inside - len(roots)
         words = f" and {views} view{'' if views == 1 else 's'}" if views else ""
-        return f"chunk {i} (buffer{'' if len(roots) == 1 else 's'} {_ranges(roots)}{words})"
+        return f"chunk {i} ({_listed(roots, self._names)}{words})"
+
+
+def _listed(numbers: list[int], names: Sequence[str]) -> str:
+    """Return buffers as text: those with names by these, and the others by their ascending numbers."""
+    named = [_shown(names[n]) for n in numbers if names[n]]
+    others = [n for n in numbers if not names[n]]
+    texts = named[:_MOST_RANGES] + (["..."] if len(named) > _MOST_RANGES else [])
+    if others:
+        texts.append(f"buffer{'' if len(others) == 1 else 's'} {_ranges(others)}")
+    return ", ".join(texts)
+
+
+def _shown(name: str) -> str:
+    """Return a name as a message may show it: a file chose it."""
+    if name == ".":
+        return "the array"
+    short = name if len(name) <= _LONGEST_NAME else f"...{name[-_LONGEST_NAME:]}"
+    return short if short.isprintable() else ascii(short)
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -45,6 +45,7 @@ def load_small(source: Source) -> tuple[Any] | None:
     if not _LEAST < source.size <= SLAB_BYTES:
         return None
     memory = np.empty(source.size, np.uint8)
+    source.plan([(0, source.size)])
     try:
         source.read_into(0, memory)
     except FormatError:  # it was cut meanwhile

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..threads.crew import Crew, Job
-from .filereader import Advance, FileReader, read_job
+from .filereader import Advance, FileReader
+from .jobs import read_job
 from .pages import allocate, use_huge_pages
 
 __all__ = ["StreamReader"]
@@ -30,9 +31,18 @@ class StreamReader:
         check: compare the checksums of the chunks.
         advance: called with the decoded length of each chunk.
         hostile: allow only codecs that are memory-safe on any input.
+        planned: whether the source has been told that the stream will be read.
     """
 
-    def __init__(self, reader: FileReader, crew: Crew, check: bool, advance: Advance, hostile: bool = False):
+    def __init__(
+        self,
+        reader: FileReader,
+        crew: Crew,
+        check: bool,
+        advance: Advance,
+        hostile: bool = False,
+        planned: bool = False,
+    ):
         self._reader = reader
         self._crew = crew
         self._check = check
@@ -43,6 +53,8 @@ class StreamReader:
         self._ahead: deque[Job[np.ndarray]] = deque()
         self._view = memoryview(b"")
         self._left = reader.stream_nbytes
+        if not planned:
+            reader.plan(self._chunks)
 
     def read(self, nbytes: int = -1) -> bytes | memoryview:
         """Return that many bytes, or the rest if it is shorter; the rest if the number is negative."""

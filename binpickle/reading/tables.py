@@ -77,7 +77,9 @@ def read_tables(source: Source, limits: Limits, keys: Keys | None) -> Tables:
     """
     if source.size > limits.stored_bytes:
         raise LimitError(f"the file has {source.size} bytes, more than {limits.stored_bytes}", "stored_bytes")
-    start = bytes(source.read(0, min(LOOK_AT, source.size)))
+    look_at = min(LOOK_AT, source.size)
+    source.plan([(0, look_at), (max(source.size - TRAILER.size, look_at), source.size)])
+    start = bytes(source.read(0, look_at))
     header = Header.unpack(start)
     if header.version == VERSION:
         return _read_version_3(source, header, limits, keys)
@@ -94,6 +96,7 @@ def _read_version_3(source: Source, header: Header, limits: Limits, keys: Keys |
     if keys is not None:
         _check_seal(keys, header, trailer)
     read_index.check_trailer(trailer, source.size, limits)
+    source.plan([(trailer.index_offset, trailer.index_offset + trailer.index_length)])
     index = bytes(source.read(trailer.index_offset, trailer.index_length))
     read_index.check_index(trailer, index)
     known = header, end, limits
@@ -156,6 +159,7 @@ def _read_legacy(source: Source, header: Header, limits: Limits) -> Contents:
         )
 
     def read(offset: int, nbytes: int) -> bytes:
+        source.plan([(offset, offset + nbytes)])
         return bytes(source.read(offset, nbytes))
 
     return legacy.parse(header.version, header.flags, header.length, read, limits)

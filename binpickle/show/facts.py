@@ -16,6 +16,7 @@ from .text import (
     codecs_text,
     count_text,
     ids_text,
+    name_text,
     nbytes_text,
     order_text,
     shape_text,
@@ -41,7 +42,7 @@ __all__ = [
     "total_rows",
 ]
 
-BUFFER_COLUMNS = ("#", "dtype", "shape", "order", "bytes", "stored", "ratio", "codecs", "offset")
+BUFFER_COLUMNS = ("#", "name", "dtype", "shape", "order", "bytes", "stored", "ratio", "codecs", "offset")
 """Titles of the columns that `buffer_row` fills."""
 TOTAL_COLUMNS = ("buffers", "bytes", "stored", "ratio")
 """Titles of the columns that `total_rows` fills, after the first column, which has the names."""
@@ -79,11 +80,11 @@ class Piece:
     nbytes: int | None
 
 
-def pieces(summary: Summary, buffers: Sequence[Buffer]) -> list[Piece]:
-    """Return the pieces of a file: the stream, the large buffers by number, the other buffers, and the rest."""
+def pieces(summary: Summary, buffers: Sequence[Buffer], names: Sequence[str]) -> list[Piece]:
+    """Return the pieces of a file: the stream, the large buffers in their order, the other buffers, and the rest."""
     enough = max(1, math.ceil(_SMALLEST_PIECE * summary.size))
     large = sorted(n for n in summary.largest(len(_MARKS)) if summary.stored[n] >= enough)
-    own = [(mark, f"buffer {n}", int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
+    own = [(mark, _label(n, names[n]), int(summary.stored[n]), buffers[n].nbytes) for mark, n in zip(_MARKS, large)]
     others = count_text(summary.buffers.count - len(large), "other buffer" if large else "buffer")
     stored = summary.buffers.stored_nbytes - sum(item[2] for item in own)
     nbytes = summary.buffers.nbytes - sum(item[3] for item in own)
@@ -100,13 +101,23 @@ def pieces(summary: Summary, buffers: Sequence[Buffer]) -> list[Piece]:
     ]
 
 
-def facts(path: str, summary: Summary, authenticated: bool = False) -> list[tuple[str, str]]:
+def _label(n: int, name: str) -> str:
+    """Return what the legend of a drawing calls a buffer."""
+    if name == ".":
+        return "the array"
+    return f"item {name}" if name.isdigit() else name_text(name) or f"buffer {n}"
+
+
+def facts(
+    path: str, summary: Summary, authenticated: bool = False, names_problem: str | None = None
+) -> list[tuple[str, str]]:
     """Return the facts of a file as a whole, as names and texts.
 
     Args:
         path: the path of the file.
         summary: the summary of the file.
         authenticated: whether the file was opened with a key.
+        names_problem: why the buffers have no names, if they have none.
     """
     stream, buffers = summary.stream, summary.buffers
     kept = f"{nbytes_text(buffers.nbytes)}, stored in {nbytes_text(buffers.stored_nbytes)}"
@@ -116,6 +127,7 @@ def facts(path: str, summary: Summary, authenticated: bool = False) -> list[tupl
         ("size", f"{nbytes_text(summary.size)}, {share_text(summary.size, summary.nbytes)} of what it holds"),
         ("stream", f"{nbytes_text(stream.nbytes)}, stored in {nbytes_text(stream.stored_nbytes)}"),
         ("buffers", f"{buffers.count:,}: {kept}"),
+        ("names", f"not told: {names_problem}" if names_problem and buffers.count else ""),
         ("mappable", mapping_text(summary)),
         ("checks", _CHECKSUMS[summary.checksum]),
         ("seal", seal_text(authenticated) if summary.is_sealed else ""),
@@ -140,10 +152,11 @@ def mapping_text(summary: Summary) -> str:
     return f"{nbytes_text(raw.nbytes)} of {nbytes_text(buffers.nbytes)}" if raw and raw.nbytes else "no"
 
 
-def buffer_row(n: int, buffer: Buffer) -> tuple[str, ...]:
+def buffer_row(n: int, buffer: Buffer, name: str = "") -> tuple[str, ...]:
     """Return buffer number `n` as a row of a table with the columns `BUFFER_COLUMNS`."""
     return (
         str(n),
+        name_text(name),
         "bytes" if buffer.dtype is None else dtype_name(buffer.dtype),
         shape_text(buffer.shape),
         order_text(buffer.order),
@@ -169,7 +182,9 @@ def total_rows(totals: Mapping[tuple[str, ...], Total] | Mapping[str | None, Tot
     ]
 
 
-def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str, Any]:
+def as_json(
+    path: str, summary: Summary, buffers: Sequence[Buffer], names: Sequence[str], names_problem: str | None
+) -> dict[str, Any]:
     """Return everything that `info` shows as values for `text.json_pieces`: an iterator gives all buffers."""
     return {
         "path": path,
@@ -184,15 +199,17 @@ def as_json(path: str, summary: Summary, buffers: Sequence[Buffer]) -> dict[str,
         "metadata": dict(summary.metadata),
         "libraries": dict(summary.libraries),
         "stream": {"nbytes": summary.stream.nbytes, "stored_nbytes": summary.stream.stored_nbytes},
-        "buffers": (_buffer_json(n, buffer) for n, buffer in enumerate(buffers)),
+        "names_problem": names_problem,
+        "buffers": (_buffer_json(n, buffer, names[n]) for n, buffer in enumerate(buffers)),
         "by_codecs": [{"codecs": list(ids), **vars(total)} for ids, total in summary.by_codecs.items()],
         "by_dtype": [{"dtype": dtype, **vars(total)} for dtype, total in summary.by_dtype.items()],
     }
 
 
-def _buffer_json(n: int, buffer: Buffer) -> dict[str, Any]:
+def _buffer_json(n: int, buffer: Buffer, name: str) -> dict[str, Any]:
     return {
         "number": n,
+        "name": name or None,
         "dtype": None if buffer.dtype is None else dtype_name(buffer.dtype),
         "shape": buffer.shape,
         "order": buffer.order,

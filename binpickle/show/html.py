@@ -1,7 +1,7 @@
 """A file as a notebook shows it: a drawing of what takes the room, and how far the largest buffers shrank.
 
 Rule: values in, HTML out, which needs neither style sheets nor scripts. Text and background keep the colours of the
-page, so that the HTML fits light and dark pages. Every text passes `_text`.
+page, so that the HTML fits light and dark pages. Every text passes `text_html`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .text import nbytes_text, printable, share_text, shorten
 if TYPE_CHECKING:
     from ..reading.description import Buffer, Summary
 
-__all__ = ["file_html"]
+__all__ = ["FAINT", "FRAME", "file_html", "text_html"]
 
 _ROWS = 10
 _MOST_PAIRS = 20
@@ -25,28 +25,38 @@ _LONGEST_TEXT = 100
 _ROOM_FOR_MARK = 0.015
 
 _LINE = "1px solid rgba(128,128,128,.4)"
-_FAINT = "opacity:.75"
+FRAME = "max-width:60em;line-height:1.5;font-size:.9em;overflow-wrap:anywhere"
+"""The style of the whole."""
+
+FAINT = "opacity:.75"
+"""The style of what matters less."""
 _BLOCK = "color:#000;text-align:center;overflow:hidden"
 
 
-def file_html(summary: Summary, buffers: Sequence[Buffer]) -> str:
+def file_html(
+    summary: Summary, buffers: Sequence[Buffer], names: Sequence[str], names_problem: str | None = None
+) -> str:
     """Return HTML that shows a file.
 
     Args:
         summary: the summary of the file.
         buffers: all buffers of the file; only the largest are asked for.
+        names: the names of the buffers.
+        names_problem: why the buffers have no names, if they have none.
     """
-    found = pieces(summary, buffers)
-    parts = [_heading(summary), _bar(found), _legend(found), _table(summary, buffers)]
+    found = pieces(summary, buffers, names)
+    parts = [_heading(summary), _bar(found), _legend(found), _table(summary, buffers, names)]
+    if names_problem and summary.buffers.count:
+        parts.append(_pairs("Names", {"not told:": names_problem}))
     parts += [_pairs("Metadata", summary.metadata), _pairs("Written with", summary.libraries)]
-    return f'<div style="max-width:60em;line-height:1.5;font-size:.9em;overflow-wrap:anywhere">{"".join(parts)}</div>'
+    return f'<div style="{FRAME}">{"".join(parts)}</div>'
 
 
 def _heading(summary: Summary) -> str:
     share = share_text(summary.size, summary.nbytes)
     words = f"{nbytes_text(summary.size)}, {share} of what it holds · mappable: {mapping_text(summary)}"
-    name = _text(summary.name or "bytes")
-    return f'<div><b>{name}</b> <span style="{_FAINT}">{_text(f"format {summary.version} · {words}")}</span></div>'
+    name = text_html(summary.name or "bytes")
+    return f'<div><b>{name}</b> <span style="{FAINT}">{text_html(f"format {summary.version} · {words}")}</span></div>'
 
 
 def _bar(found: Sequence[Piece]) -> str:
@@ -59,37 +69,37 @@ def _block(piece: Piece, total: int) -> str:
     words = f"{piece.label}: {nbytes_text(piece.stored_nbytes)}"
     if piece.nbytes is not None:
         words += f", decoded {nbytes_text(piece.nbytes)}"
-    mark = _text(piece.mark) if piece.stored_nbytes > _ROOM_FOR_MARK * total else ""
+    mark = text_html(piece.mark) if piece.stored_nbytes > _ROOM_FOR_MARK * total else ""
     style = f"flex:{piece.stored_nbytes} 0 0;min-width:2px;background:{COLOURS[piece.mark]};{_BLOCK}"
-    return f'<div style="{style}" title="{_text(words)}">{mark}</div>'
+    return f'<div style="{style}" title="{text_html(words)}">{mark}</div>'
 
 
 def _legend(found: Sequence[Piece]) -> str:
     key = f"display:inline-block;width:1.2em;border-radius:.2em;vertical-align:bottom;{_BLOCK}"
     items = (
         f'<span style="white-space:nowrap;margin-right:1.2em">'
-        f'<span style="{key};background:{COLOURS[piece.mark]}">{_text(piece.mark)}</span> '
-        f"{_text(piece.label)} {_text(piece.share)}</span>"
+        f'<span style="{key};background:{COLOURS[piece.mark]}">{text_html(piece.mark)}</span> '
+        f"{text_html(piece.label)} {text_html(piece.share)}</span>"
         for piece in found
     )
     return f"<div>{' '.join(items)}</div>"
 
 
-def _table(summary: Summary, buffers: Sequence[Buffer]) -> str:
+def _table(summary: Summary, buffers: Sequence[Buffer], names: Sequence[str]) -> str:
     numbers = summary.largest(_ROWS)
     if not numbers:
         return ""
-    head = "".join(_cell("th", title, _text(title)) for title in BUFFER_COLUMNS)
-    rows = "".join(f"<tr>{_row(n, buffers[n])}</tr>" for n in numbers)
+    head = "".join(_cell("th", title, text_html(title)) for title in BUFFER_COLUMNS)
+    rows = "".join(f"<tr>{_row(n, buffers[n], names[n])}</tr>" for n in numbers)
     more = summary.buffers.count - len(numbers)
-    closing = f'<div style="{_FAINT}">... and {more:,} more</div>' if more else ""
+    closing = f'<div style="{FAINT}">... and {more:,} more</div>' if more else ""
     style = "border-collapse:collapse;margin:.6em 0 .2em;font-size:1em"
     return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{closing}'
 
 
-def _row(n: int, buffer: Buffer) -> str:
+def _row(n: int, buffer: Buffer, name: str) -> str:
     gauge = _gauge(buffer.stored_nbytes / buffer.nbytes) if buffer.nbytes else ""
-    cells = dict(zip(BUFFER_COLUMNS, map(_text, buffer_row(n, buffer))))
+    cells = dict(zip(BUFFER_COLUMNS, map(text_html, buffer_row(n, buffer, name))))
     cells["ratio"] = f'{gauge}<span style="display:inline-block;width:3.8em">{cells["ratio"]}</span>'
     return "".join(_cell("td", title, content) for title, content in cells.items())
 
@@ -108,12 +118,12 @@ def _cell(tag: str, title: str, content: str) -> str:
 
 
 def _pairs(title: str, pairs: Mapping[str, str]) -> str:
-    texts = [f"{_text(name)} <b>{_text(value)}</b>" for name, value in islice(pairs.items(), _MOST_PAIRS)]
+    texts = [f"{text_html(name)} <b>{text_html(value)}</b>" for name, value in islice(pairs.items(), _MOST_PAIRS)]
     more = len(pairs) - len(texts)
     texts += [f"... and {more:,} more"] if more else []
-    return f'<div><span style="{_FAINT}">{title}:</span> {", ".join(texts)}</div>' if texts else ""
+    return f'<div><span style="{FAINT}">{title}:</span> {", ".join(texts)}</div>' if texts else ""
 
 
-def _text(text: str) -> str:
+def text_html(text: str) -> str:
     """Return HTML that shows a text and does nothing else."""
     return escape(printable(shorten(text, _LONGEST_TEXT)))

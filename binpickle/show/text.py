@@ -16,6 +16,7 @@ __all__ = [
     "ids_text",
     "json_pieces",
     "json_text",
+    "name_text",
     "nbytes_text",
     "order_text",
     "printable",
@@ -27,6 +28,7 @@ __all__ = [
 _UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"]
 _ELLIPSIS = "..."
 _AT_A_TIME = 1000
+_LONGEST_NAME = 32
 LONGEST_FACT = 1000
 """A longer text is cut off where a file is described, so that a single text cannot fill the screen."""
 
@@ -46,6 +48,11 @@ def printable(text: str) -> str:
 def shorten(text: str, width: int) -> str:
     """Return text of at most `width` characters, which ends in an ellipsis if the text was longer."""
     return text if len(text) <= width else text[: width - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+def name_text(name: str) -> str:
+    """Return the name of a buffer, cut off at its beginning if it is long: its end tells more."""
+    return name if len(name) <= _LONGEST_NAME else _ELLIPSIS + name[len(_ELLIPSIS) - _LONGEST_NAME :]
 
 
 def nbytes_text(nbytes: int) -> str:

@@ -23,22 +23,23 @@ class Meter:
 
     Attributes:
         total: bytes in total; `None` until the total is known.
+        done: bytes that are done.
     """
 
     def __init__(self, progress: Progress | None, total: int | None = None):
         self.total = total
         self._progress = progress
-        self._done = 0
+        self.done = 0
         self._next = 0.0
 
     def advance(self, nbytes: int) -> None:
         """Count bytes that have just been done."""
-        self._done += nbytes
+        self.done += nbytes
         if self._progress is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _INTERVAL
-            self._progress(self._done, self.total)
+            self._progress(self.done, self.total)
 
     def finish(self) -> None:
         """Report the end."""
         if self._progress is not None:
-            self._progress(self._done, self.total)
+            self._progress(self.done, self.total)

@@ -32,6 +32,7 @@ from ..limits import Limits
 from .objects import Objects
 from .opcodes import FRAME, LARGE, OPERANDS, PROTO, describe
 from .stream import PickleStream
+from .tokens import Global
 
 __all__ = ["Machine"]
 
@@ -155,7 +156,13 @@ class Machine(Objects):
                     memo.append(stack[-1])
                     pos += 1
                 elif code == _BINGET:
-                    stack.append(memo[data[pos + 1]])
+                    item = memo[data[pos + 1]]
+                    if type(item) is Global:
+                        after = self._array_call(item, data, pos)
+                        if after:
+                            pos = after
+                            continue
+                    stack.append(item)
                     pos += 2
                 elif code == _BININT1:
                     stack.append(data[pos + 1])

@@ -1,7 +1,9 @@
-"""The commands `verify`, `repack` and `extract-stream`."""
+"""The commands `verify`, `repack`, `warm` and `extract-stream`."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commandline import MODEL, Run, python
+from internals import prefetching, text
 from legacy_files import Entry, build_v2
 
 import binpickle
@@ -99,6 +102,28 @@ def test_repack_auto(run: Run, model: str) -> None:
         assert opened.buffers[1].stored_nbytes < MODEL["counts"].nbytes / 2
 
 
+def test_warm(run: Run, model: str) -> None:
+    """`warm` says how many bytes of a file it has read, and how long that took; with numbers, only those buffers."""
+    size = text.nbytes_text(os.path.getsize(model))
+    result = run("warm", model)
+    assert (result.code, result.err) == (0, "")
+    assert re.fullmatch(rf"model\.bpk: {re.escape(size)} are in the page cache, [0-9.]+ s\n", result.out)
+    assert run("warm", model, "0").out.startswith(
+        f"model.bpk: {text.nbytes_text(MODEL['weights'].nbytes)} are in the page"
+    )
+    assert run("warm", model, "1", "3").out.startswith("model.bpk: ")
+
+
+def test_warm_without_room(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If memory has no room for the file, `warm` says so."""
+    monkeypatch.setattr(prefetching, "available_memory", lambda: 1000)
+    size = text.nbytes_text(os.path.getsize(model))
+    result = run("warm", model)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"model.bpk: 0 B of {size} are in the page cache, ")
+    assert result.out.endswith(" s; memory has no room for the rest\n")
+
+
 def test_extract_stream(run: Run, model: str) -> None:
     """`extract-stream` writes the exact bytes of the pickle stream to a file or to stdout."""
     with BinPickleFile(model) as opened:
@@ -116,7 +141,9 @@ def test_module() -> None:
     assert (result.returncode, result.stdout) == (0, binpickle.__version__ + "\n")
 
 
-@pytest.mark.parametrize("command", [[], ["info"], ["inspect"], ["verify"], ["repack"], ["extract-stream"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [[], ["info"], ["inspect"], ["verify"], ["repack"], ["warm"], ["extract-stream"]], ids=str
+)
 def test_help(run: Run, command: list[str]) -> None:
     """Every command explains itself."""
     result = run(*command, "--help")

@@ -25,11 +25,11 @@ from binpickle import BinPickleFile
         f"libraries\tbinpickle {binpickle.__version__}, ",
         "metadata\tauthor: me",
         "metadata\ttrained: on a Tuesday",
-        "#\tdtype\tshape\torder\tbytes\tstored\tratio\tcodecs\toffset",
-        "0\tint64\t(200, 100)\tC\t160 kB\t160 kB\t100 %\traw\t",
-        "2\tfloat64\t(40, 20, 30)\t1,2,0\t192 kB\t192 kB\t100 %\traw\t",
-        "3\t[('age', '<i8'), ('name', 'S1...\t(3000,)\tC\t54.0 kB\t",
-        "4\tbytes\t\t\t4.00 kB\t4.00 kB\t100 %\traw\t",
+        "#\tname\tdtype\tshape\torder\tbytes\tstored\tratio\tcodecs\toffset",
+        "0\tweights\tint64\t(200, 100)\tC\t160 kB\t160 kB\t100 %\traw\t",
+        "2\taxes\tfloat64\t(40, 20, 30)\t1,2,0\t192 kB\t192 kB\t100 %\traw\t",
+        "3\trecords\t[('age', '<i8'), ('name', 'S1...\t(3000,)\tC\t54.0 kB\t",
+        "4\traw\tbytes\t\t\t4.00 kB\t4.00 kB\t100 %\traw\t",
     ],
 )
 def test_info(run: Run, model: str, line: str) -> None:
@@ -43,7 +43,7 @@ def test_info_piped(run: Run, model: str) -> None:
     """Piped output is tab-separated: a fact has a name and a text, a row a text per column, and nothing is drawn."""
     facts, table = (part.splitlines() for part in run("info", model).out.split("\n\n"))
     assert {len(line.split("\t")) for line in facts} == {2}
-    assert {len(line.split("\t")) for line in table} == {9}
+    assert {len(line.split("\t")) for line in table} == {10}
     assert not any(text != text.strip() for line in facts + table for text in line.split("\t"))
     assert [line.split("\t")[0] for line in table] == ["#", "2", "0", "1", "4", "3"]
 
@@ -126,6 +126,7 @@ def test_info_json(run: Run, model: str) -> None:
             "checksum": "sha256",
             "sealed": False,
             "root_digest": opened.root_digest.hex(),
+            "names_problem": None,
             "metadata": {"author": "me", "trained": "on a Tuesday"},
             "libraries": dict(opened.libraries),
             "stream": {"nbytes": summary.stream.nbytes, "stored_nbytes": summary.stream.stored_nbytes},
@@ -137,6 +138,7 @@ def test_info_json(run: Run, model: str) -> None:
         assert sum(group["nbytes"] for group in groups[1]) == summary.buffers.nbytes
         assert buffers[2] == {
             "number": 2,
+            "name": "axes",
             "dtype": "float64",
             "shape": [40, 20, 30],
             "order": [1, 2, 0],

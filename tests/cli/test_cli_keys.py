@@ -40,6 +40,7 @@ def sealed(run: Run) -> str:
         (f"inspect {SEALED}", "seal\tgood"),
         ("inspect sealed.bpk", "there is one, which was not checked: no key was given"),
         ("info bound.bpk --key-file key --context étude_7", "good"),
+        (f"warm {SEALED}", "sealed.bpk: "),
         (f"extract-stream {SEALED} out", ""),
         ("extract-stream bound.bpk out --key-file key --context étude_7", ""),
     ],
@@ -64,7 +65,7 @@ def test_good_seals(run: Run, sealed: str, arguments: str, words: str) -> None:
         ("{} sealed.bpk {out} --context x", "--context is the context of a seal"),
     ],
 )
-@pytest.mark.parametrize("command", ["info", "inspect", "verify", "repack", "extract-stream"])
+@pytest.mark.parametrize("command", ["info", "inspect", "verify", "repack", "warm", "extract-stream"])
 def test_refused(run: Run, sealed: str, command: str, arguments: str, words: str) -> None:
     """A missing or wrong seal, or a file that holds no key, ends every command before it writes a file."""
     before = sorted(os.listdir("."))

@@ -39,6 +39,8 @@ def hostile(run: Run) -> str:
         ["repack", "{}", "{}.again"],
         ["repack", "{}", "no/{}"],
         ["info", "{}", "{}"],
+        ["warm", "{}"],
+        ["warm", "{}", "{}"],
         ["extract-stream", "{}", "{}"],
     ],
     ids=" ".join,
@@ -48,7 +50,7 @@ def test_hostile(run: Run, hostile: str, arguments: list[str]) -> None:
     result = run(*(argument.format(hostile) for argument in arguments))
     shown = result.out + result.err
     assert shown.replace("\n", "").replace("\t", "").isprintable()
-    assert {line.count("\t") for line in shown.splitlines()} <= {0, 1, 8}
+    assert {line.count("\t") for line in shown.splitlines()} <= {0, 1, 9}
     assert not lines_of(shown, "second")
     assert "u202egnp" in shown
 
@@ -125,7 +127,9 @@ def test_piped(run: Run, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"]], ids=lambda words: words[0]
+    "arguments",
+    [["verify", "model.bpk"], ["repack", "model.bpk", "[red].bpk"], ["warm", "model.bpk"]],
+    ids=lambda words: words[0],
 )
 def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[str]) -> None:
     """On a terminal a bar on stderr shows the progress and is gone at the end; the result goes to stdout."""
@@ -138,6 +142,20 @@ def test_progress(run: Run, model: str, terminal: OpenTerminal, arguments: list[
     assert arguments[-1] in shown
     assert "kB" in shown
     assert screen.getvalue().endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize("columns", [50, 80, 200])
+def test_progress_is_one_line(run: Run, model: str, terminal: OpenTerminal, columns: int) -> None:
+    """The bar, a long name and the numbers fit one line."""
+    pytest.importorskip("rich")
+    name = "a long name of a model that was trained on a Tuesday.bpk"
+    os.rename(model, name)
+    screen = terminal("stderr", columns)
+    assert run("warm", name).code == 0
+    shown = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    lines = [line for line in re.split("[\r\n]+", shown) if line.strip()]
+    assert all(line.startswith("a long name") and len(line) <= columns for line in lines)
+    assert re.search(r" [0-9.]+/[0-9.]+ kB ", lines[-1])
 
 
 def test_stream_on_terminal(run: Run, model: str, terminal: OpenTerminal) -> None:

@@ -224,6 +224,15 @@ def test_limits_of_file_info() -> None:
             call(io.BytesIO(data), limits=100)
 
 
+def test_limits_of_rows() -> None:
+    """Of a file that would take very much decoding rows are read that take few chunks of it."""
+    with BinPickleFile(io.BytesIO(bomb())) as opened:
+        assert not opened.array(0, slice(5, 9)).any()
+        for read in (lambda: opened.array(0, slice(5, None)), lambda: opened.arrays([0])):
+            with pytest.raises(LimitError):
+                read()
+
+
 # ------------------------------------------------------------------------------------ reports
 
 
@@ -243,12 +252,12 @@ def test_messages_name_few_buffers() -> None:
     """Of many buffers in a chunk the message names the first ranges; the error has all of them."""
     starts, kinds = [4 * n for n in range(40)], [Kind(4)] * 40
     backwards = file_of(stream(NEXT), [(bytes(160), 160)], kinds, starts[::-1], wrong=True)
-    with pytest.raises(binpickle.IntegrityError, match=r"chunk 1 \(buffers 0-39\) is damaged") as caught:
+    with pytest.raises(binpickle.IntegrityError, match=r"chunk 1 \(the array, buffers 1-39\) is damaged") as caught:
         binpickle.loads(backwards)
     assert caught.value.buffers == tuple(range(40))
     by_turns = [start for pair in zip(starts[:20], starts[20:]) for start in pair]
     spread = file_of(stream(NEXT), [(bytes(80), 80)] * 2, kinds, by_turns, wrong=True)
-    with pytest.raises(binpickle.IntegrityError, match=r"\(buffers 0, 2, 4, 6, 8, 10, 12, 14, \.\.\.\) is damaged"):
+    with pytest.raises(binpickle.IntegrityError, match=r"\(the array, buffers 2, 4, 6, 8, 10, 12, 14, 16, \.\.\.\) is"):
         binpickle.loads(spread)
 
 

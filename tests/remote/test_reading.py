@@ -65,6 +65,11 @@ COUNTS: dict[str, tuple[Any, Callable[[BinPickleFile], Any], int]] = {
     "array of several chunks": ([noise(900_000), noise(9 << 20)], lambda file: file.array(1), 2 + 3),
     "all of 18 MB": ([noise(900_000) for _ in range(20)], lambda file: file.load(), 2 + 5),
     "all of 1 MB": ([noise(1 << 20)], lambda file: file.load(), 3),
+    "rows": (noise(32 << 20).reshape(1 << 15, -1), lambda file: file.array(0, rows=slice(10, 20)), 3),
+    "rows by name": ({"a": noise(32 << 20)}, lambda file: file.array("a", rows=slice(10, 20)), 3),
+    "names": ({"a": noise(9 << 20), "b": noise(9 << 20)}, lambda file: list(file), 2),
+    "several arrays": ([noise(5 << 20) for _ in range(4)], lambda file: file.arrays([0, 3]), 2 + 4),
+    "all checksums": ([noise(9 << 20)], lambda file: file.find_errors(), 2 + 3),
     "globals": ([noise(9 << 20)], lambda file: file.stream(), 2),
 }
 

@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
+from pages import HARMLESS, HOSTILE, Page
 
 import binpickle
 from binpickle import BinPickleFile
 
 NOISE = np.random.default_rng(0).integers(0, 1 << 62, 5000)
-HOSTILE = "</td><script>alert(1)</script>\"'&amp;\u202egnp\x1b[31m"
-HARMLESS = {"b", "div", "span", "table", "tbody", "td", "th", "thead", "tr"}
-
-
-class Page(HTMLParser):
-    """The text, tags and attributes of HTML; every tag must be closed."""
-
-    def __init__(self, html: str):
-        super().__init__(convert_charrefs=True)
-        self.texts: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: dict[str, list[str]] = {}
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open.append(tag)
-        self.tags.add(tag)
-        for name, value in attrs:
-            self.attributes.setdefault(name, []).append(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
 
 
 def show(obj: Any, **arguments: Any) -> Page:
@@ -57,7 +25,7 @@ def show(obj: Any, **arguments: Any) -> Page:
     "words",
     [
         "format 3 · ",
-        "A buffer 0 ",
+        "A item 0 ",
         "s pickle stream ",
         ". index, header, padding ",
         "0 int64 (50, 100) C 40.0 kB 40.0 kB",
@@ -83,8 +51,8 @@ def test_drawing() -> None:
     assert sum(widths) == summary.size
     assert widths[1:3] == [40_000, 16_000]
     assert page.attributes["title"][1:3] == [
-        "buffer 0: 40.0 kB, decoded 40.0 kB",
-        "buffer 1: 16.0 kB, decoded 16.0 kB",
+        "item 0: 40.0 kB, decoded 40.0 kB",
+        "item 1: 16.0 kB, decoded 16.0 kB",
     ]
 
 

@@ -6,6 +6,7 @@ import datetime
 import enum
 import io
 import os
+import re
 import sys
 import warnings
 from collections import OrderedDict, namedtuple
@@ -14,7 +15,7 @@ from typing import Any, Callable
 import hypothesis
 import numpy as np
 import pytest
-from assembler import array_state, call, dtype, frame, glob, lst, number, raw, stream, text, tup
+from assembler import array_state, call, dtype, frame, get, glob, keep, lst, number, raw, stream, text, tup
 from benign import OBJECTS, objects
 from common import copies
 from hypothesis import strategies as st
@@ -556,3 +557,55 @@ def test_shared_objects_stay_shared():
 def test_frames_are_optional():
     """Opcodes need no frames, as pickletools.optimize may leave them."""
     assert load(stream(lst(frame(number(1)), number(2), frame(text("a"), raw(b"b"))))) == [1, 2, "a", b"b"]
+
+
+ARRAY_CALLS = {
+    "one length": b"h\0K\x03\x85\x94h\1\x97\x87\x94R",
+    "two lengths": b"h\0K\1M\x03\0\x86\x94h\1\x97\x87\x94R",
+    "three lengths": b"h\0K\1J\x03\0\0\0K\1\x87\x94j\1\0\0\0\x97\x87\x94R",
+    "too few lengths": b"h\0K\x03\x86\x94h\1\x97\x87\x94R",
+    "too many lengths": b"h\0K\1K\x03\x85\x94h\1\x97\x87\x94R",
+    "a negative length": b"h\0J\xff\xff\xff\xff\x85\x94h\1\x97\x87\x94R",
+    "another length": b"h\0K\x04\x85\x94h\1\x97\x87\x94R",
+    "the shape for a dtype": b"h\0K\x03\x85\x94h\3\x97\x87\x94R",
+    "a global for a dtype": b"h\0K\x03\x85\x94h\0\x97\x87\x94R",
+    "nothing for a dtype": b"h\0K\x03\x85\x94h\x99\x97\x87\x94R",
+    "another function": b"h\2K\x03\x85\x94h\1\x97\x87\x94R",
+    "a dtype for a function": b"h\1K\x03\x85\x94h\1\x97\x87\x94R",
+    "cut short": b"h\0K\x03\x85\x94h\1\x97\x87\x94",
+}
+"""Opcodes that call what is remembered as 0 with a shape, what is remembered as 1, and a buffer."""
+
+
+@pytest.mark.parametrize("buffers", [[bytearray(24)] * 2, [bytearray(24)], [None] * 2], ids=["2", "1", "damaged"])
+@pytest.mark.parametrize("case", ARRAY_CALLS)
+def test_arrays_in_frames_are_made_as_outside_of_frames(case, buffers):
+    """The opcodes that make an array do in a frame, where they are matched at once, what each of them does alone."""
+    begin = keep(glob("numpy:ndarray"), dtype("f8"), glob("collections:OrderedDict"))
+    opcodes = ARRAY_CALLS[case] + b"\x94"
+    steps = {"frame": frame(lst(opcodes, opcodes, get(3), get(4))), "alone": lst(opcodes, opcodes, get(3), get(4))}
+    if case == "cut short":
+        steps = {name: data[: data.index(opcodes) + len(opcodes)] for name, data in steps.items()}
+        steps["frame"] = frame(opcodes)
+    assert outcome(stream(begin, steps["frame"]), buffers) == outcome(stream(begin, steps["alone"]), buffers)
+
+
+def outcome(data: bytes, buffers: list[Any]) -> Any:
+    """What a load gives or raises, without positions, and what a scan lists or raises."""
+
+    def taken() -> Any:
+        for buffer in buffers:
+            if buffer is None:
+                raise IntegrityError("a damaged buffer")
+            yield buffer
+
+    found = []
+    for run in (
+        lambda: repr(trust.load(io.BytesIO(data).read, taken(), len(buffers))),
+        lambda: [(use.name, use.uses) for use in trust.scan(io.BytesIO(data).read, len(buffers))],
+    ):
+        try:
+            found.append(run())
+        except BinPickleError as error:
+            found.append((type(error), re.sub("[0-9]+", "", str(error))))
+    return found
