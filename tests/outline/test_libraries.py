@@ -102,7 +102,7 @@ NAMES: dict[str, tuple[Callable[[], Any], set[str]]] = {
     "a frame with an index": (lambda: frame(a=A).set_index(A + 1), {"[a]", "index"}),
     "a mixed frame": (mixed, {"[a,b]", "[n]", "[d]"}),
     "nullable integers": (lambda: frame(a=pandas().array([1, None] * 50, dtype="Int64")), {"a/data"}),
-    "a series": (lambda: [pandas().Series(A, name="s", index=A)], {"0/values", "0/index", "0/_mgr/state/2/0"}),
+    "a series": (lambda: [pandas().Series(A, name="s", index=A + 1)], {"0/values", "0/index", "0/_mgr/state/2/0"}),
     "an index of several levels": (
         lambda: pandas().MultiIndex.from_arrays([A, np.arange(100)]),
         {"levels/0", "levels/1"},
