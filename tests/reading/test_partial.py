@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import itertools
 import pickle
 import threading
@@ -219,7 +220,8 @@ def test_memory(codecs: Any, threads: int, axis: int, monkeypatch: pytest.Monkey
         finally:
             tracemalloc.stop()
     assert (got == (many[rows] if axis == 0 else many[:, rows])).all()
-    assert peak <= got.nbytes + (2 * threads * CHUNK_BYTES) + (1 << 20)
+    copies = 2 if sys.version_info >= (3, 8) else 3  # the last numcodecs for Python 3.7 copies what it decodes
+    assert peak <= got.nbytes + (copies * threads * CHUNK_BYTES) + (1 << 20)
 
 
 # ----------------------------------------------------------------------------------------------------------- views
