@@ -7,9 +7,9 @@ what each item is: an array, a dict, a frame, an instance. Nothing is imported, 
 
 from __future__ import annotations
 
-from .follow import Outline, outline, unknown_outline
+from .follow import Outline, outline, quick_limits, unknown_outline
 from .form import ArrayPlace
 from .node import Node
 from .paths import escape
 
-__all__ = ["ArrayPlace", "Node", "Outline", "escape", "outline", "unknown_outline"]
+__all__ = ["ArrayPlace", "Node", "Outline", "escape", "outline", "quick_limits", "unknown_outline"]

@@ -7,6 +7,7 @@ stream raises is raised: that the file is damaged.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable, Sequence
 
 from ..errors import BinPickleError
@@ -20,7 +21,21 @@ from .node import Node, Nodes
 from .partner import Partner
 from .paths import split
 
-__all__ = ["Outline", "outline", "unknown_outline"]
+__all__ = ["Outline", "outline", "quick_limits", "unknown_outline"]
+
+
+# So much of a stream is followed for whoever did not ask for it: that takes a second, and so do 200,000 buffers.
+_OPCODES, _OPCODES_OF_BUFFER = 2_000_000, 32
+
+
+def quick_limits(limits: Limits, buffers: int) -> Limits:
+    """Return limits for whoever shows names by the way: a stream that takes longer than a second or two has none then.
+
+    Args:
+        limits: those of the file, see `Limits.of_file`.
+        buffers: how many buffers the file has. An array counts 18 opcodes or more.
+    """
+    return replace(limits, opcodes=min(limits.opcodes, _OPCODES + _OPCODES_OF_BUFFER * buffers))
 
 
 class Outline:

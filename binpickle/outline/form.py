@@ -158,12 +158,12 @@ class Context:
         """Return the bytes of a small buffer, or of what is in the stream; `None` if they cannot be had."""
         if type(data) is not Buffer:
             return data
-        nbytes = self.kind_of(data.number).nbytes
+        nbytes = self.kind_of(data).nbytes
         if self._fetch is None or nbytes > _LARGEST_READ or self._fetched + nbytes > _MOST_READ:
             return None
         self._fetched += nbytes
         try:
-            return self._fetch(data.number)
+            return self._fetch(int(data))
         except BinPickleError:
             return None  # whoever reads the buffer itself is told
 

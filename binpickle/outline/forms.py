@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import LimitError
 from ..pickling.renames import Name
 from ..trust.tokens import Global
-from . import arrays, arrow, frames, pandas, random, scalars, stdlib, torch, xarray
 from .form import UNUSUAL, Context, Form, Rule
 from .held import named
 from .instances import dict_parts, generic
 from .items import Buffer, Items, Made, elements_of, pairs_of
+from .rules import arrays, arrow, frames, pandas, random, scalars, stdlib, torch, xarray
 from .short import value_text
 
 __all__ = ["form_of"]

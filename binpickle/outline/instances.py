@@ -12,7 +12,7 @@ from ..trust.tokens import Global
 from .form import Context, Form
 from .held import attribute_pairs
 from .items import Made
-from .scalars import key_text
+from .rules.scalars import key_text
 from .short import name_of
 
 __all__ = ["Parts", "attributes", "dict_parts", "generic"]

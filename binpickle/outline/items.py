@@ -16,17 +16,10 @@ from ..trust.tokens import Global
 __all__ = ["LEAVES", "Buffer", "Items", "Made", "More", "elements_of", "is_call", "pairs_of"]
 
 
-class Buffer:
-    """An out-of-band buffer.
+class Buffer(int):
+    """An out-of-band buffer: its number in the file."""
 
-    Attributes:
-        number: its number in the file.
-    """
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int):
-        self.number = number
+    __slots__ = ()
 
 
 class Items(list):  # type: ignore[type-arg]

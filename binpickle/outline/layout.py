@@ -26,7 +26,7 @@ _MAX = (1 << 63) - 1
 
 def room_of(context: Context, data: Any) -> int:
     """Return the size in bytes of what an array lies in."""
-    return context.kind_of(data.number).nbytes if type(data) is Buffer else len(data)
+    return context.kind_of(data).nbytes if type(data) is Buffer else len(data)
 
 
 def contiguous(dtype: np.dtype, shape: Sequence[int], order: Any = "C", offset: int = 0) -> View:

@@ -43,8 +43,8 @@ class _Names:
 
     def give(self, data: Any, name: str) -> None:
         """Name a buffer, if it has no name yet."""
-        if type(data) is Buffer and not self.found[data.number] and self._left >= len(name):
-            self.found[data.number] = name
+        if type(data) is Buffer and not self.found[data] and self._left >= len(name):
+            self.found[data] = name
             self._left -= len(name)
 
 

@@ -144,9 +144,9 @@ class Nodes:
         data = form.data
         view = form.view() if form.view is not None and data is not None else None
         if type(data) is Buffer:
-            if view is not None and view == view_of(self._context.kind_of(data.number)):
+            if view is not None and view == view_of(self._context.kind_of(data)):
                 view = None
-            return ArrayPlace(data.number, view)
+            return ArrayPlace(int(data), view)
         if data is None or view is None:
             return None
         return ArrayPlace(bytes(data), view)

@@ -5,6 +5,7 @@ Rule: it takes any stream that `Inert` takes, and raises nothing. See `items` fo
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from ..trust.tokens import Global
@@ -13,18 +14,19 @@ from .items import Buffer, Items, Made, More
 __all__ = ["Partner"]
 
 
+_new = object.__new__
+
+
 class Partner:
     """Items for all that `Values` makes."""
 
     def __init__(self) -> None:
-        self._taken = 0
+        # These are called for each array, and run no code of Python: streams have hundreds of thousands.
+        self.next_buffer = map(Buffer, count()).__next__
+        self.tuple_of = tuple
 
     def admit(self, found: Global) -> None:
         """Take any global."""
-
-    def tuple_of(self, items: list[Any]) -> Any:
-        """Keep a tuple as it is."""
-        return tuple(items)
 
     def frozenset_of(self, items: list[Any]) -> Any:
         """Keep the elements."""
@@ -32,7 +34,9 @@ class Partner:
 
     def call(self, function: Any, arguments: Any) -> Any:
         """Keep what is called, and with what."""
-        return Made(function, arguments)
+        made = _new(Made)  # without its `__init__`, which takes as long again
+        made.function, made.arguments, made.more = function, arguments, None
+        return made
 
     def new(self, cls: Any, arguments: Any, keywords: Any) -> Any:
         """Keep what is instantiated, and with what."""
@@ -69,11 +73,6 @@ class Partner:
             next(iter(target)).extend(items)
         elif type(target) is Made:
             _more(target).items.extend(items)
-
-    def next_buffer(self) -> Any:
-        """Take the next number."""
-        self._taken += 1
-        return Buffer(self._taken - 1)
 
     def read_only(self, buffer: Any) -> Any:
         """Leave it."""

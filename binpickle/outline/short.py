@@ -5,6 +5,7 @@ Rule: a text takes the same time however large or nested the value is, and no co
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ..trust.tokens import Global
@@ -25,9 +26,11 @@ def value_text(value: Any) -> str:
 
 def name_of(function: Any) -> str:
     """Return the name of what was called, as `module:qualname`; of a built-in function or type without the module."""
-    if type(function) is not Global:
-        return "call"
-    module, qualname = function.name
+    return _joined(*function.name) if type(function) is Global else "call"
+
+
+@lru_cache(maxsize=256)
+def _joined(module: str, qualname: str) -> str:
     return qualname if module == "builtins" else f"{module}:{qualname}"
 
 

@@ -6,7 +6,6 @@ raises nothing; whoever loads the object gets the error of the stream itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Sequence
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from ..outline import ArrayPlace, Node, Outline
 
 __all__ = ["Names", "names_for_messages"]
-
-# A stream of so many opcodes takes about a second.
-_LIMITS = replace(RESTRICTED_LIMITS, opcodes=2_000_000)
 
 # To compare a name with so many others takes a few milliseconds.
 _MOST_COMPARED = 2000
@@ -118,17 +114,18 @@ class Names:
         return f"{text}; tree() shows what there is"
 
     def _read(self) -> Outline:
-        from ..outline import outline, unknown_outline  # most programs never need them
+        from ..outline import outline, quick_limits, unknown_outline  # most programs never need them
 
         contents = self._reader.contents
-        limits = self._limits or _LIMITS
+        limits = (self._limits or RESTRICTED_LIMITS).of_file(contents.length, decoded_nbytes(contents))
+        if self._limits is None:
+            limits = quick_limits(limits, len(contents.buffer_starts))
         try:
             self._reader.require_object()
             chunks = self._reader.stream_chunks
             if self._limits is None and not self._reader.authenticated:
                 span = slice(chunks.start, chunks.stop)
                 check_decoding(chunks_nbytes(contents, span), contents.length, UNKNOWN_ORIGIN)
-            limits = limits.of_file(contents.length, decoded_nbytes(contents))
             with Crew(1) as crew:
                 stream = StreamReader(self._reader, crew, self._check, _ignore, hostile=True)
                 kinds, buffer_kinds = contents.kinds, contents.buffer_kinds.tolist()

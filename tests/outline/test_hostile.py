@@ -39,7 +39,7 @@ from internals import RESTRICTED_LIMITS, Kind, Pickling
 from looking import Looked, look, look_at_stream
 
 from binpickle.errors import IntegrityError
-from binpickle.outline import Node, outline
+from binpickle.outline import Node, outline, quick_limits
 
 EXAMPLES = 100 if sys.version_info < (3, 8) else 3000 if os.environ.get("CI") else 500
 # What a file of less than a megabyte may ask for.
@@ -280,6 +280,13 @@ def test_endless_stream() -> None:
     looked = outline(lambda n: next(read, b"NNNNNNNN0" * 1000)[:n], [], [], replace(SMALL, opcodes=100_000))
     assert looked.problem is not None
     assert "opcodes" in looked.problem
+
+
+def test_quick_limits() -> None:
+    """Who shows names by the way follows two million opcodes, or more for many buffers, within the limits."""
+    assert quick_limits(RESTRICTED_LIMITS, 0).opcodes == 2_000_000
+    assert quick_limits(RESTRICTED_LIMITS, 200_000).opcodes > 18 * 200_000
+    assert quick_limits(replace(SMALL, opcodes=1000), 200_000).opcodes == 1000
 
 
 def test_problems() -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Sequence
 
-from ..errors import FormatError
-from ..format.views import View, view_of
-from ..trust.tokens import Global
-from .form import Context, Form
-from .held import attribute_pairs, attributes_of, named, state_of
-from .items import Buffer, Made, is_call
+from ...errors import FormatError
+from ...format.views import View, view_of
+from ...trust.tokens import Global
+from ..form import Context, Form
+from ..held import attribute_pairs, attributes_of, named, state_of
+from ..items import Buffer, Made, is_call
+from ..short import name_of, value_text
 from .labels import MOST_COLUMNS, integers_of, labels_of
 from .scalars import key_text
-from .short import name_of, value_text
 
 __all__ = ["frame", "is_frame"]
 
@@ -118,7 +118,7 @@ def _rows(context: Context, form: Form) -> int | None:
 
 def _view(context: Context, form: Form) -> View | None:
     view = form.view() if form.view is not None else None
-    return view_of(context.kind_of(form.data.number)) if view is None and type(form.data) is Buffer else view
+    return view_of(context.kind_of(form.data)) if view is None and type(form.data) is Buffer else view
 
 
 def _places(context: Context, places: Any) -> Sequence[int] | None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..pickling.renames import Name
-from .form import Context, Form, Rule
-from .held import attribute_pairs, attributes_of
-from .instances import dict_parts
-from .items import Made, pairs_of
-from .short import name_of
+from ...pickling.renames import Name
+from ..form import Context, Form, Rule
+from ..held import attribute_pairs, attributes_of
+from ..instances import dict_parts
+from ..items import Made, pairs_of
+from ..short import name_of
 
 __all__ = ["CLASSES"]
 

@@ -10,11 +10,11 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from ..form import UNUSUAL, Context
+from ..held import named, state_of
+from ..items import Made, is_call
 from .arrays import data_of
 from .arrow import strings_of
-from .form import UNUSUAL, Context
-from .held import named, state_of
-from .items import Made, is_call
 
 __all__ = ["MOST_COLUMNS", "integers_of", "labels_of"]
 

@@ -11,18 +11,18 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import BinPickleError, FormatError
-from ..format.views import View
-from ..pickling.renames import Name
-from ..trust.rules.checks import expect_int, expect_ints
-from ..trust.tokens import Global
+from ...errors import BinPickleError, FormatError
+from ...format.views import View
+from ...pickling.renames import Name
+from ...trust.rules.checks import expect_int, expect_ints
+from ...trust.tokens import Global
+from ..form import Context, Form, Rule
+from ..held import attribute_pairs
+from ..instances import attributes, dict_parts
+from ..items import Buffer, Made, elements_of, is_call, pairs_of
+from ..layout import checked
+from ..short import name_of
 from .arrays import data_of
-from .form import Context, Form, Rule
-from .held import attribute_pairs
-from .instances import attributes, dict_parts
-from .items import Buffer, Made, elements_of, is_call, pairs_of
-from .layout import checked
-from .short import name_of
 
 __all__ = ["RULES", "is_module", "module"]
 
@@ -108,7 +108,7 @@ def _dtype(context: Context, data: Any, name: str) -> np.dtype | None:
     if spec is None:
         return None
     dtype = np.dtype(spec)
-    known = context.kind_of(data.number).dtype if type(data) is Buffer else None
+    known = context.kind_of(data).dtype if type(data) is Buffer else None
     return known if known is not None and known.itemsize == dtype.itemsize else dtype
 
 

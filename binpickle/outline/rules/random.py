@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FormatError
-from ..pickling.renames import Name
-from .form import Context, Form, Rule
-from .held import state_of
-from .instances import attributes
-from .items import Made
-from .short import name_of
+from ...errors import FormatError
+from ...pickling.renames import Name
+from ..form import Context, Form, Rule
+from ..held import state_of
+from ..instances import attributes
+from ..items import Made
+from ..short import name_of
 
 __all__ = ["RULES"]
 

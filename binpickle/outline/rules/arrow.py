@@ -10,14 +10,14 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from ..errors import FormatError
-from ..format.views import View
-from ..pickling.renames import Name
+from ...errors import FormatError
+from ...format.views import View
+from ...pickling.renames import Name
+from ..form import Context, Form, Rule
+from ..items import Buffer, Made, is_call
+from ..layout import contiguous
+from ..short import value_text
 from .arrays import data_of
-from .form import Context, Form, Rule
-from .items import Buffer, Made, is_call
-from .layout import contiguous
-from .short import value_text
 
 __all__ = ["RULES", "strings_of"]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
-from ..format.dtypes import dtype_name
-from ..pickling.renames import Name
-from ..trust.tokens import Global
-from .dtypes import dtype_of
-from .form import Context, Form, Rule
-from .items import Made
-from .short import value_text
+from ...errors import FormatError
+from ...format.dtypes import dtype_name
+from ...pickling.renames import Name
+from ...trust.tokens import Global
+from ..dtypes import dtype_of
+from ..form import Context, Form, Rule
+from ..items import Made
+from ..short import value_text
 
 __all__ = ["RULES", "key_text"]
 

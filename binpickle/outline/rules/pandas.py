@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FormatError
-from ..pickling.renames import Name
-from .form import Context, Form, Rule
-from .held import attributes_of, named, state_of
-from .items import Made, is_call
-from .short import name_of, value_text
+from ...errors import FormatError
+from ...pickling.renames import Name
+from ..form import Context, Form, Rule
+from ..held import attributes_of, named, state_of
+from ..items import Made, is_call
+from ..short import name_of, value_text
 
 __all__ = ["CLASSES", "RULES"]
 

@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
-from ..format.shapes import element_count
-from ..format.views import View
-from ..pickling.renames import Name
-from ..trust.rules.checks import expect_ints
-from ..trust.tokens import Global
-from .dtypes import dtype_of
-from .form import Context, Form, Rule
-from .held import state_of
-from .instances import attributes, dict_parts
-from .items import Buffer, Made, pairs_of
-from .layout import checked, contiguous, frombuffer_view, ndarray_view
-from .short import name_of, value_text
+from ...errors import FormatError
+from ...format.shapes import element_count
+from ...format.views import View
+from ...pickling.renames import Name
+from ...trust.rules.checks import expect_ints
+from ...trust.tokens import Global
+from ..dtypes import dtype_of
+from ..form import Context, Form, Rule
+from ..held import state_of
+from ..instances import attributes, dict_parts
+from ..items import Buffer, Made, pairs_of
+from ..layout import checked, contiguous, frombuffer_view, ndarray_view
+from ..short import name_of, value_text
 
 __all__ = ["BYTES", "RULES", "data_of"]
 
@@ -191,7 +191,7 @@ def _typed_view(context: Context, code: Any, data: Any) -> View | None:
     if type(code) is not str or len(code) != 1 or code not in "bBhHiIlLqQfd":
         return None
     dtype = np.dtype(code)
-    nbytes = len(data) if type(data) is not Buffer else context.kind_of(data.number).nbytes
+    nbytes = len(data) if type(data) is not Buffer else context.kind_of(data).nbytes
     return contiguous(dtype, (nbytes // dtype.itemsize,))
 
 
