@@ -55,6 +55,7 @@ from binpickle.format.text import MAX_EMPTY_ITEMS, check_text
 from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
+from binpickle.outline import Node, Outline, escape, outline, quick_limits
 from binpickle.pickling import arrays, renames
 from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
@@ -112,7 +113,9 @@ __all__ = [
     "MAX_ENCODED_CHUNK",
     "NATIVE_ORDER",
     "NEVER",
+    "Node",
     "OutOfBand",
+    "Outline",
     "PAGE",
     "Pickling",
     "Pipeline",
@@ -147,6 +150,7 @@ __all__ = [
     "dtype_from_spec",
     "dtype_spec",
     "encode",
+    "escape",
     "entry",
     "environment",
     "exact_sums",
@@ -156,6 +160,7 @@ __all__ = [
     "has_idle_cpu",
     "pack_column",
     "parse_codecs",
+    "outline",
     "parse_of_legacy",
     "parse_of_read_index",
     "pickle",
@@ -163,6 +168,7 @@ __all__ = [
     "plan_module",
     "staged_module",
     "IN_BAND_BELOW",
+    "quick_limits",
     "register_codec",
     "renames",
     "shuffle",
