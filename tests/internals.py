@@ -59,6 +59,7 @@ from binpickle.format.views import View, view_of
 from binpickle.format.write_index import IndexBuilder
 from binpickle.keys import Keys
 from binpickle.limits import RESTRICTED_LIMITS, Limits
+from binpickle.outline import Node, Outline, escape, outline, quick_limits
 from binpickle.pickling import arrays, renames
 from binpickle.pickling.arrays import IN_BAND_BELOW
 from binpickle.pickling.out_of_band import OutOfBand
@@ -128,7 +129,9 @@ __all__ = [
     "MAX_ENCODED_CHUNK",
     "NATIVE_ORDER",
     "NEVER",
+    "Node",
     "OutOfBand",
+    "Outline",
     "PAGE",
     "Pickling",
     "Pipeline",
@@ -175,6 +178,7 @@ __all__ = [
     "dtype_from_spec",
     "dtype_spec",
     "encode",
+    "escape",
     "entry",
     "environment",
     "exact_sums",
@@ -185,6 +189,7 @@ __all__ = [
     "has_idle_cpu",
     "pack_column",
     "parse_codecs",
+    "outline",
     "parse_of_legacy",
     "parse_of_read_index",
     "pickle",
@@ -192,6 +197,7 @@ __all__ = [
     "plan_module",
     "staged_module",
     "IN_BAND_BELOW",
+    "quick_limits",
     "register_codec",
     "renames",
     "shuffle",

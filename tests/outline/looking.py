@@ -6,10 +6,9 @@ import io
 from typing import Any, NamedTuple
 
 import numpy as np
-from internals import RESTRICTED_LIMITS, Kind, Limits
+from internals import RESTRICTED_LIMITS, Kind, Limits, Node, Outline, outline
 
 import binpickle
-from binpickle.outline import Node, Outline, outline
 
 __all__ = ["Looked", "look", "look_at_stream", "names_of", "tree_of"]
 

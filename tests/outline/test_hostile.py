@@ -35,11 +35,10 @@ from attacks import corpus
 from benign import OBJECTS
 from common import copies, each
 from hypothesis import strategies as st
-from internals import RESTRICTED_LIMITS, Kind, Pickling
+from internals import RESTRICTED_LIMITS, Kind, Node, Pickling, outline, quick_limits
 from looking import Looked, look, look_at_stream
 
 from binpickle.errors import IntegrityError
-from binpickle.outline import Node, outline, quick_limits
 
 EXAMPLES = 100 if sys.version_info < (3, 8) else 3000 if os.environ.get("CI") else 500
 # What a file of less than a megabyte may ask for.

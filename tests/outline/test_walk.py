@@ -10,10 +10,10 @@ import hypothesis
 import numpy as np
 from benign import arrays
 from hypothesis import strategies as st
+from internals import escape
 from looking import look, names_of
 
 import binpickle
-from binpickle.outline import escape
 
 EXAMPLES = 30 if sys.version_info < (3, 8) else 500 if os.environ.get("CI") else 100
 
@@ -48,8 +48,10 @@ TREES = st.recursive(
 )
 
 
-def ways(obj: Any, prefix: str = "") -> Any:
+def ways(obj: Any, prefix: str = "", deepest: int = 12) -> Any:
     """Yield every way through an object, and what it leads to; parts of equal text are told apart."""
+    if not deepest:
+        return  # it contains itself
     parts: list[tuple[str, Any]] = []
     if isinstance(obj, dict):
         parts = [(str(key), value) for key, value in obj.items()]
@@ -67,7 +69,7 @@ def ways(obj: Any, prefix: str = "") -> Any:
             suffix = f"~{n}"
         taken.add(text + suffix)
         yield prefix + escape(text) + suffix, item
-        yield from ways(item, prefix + escape(text) + suffix + "/")
+        yield from ways(item, prefix + escape(text) + suffix + "/", deepest - 1)
 
 
 @hypothesis.settings(max_examples=EXAMPLES, deadline=None)

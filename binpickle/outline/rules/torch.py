@@ -34,7 +34,8 @@ _NUMBERS = frozenset(
     + ["float16", "float32", "float64", "complex64", "complex128"]
 )
 # Those that NumPy has not are shown as integers of their size, if the index does not know better.
-_OTHERS = {"bfloat16": "u2", "complex32": "u4", "qint8": "i1", "quint8": "u1", "qint32": "i4"}
+_OTHERS = {"bfloat16": "u2", "complex32": "u4", "qint8": "i1", "quint8": "u1", "qint32": "i4", "bits8": "u1"}
+_OF_ONE_BYTE = ("float8_", "float4_")
 
 _SIZE: Name = ("torch", "Size")
 _TYPED: Name = ("binpickle.rebuild", "torch_typed_storage")
@@ -104,7 +105,7 @@ def _dtype(context: Context, data: Any, name: str) -> np.dtype | None:
     """Return the dtype of NumPy for one of torch: of the same size, if NumPy has no such type."""
     if name in _NUMBERS:
         return np.dtype(name)
-    spec = "u1" if name.startswith("float8") else _OTHERS.get(name)
+    spec = "u1" if name.startswith(_OF_ONE_BYTE) else _OTHERS.get(name)
     if spec is None:
         return None
     dtype = np.dtype(spec)
