@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Sequence
 import numpy as np
 
 from ..errors import BinPickleError
+from ..format.views import View
 from ..limits import RESTRICTED_LIMITS, Limits
 from ..threads.crew import Crew, exhaust
 from .below import Below
@@ -134,11 +135,12 @@ class Names:
             return unknown_outline(len(contents.buffer_starts), str(error))
 
     def _fetch(self, number: int) -> bytes:
-        """Return the bytes of a buffer: the outline reads the labels of columns."""
-        reading = PartialRead(self._reader, None, [(number, view_of_place(self._reader, number))])
+        """Return the bytes of a buffer as they lie in it: the outline reads the labels of columns."""
+        nbytes = self._reader.contents.kinds[int(self._reader.contents.buffer_kinds[number])].nbytes
+        reading = PartialRead(self._reader, None, [(number, View(np.dtype(np.uint8), (nbytes,), (1,)))])
         with Crew(1) as crew:
-            array: np.ndarray = exhaust(reading.steps(crew, self._check, check_mapped=False))[0]
-        return array.tobytes(order="A")
+            data: np.ndarray = exhaust(reading.steps(crew, self._check, check_mapped=False))[0]
+        return data.tobytes()
 
 
 def names_for_messages(reader: FileReader, check: bool, limits: Limits | None) -> Sequence[str]:
