@@ -6,6 +6,7 @@ are safe in any thread.
 
 from __future__ import annotations
 
+from copy import copy
 from threading import RLock
 from typing import Callable, Iterable, Iterator, Sequence
 
@@ -281,11 +282,21 @@ class FileReader:
         """Return the number of a chunk and what it holds, as text."""
         with self._naming:
             if self._chunk_names is None:
-                # If the stream is damaged that has the names, this is called again for it, and must not ask once more.
-                tell, self.tell_names = self.tell_names, None
-                names = [""] * len(self.contents.buffer_starts) if tell is None else tell(self)
+                names: Sequence[str] = [""] * len(self.contents.buffer_starts)
+                if self.tell_names is not None:
+                    names = self.tell_names(self._without_names())
                 self._chunk_names = ChunkNames(self.contents, self.placement, names)
             return self._chunk_names.describe(i)
+
+    def _without_names(self) -> FileReader:
+        """Return a reader of the same file that tells buffers by number.
+
+        Names are read with it: if the stream is damaged that has them, its error must neither ask for names nor wait
+        for those that are being read, in whichever thread it is raised.
+        """
+        other = copy(self)
+        other.tell_names, other._chunk_names, other._naming = None, None, RLock()
+        return other
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         gaps = gaps_in(self.contents, self.placement, i)

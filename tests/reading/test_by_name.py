@@ -155,6 +155,24 @@ def test_damaged_stream() -> None:
             opened.load()
 
 
+def test_damage_of_both() -> None:
+    """If the stream is damaged as well as an array, and a helper decodes it, the messages tell buffers by number."""
+    key = bytes(32)
+    obj = {"coef_": np.random.default_rng(0).random(1000), "text": "ab" * 5000}
+    data = bytearray(binpickle.dumps(obj, codecs=["blosc"], key=key))
+    with BinPickleFile(io.BytesIO(data), key=key) as opened:
+        chunks = [entry.offset for entry in opened.entries]
+    for at in chunks:
+        assert at is not None
+        data[at + 40] ^= 1
+    with BinPickleFile(io.BytesIO(data), key=key) as opened:
+        errors = opened.find_errors()
+    assert sorted(error.partition(" is damaged")[0] for error in errors) == [
+        "chunk 0 (pickle stream)",
+        "chunk 1 (buffer 0)",
+    ]
+
+
 def test_limits() -> None:
     """A stream of too many opcodes has no names, unless the limits that the file is opened with allow them."""
     data = binpickle.dumps([WEIGHT, *range(1000)])
