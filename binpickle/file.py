@@ -240,8 +240,8 @@ class BinPickleFile(OpenArrays):
         reads no more than there is room for in memory: three quarters of what is available.
 
         Args:
-            which: buffers, as `array` takes them; by default everything in the file. A buffer that is stored encoded
-                takes whole chunks, which may hold other buffers, too.
+            which: numbers and names, as `array` takes them; a name above arrays stands for all of these. By default
+                everything in the file. A buffer that is stored encoded takes whole chunks, which may hold others, too.
             threads: how many threads read at the same time, by default four.
             progress: see `load`; called with numbers of stored bytes.
 
@@ -249,7 +249,7 @@ class BinPickleFile(OpenArrays):
             How many bytes have been read, and how many there were to read.
 
         Raises:
-            IndexError: there is no such buffer.
+            IndexError, KeyError: there is no such buffer.
             FormatError: the file has been cut.
             OSError: the file cannot be read.
         """

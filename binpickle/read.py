@@ -119,7 +119,7 @@ def load(
             these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
             private. Mapped arrays outlive the file: you may replace or unlink it (POSIX), but not truncate it.
         prefetch: brings mapped buffers into the page cache in the background, so that whoever touches the arrays need
-            not wait for the disk: `True` all of them, a list of their numbers (see `BinPickleFile.buffers`) only these.
+            not wait for the disk: `True` all of them, a list of numbers or names only these (see `BinPickleFile.array`).
             `load` does not wait for it. It ends when all mapped arrays are dropped, and takes at most three quarters of
             the memory that is available. By default this is done on file systems of a network (NFS, Lustre, FUSE and
             others), and not elsewhere; `False` never does it.
@@ -150,7 +150,7 @@ def load(
         CodecError: a chunk does not decode.
         UnknownCodecError: a codec is not installed, or files may not name it (see `register_codec`).
         TypeError: an argument is of the wrong type.
-        IndexError: `prefetch` names a buffer that there is not.
+        IndexError, KeyError: `prefetch` names a buffer that there is not.
         ValueError: an argument has a wrong value, `BINPICKLE_TRUST` lists what is neither a set nor a name, or `seek`
             and `tell` of a file object contradict what it reads.
         OSError: from the operating system, unchanged.

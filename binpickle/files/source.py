@@ -6,10 +6,11 @@ mapped.
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 import weakref
-from typing import Any, Iterable
+from typing import Any, Iterable, Tuple
 
 import numpy as np
 
@@ -127,6 +128,10 @@ class BytesSource(Source):
         return data
 
 
+# What returns the mapping and the array of all its bytes, as long as they live.
+_Mapped = Tuple["weakref.ref[mmap.mmap]", "weakref.ref[np.ndarray]"]
+
+
 class DescriptorSource(Source):
     """The bytes of a regular file, from `base` to its end.
 
@@ -142,7 +147,7 @@ class DescriptorSource(Source):
         self._fd = fd
         self._base = base
         self._owner = owner
-        self._mapped: Mapped | None = None
+        self._mapped: _Mapped | None = None
         self.name = name
         self.size = max((os.fstat(fd).st_size if end is None else end) - base, 0)
 
@@ -166,7 +171,7 @@ class DescriptorSource(Source):
         # A memoryview keeps mmap and np.memmap out of the base chain of the arrays. joblib would pass such arrays by
         # path and offset, and rebuild Fortran-ordered arrays wrongly.
         mapped = np.frombuffer(memoryview(mapping), np.uint8)
-        self._mapped = Mapped(weakref.ref(mapping), weakref.ref(mapped), mapped.__array_interface__["data"][0])
+        self._mapped = weakref.ref(mapping), weakref.ref(mapped)
         return mapped[self._base :]
 
     @property
@@ -174,12 +179,14 @@ class DescriptorSource(Source):
         return self._fd >= 0 and is_networked(self._fd)
 
     def fetcher(self) -> Fetcher | None:
-        if self._mapped is None or self._fd < 0:
+        array = None if self._mapped is None else self._mapped[1]()
+        if self._mapped is None or array is None or self._fd < 0:
             return None
+        mapped = Mapped(*self._mapped, array.__array_interface__["data"][0])
         if can_populate():
-            return Populating(self._mapped, self._base, read_ahead(self._fd))
+            return Populating(mapped, self._base, read_ahead(self._fd))
         try:
-            return Reading(self._mapped, self._base, self._fd)
+            return Reading(mapped, self._base, self._fd)
         except OSError:  # no more descriptors: the file is mapped all the same
             return None
 

@@ -18,13 +18,13 @@ from .place import OPEN_IT, Place
 from .status import PRIVATE, Status, keep, read_status
 from .systemcalls import advise, attempt, is_refusal
 
-__all__ = ["Temporary"]
+__all__ = ["NAMEABLE", "Temporary"]
 
 _NEW_MODE = 0o666
 _COPIED_AT_ONCE = 1 << 20
 
-# Whether files without a name may get one, by the number of the device: found out once by each process.
-_NAMEABLE: dict[int, bool] = {}
+NAMEABLE: dict[int, bool] = {}
+"""Whether files without a name may get one, by the number of the device: found out once by each process."""
 
 
 class Temporary:
@@ -201,12 +201,12 @@ def _make_unnamed(folder: Folder, target: str, mode: int) -> int:
 def _may_name(folder: Folder, target: str) -> bool:
     """Return whether a file without a name may get one: the file system, a container or a policy may refuse it."""
     device = folder.own_status.st_dev
-    if device not in _NAMEABLE:
+    if device not in NAMEABLE:
         known = _try_to_name(folder, target)
         if known is None:
             return False
-        _NAMEABLE[device] = known
-    return _NAMEABLE[device]
+        NAMEABLE[device] = known
+    return NAMEABLE[device]
 
 
 def _try_to_name(folder: Folder, target: str) -> bool | None:

@@ -48,8 +48,8 @@ class OpenArrays(ABC):
         """For each buffer its name: how the object reaches it, as a JSON Pointer (RFC 6901) without the first slash.
 
         Names come from the pickle stream, nothing is imported for them, and nothing runs. They are read when they are
-        asked for first. All names are empty if the stream is damaged, or has more than 2 million opcodes; open the file
-        with `limits` to name the buffers of a longer one.
+        asked for first. All names are empty if the stream is damaged, or so long that to read it takes more than a
+        second or two: 2 million opcodes, and 32 for each buffer. Open the file with `limits` to read a longer one.
         """
         return self._outline.names
 
@@ -227,7 +227,7 @@ class OpenArrays(ABC):
 
     def _numbers_of(self, which: Iterable[int | str]) -> np.ndarray:
         """Return the numbers of buffers. A name above arrays stands for all buffers below it."""
-        count = len(self.buffers)
+        count = len(self._reader.contents.buffer_starts)
         each = [self._names.buffers(one) if isinstance(one, str) else [_number(one, count)] for one in which]
         return np.array([number for numbers in each for number in numbers], np.int64)
 

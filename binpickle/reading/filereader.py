@@ -16,14 +16,15 @@ from ..codecs.chain import Chain, chain_from_specs, decode_pieces
 from ..errors import BinPickleError, CodecError, FormatError, IntegrityError
 from ..files.source import Source
 from ..format.checksums import ALGORITHMS
+from ..format.contents import Contents
 from ..format.header import VERSION
 from ..format.runs import Piece, gather, whole_of, whole_piece
 from ..keys import Keys
 from ..limits import Limits
 from ..types import BytesLike
+from .chunknames import ChunkNames
 from .gaps import gaps_in, has_bytes
 from .limiting import check_decoding, decoding_nbytes
-from .naming import ChunkNames
 from .pages import allocate
 from .tables import read_tables
 
@@ -51,6 +52,7 @@ class FileReader:
         contents: see `Tables`.
         placement: see `Tables`.
         views: see `Tables`.
+        stream_chunks: the numbers of the chunks that hold the pickle stream.
         tell_names: returns the names of the buffers of an open file, for messages; `None` tells buffers by number.
 
     Raises:
@@ -66,9 +68,10 @@ class FileReader:
         self.header, self.contents, self.placement, padding, self.views = read_tables(source, limits, keys)
         if limits.decoded_per_byte < Limits.decoded_per_byte:  # by default there is no such limit
             check_decoding(decoding_nbytes(self.contents, self.placement), self.contents.length, limits)
+        self.stream_chunks = _stream_chunks(self.contents)
         self.tell_names: TellNames | None = None
         self._chunk_names: ChunkNames | None = None
-        self._naming = RLock()
+        self._names_lock = RLock()
         self._chains: list[Chain | None] = [None] * len(self.contents.chains)
         # Padding that is far away is fetched and checked with the chunk behind it.
         self._padding = {stop: start for start, stop in padding} if source.remote else {}
@@ -76,14 +79,6 @@ class FileReader:
             source.plan(padding)
             for start, stop in padding:
                 self._check_padding(start, stop)
-
-    @property
-    def stream_chunks(self) -> range:
-        """The numbers of the chunks that hold the pickle stream."""
-        if self.contents.stream is None:
-            return range(0)
-        starts, (begin, end) = self.contents.chunk_starts, self.contents.stream
-        return range(int(np.searchsorted(starts, begin, "right")) - 1, int(np.searchsorted(starts, end)))
 
     @property
     def stream_nbytes(self) -> int:
@@ -280,7 +275,7 @@ class FileReader:
 
     def _describe(self, i: int) -> str:
         """Return the number of a chunk and what it holds, as text."""
-        with self._naming:
+        with self._names_lock:
             if self._chunk_names is None:
                 names: Sequence[str] = [""] * len(self.contents.buffer_starts)
                 if self.tell_names is not None:
@@ -295,10 +290,17 @@ class FileReader:
         for those that are being read, in whichever thread it is raised.
         """
         other = copy(self)
-        other.tell_names, other._chunk_names, other._naming = None, None, RLock()
+        other.tell_names, other._chunk_names, other._names_lock = None, None, RLock()
         return other
 
     def _check_gaps(self, i: int, data: np.ndarray) -> None:
         gaps = gaps_in(self.contents, self.placement, i)
         if gaps is not None and has_bytes(data, *gaps):
             raise FormatError(f"{self._describe(i)}: the bytes between buffers are not zero; the file is forged")
+
+
+def _stream_chunks(contents: Contents) -> range:
+    if contents.stream is None:
+        return range(0)
+    starts, (begin, end) = contents.chunk_starts, contents.stream
+    return range(int(np.searchsorted(starts, begin, "right")) - 1, int(np.searchsorted(starts, end)))

@@ -14,7 +14,6 @@ import numpy as np
 from ..format.contents import Contents
 from ..format.dtypes import copied
 from ..format.placement import Placement
-from ..show.table import buffers_text
 from ..types import Rows
 from .description import Buffer, share_of, stored_before
 from .limiting import buffers_nbytes
@@ -66,6 +65,8 @@ class Buffers(Sequence[Buffer]):
         return tuple, (list(self),)
 
     def __repr__(self) -> str:
+        from ..show.table import buffers_text  # most programs never need it
+
         return buffers_text(self, self.nbytes)
 
     @property

@@ -6,7 +6,6 @@ raises nothing; whoever loads the object gets the error of the stream itself.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Sequence
 
@@ -162,6 +161,8 @@ def _near(name: str, names: list[str]) -> list[str]:
     if len(names) > _MOST_COMPARED:
         last = name.rpartition("/")[2]
         names = [other for other in names if other.rpartition("/")[2] == last][:_MOST_COMPARED]
+    from difflib import get_close_matches  # only for this message
+
     return get_close_matches(name, names, 3, 0.5)
 
 

@@ -16,7 +16,7 @@ from ..errors import IntegrityError
 from ..files.reader import Piece
 from ..files.source import Source
 from .fetching import Fetcher
-from .objects import ObjectInfo, ObjectStore
+from .objects import ObjectStore
 
 __all__ = ["EDGE", "RemoteSource"]
 
@@ -56,11 +56,6 @@ class RemoteSource(Source):
         self._closed = False
         self._at_close = close
 
-    @property
-    def info(self) -> ObjectInfo:
-        """What the store says of the object."""
-        return self._info  # type: ignore[no-any-return]
-
     def read_into(self, offset: int, out: np.ndarray) -> None:
         self._check(offset, len(out))
         edge = self._in_edge(offset, offset + len(out))
@@ -82,10 +77,6 @@ class RemoteSource(Source):
         self._closed = True
         self._fetcher.close()
         self._at_close()
-
-    def changed(self) -> bool:
-        """Whether the store has another object of this name now."""
-        return self._store.tail(self._key, 1)[1].differs(self._info)
 
     def _get(self, start: int, stop: int) -> Piece:
         data = memoryview(self._store.read(self._key, start, stop, self._info))

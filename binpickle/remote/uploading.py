@@ -60,8 +60,11 @@ class UploadSink(Sink):
         view = memoryview(data).cast("B")
         while view:
             piece = view[: _PIECE - len(self._rest)]
-            self._rest += piece
             view = view[len(piece) :]
+            if len(piece) == _PIECE:  # of large buffers there is one copy, not two
+                self._push(bytes(piece))
+                continue
+            self._rest += piece
             if len(self._rest) == _PIECE:
                 self._push(bytes(self._rest))
                 self._rest.clear()

@@ -19,7 +19,7 @@ from reliability.targets import TARGETS, Broken
 # How many inputs to run, and how long to run at most on a slow machine.
 INPUTS = {"container": 4000, "stream": 20_000}
 SECONDS = 20
-GUIDED_SECONDS = 20
+GUIDED_SECONDS, LEAST_SECONDS = 10, 5  # the inputs of the corpus alone take 3 seconds
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -34,8 +34,8 @@ def test_changed_inputs(target: str, size: Callable[[int], int]) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_led_by_coverage(target: str, size: Callable[[int], int]) -> None:
     """No input that atheris finds by the coverage of earlier inputs crashes, hangs, or raises another error."""
-    run = guided(target, size(GUIDED_SECONDS), seed=1)
-    assert run.inputs > 50, run.said
+    run = guided(target, max(size(GUIDED_SECONDS), LEAST_SECONDS), seed=1)
+    assert run.inputs > 100, run.said
     assert not run.crashes, run.said
 
 
