@@ -119,10 +119,10 @@ def load(
             these are all arrays but those of objects). `"c"` maps copy-on-write: arrays are writable, and changes stay
             private. Mapped arrays outlive the file: you may replace or unlink it (POSIX), but not truncate it.
         prefetch: brings mapped buffers into the page cache in the background, so that whoever touches the arrays need
-            not wait for the disk: `True` all of them, a list of numbers or names only these (see `BinPickleFile.array`).
-            `load` does not wait for it. It ends when all mapped arrays are dropped, and takes at most three quarters of
-            the memory that is available. By default this is done on file systems of a network (NFS, Lustre, FUSE and
-            others), and not elsewhere; `False` never does it.
+            not wait for the disk: `True` all of them, a list of names or numbers (see `BinPickleFile.array`) only
+            these. `load` does not wait for it. It ends when all mapped arrays are dropped, and takes at most three
+            quarters of the memory that is available. By default this is done on file systems of a network (NFS,
+            Lustre, FUSE and others), and not elsewhere; `False` never does it.
         trusted: `None` loads as pickle does. A collection of classes or `"module:qualname"` strings, perhaps empty,
             loads with a strict machine, which makes built-in and NumPy types and those in the collection. It imports
             and runs nothing else, and decodes only with codecs that are memory-safe on any input. If the environment
