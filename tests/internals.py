@@ -23,6 +23,7 @@ from binpickle.codecs.table import CODECS, NEVER
 from binpickle.files import atomic as atomic_module
 from binpickle.files import linux as linux_module
 from binpickle.files import mounts, pagecache
+from binpickle.files import temporary as temporary_module
 from binpickle.files.folder import Folder
 from binpickle.files.source import BytesSource, DescriptorSource, FileSource, Source
 from binpickle.files.spool import Spool
@@ -217,4 +218,5 @@ __all__ = [
     "redacted_text",
     "retrying",
     "translated_options",
+    "temporary_module",
 ]
